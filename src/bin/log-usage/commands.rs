@@ -1,0 +1,187 @@
+//! The writer's commands, each a row of one table; their options are clap's.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use usage_ledger::error::{Error, Result, excerpt, shown};
+use usage_ledger::intake::batch;
+use usage_ledger::setup;
+use usage_ledger::workspace::{Config, Durability, SIZES, parse_size};
+use usage_ledger::{figures, git};
+
+use crate::world::{self, Target};
+use crate::{append, policy, refused_by_environment, tell, voice};
+
+/// One command: its name, and what it does with its arguments.
+pub(crate) struct Command {
+    name: &'static str,
+    run: fn(Vec<OsString>) -> Result<Result<ExitCode>, ExitCode>,
+}
+
+/// Every command.
+const COMMANDS: [Command; 2] = [
+    Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
+    Command { name: "init", run: |arguments| parsed(arguments, run_init) },
+];
+
+/// Their names, to be suggested where one was mistyped.
+pub(crate) const NAMES: [&str; COMMANDS.len()] = {
+    let mut names = [""; COMMANDS.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = COMMANDS[at].name;
+        at += 1;
+    }
+    names
+};
+
+/// The command of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Command> {
+    const { &COMMANDS }.iter().find(|command| command.name == name)
+}
+
+/// Runs a command with all its arguments, its own name the first of them.
+pub(crate) fn run(command: &Command, arguments: Vec<OsString>) -> ExitCode {
+    match (command.run)(arguments) {
+        Ok(outcome) => outcome.unwrap_or_else(|error| voice::fail(&error)),
+        Err(code) => code,
+    }
+}
+
+fn parsed<P: Parser>(
+    arguments: Vec<OsString>,
+    run: fn(P) -> Result<ExitCode>,
+) -> Result<Result<ExitCode>, ExitCode> {
+    let program = format!("log-usage {}", arguments[0].to_string_lossy());
+    voice::parse::<P>(&program, arguments).map(run)
+}
+
+/// Log many rows from standard input, all of them or none
+///
+/// The input is CSV with a header, or one JSON object a line; both name the ledger's columns:
+/// timestamp (optional), model, prompt_tokens, completion_tokens, task_success, task_type,
+/// duration_ms, notes (optional).
+#[derive(Parser)]
+#[command(
+    name = "log-usage batch",
+    bin_name = "log-usage batch",
+    after_help = "Example:\n  echo '{\"model\":\"claude-3-opus\",\"prompt_tokens\":1500,\"completion_tokens\":3200,\
+                  \"task_success\":true,\"task_type\":\"execute\",\"duration_ms\":45000}' | log-usage batch"
+)]
+struct Batch {
+    /// Skip and name bad lines, store every other one (exit code 3)
+    #[arg(long)]
+    keep_going: bool,
+    /// Use another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Use your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+    /// Seal the ledger into archive/ at this size [default: 10M, or config.toml]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_size: Option<u64>,
+    /// Whether exit code 0 means that the rows are on the disk: none or data [default: data]
+    #[arg(long, value_name = "LEVEL", value_parser = durability)]
+    durability: Option<Durability>,
+    /// Print the rows, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| SIZES.to_owned())
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    Durability::parse(text).ok_or_else(|| "none or data".to_owned())
+}
+
+fn run_batch(options: Batch) -> Result<ExitCode> {
+    let target = Target::find(options.file.as_deref(), options.personal)?;
+    let policy = policy(&Config::load(&target.place)?, options.max_size, options.durability);
+    let mut input = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut input)
+        .map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
+    let mut batch = batch::read(&input)?;
+    drop(input);
+    if let Some(bad) = batch.bad.first().filter(|_| !options.keep_going) {
+        return Err(Error::BatchLine { line: bad.line, problem: bad.problem.clone() });
+    }
+    for bad in &batch.bad {
+        voice::say(&format!("skipped  standard input:{}: {}", bad.line, excerpt(&bad.problem)));
+    }
+    let stored = batch.entries.len() as u64;
+    if options.dry_run {
+        let mut lines = Vec::new();
+        let now = world::now().at_second().to_string();
+        for entry in &mut batch.entries {
+            if !entry.is_dated {
+                entry.row.stamp = now.clone().into();
+            }
+            entry.row.write_line(&mut lines);
+        }
+        return Ok(voice::print(&lines));
+    }
+    if refused_by_environment(options.quiet) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if stored > 0 {
+        let appended = append(&target, policy, &mut batch.entries)?;
+        if !options.quiet {
+            tell(&target, &appended, &|verb| {
+                let there = match appended.already_there {
+                    0 => String::new(),
+                    rows => format!(", {} already there", figures::thousands(rows as u128)),
+                };
+                format!("{verb}  {} rows{there}", figures::thousands(appended.added as u128))
+            });
+        }
+    }
+    match batch.bad.len() as u64 {
+        0 => Ok(ExitCode::SUCCESS),
+        skipped => Err(Error::BatchSkipped { skipped, stored }),
+    }
+}
+
+/// Lay down README, settings and git rules in .telemetry/; what is there stays as it is
+#[derive(Parser)]
+#[command(name = "log-usage init", bin_name = "log-usage init")]
+struct Init {
+    /// Say nothing but errors and warnings
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+fn run_init(options: Init) -> Result<ExitCode> {
+    let target = Target::find(None, false)?;
+    let place = &target.place;
+    let made = setup::init(place)?;
+    if let Some(rule) = git::ignoring_rule(place.folder(), place.name()) {
+        voice::say(&format!(
+            "warning: your own ignore rules hide the ledger from git ({})\n  \
+             why: an ignored ledger is lost with this clone\n  \
+             fix: take the rule out, or add to .gitignore: !/.telemetry/ and !/.telemetry/**/*.csv",
+            excerpt(&rule)
+        ));
+    }
+    if options.quiet {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut text = match made.is_empty() {
+        true => format!("{} is complete; nothing was changed\n", shown(place.folder())),
+        false => format!("{}: wrote {}\n", shown(place.folder()), made.join(", ")),
+    };
+    if !place.active().exists() && io::stdout().is_terminal() {
+        text += "next: log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"\n";
+    }
+    Ok(voice::print(text.as_bytes()))
+}

@@ -1,0 +1,325 @@
+//! The row form's own small parser: arguments → what to log. A full parser with all commands would
+//! cost more than the row itself.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use usage_ledger::error::{Error, Result, excerpt};
+use usage_ledger::row::{Refused, TaskType};
+use usage_ledger::workspace::{Durability, SIZES, parse_size};
+
+/// The six fields that every row has, as the header names them; notes may follow.
+const FIELDS: [&str; 6] =
+    ["model", "prompt_tokens", "completion_tokens", "task_success", "task_type", "duration_ms"];
+
+/// Values that show what each field looks like.
+const EXAMPLES: [&str; 6] = ["claude-3-opus", "1500", "3200", "true", "execute", "45000"];
+
+/// Every option, and whether it takes a value.
+const OPTIONS: [(&str, bool); 13] = [
+    ("--file", true),
+    ("--personal", false),
+    ("--timestamp", true),
+    ("--tag", true),
+    ("--max-size", true),
+    ("--durability", true),
+    ("--dry-run", false),
+    ("--quiet", false),
+    ("-q", false),
+    ("--help", false),
+    ("-h", false),
+    ("--version", false),
+    ("-V", false),
+];
+
+/// How many letters a slip of the fingers may change; more, and another word was meant.
+const SLIP_EDITS_MAX: usize = 2;
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The one-screen help.
+    ShortHelp,
+    /// The whole help.
+    LongHelp,
+    /// The version.
+    Version,
+    /// To log a row.
+    Log(Box<RowForm>),
+}
+
+/// The row form, taken apart.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct RowForm {
+    /// The six fields, as typed.
+    pub(crate) fields: [String; 6],
+    /// The notes, as typed.
+    pub(crate) notes: String,
+    /// `--file`.
+    pub(crate) file: Option<PathBuf>,
+    /// `--personal`.
+    pub(crate) personal: bool,
+    /// `--timestamp`.
+    pub(crate) timestamp: Option<String>,
+    /// `--tag`, each.
+    pub(crate) tags: Vec<String>,
+    /// `--max-size`, in bytes.
+    pub(crate) max_size: Option<u64>,
+    /// `--durability`.
+    pub(crate) durability: Option<Durability>,
+    /// `--dry-run`.
+    pub(crate) dry_run: bool,
+    /// `--quiet`.
+    pub(crate) quiet: bool,
+}
+
+impl RowForm {
+    /// The same command with the refused field as it should be, to be pasted.
+    pub(crate) fn corrected(&self, refused: &Refused) -> String {
+        if let Some(word) = suggestion(refused) {
+            return format!("did you mean {word}?");
+        }
+        let plain = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/@+-".contains(&b))
+        };
+        let mut words = vec!["log-usage".to_owned()];
+        for ((name, given), example) in FIELDS.iter().zip(&self.fields).zip(EXAMPLES) {
+            let keep = *name != refused.field && plain(given);
+            words.push(if keep { given.clone() } else { example.to_owned() });
+        }
+        match refused.field {
+            "notes" => words.push("\"a short remark\"".to_owned()),
+            "timestamp" => words.push(format!("--timestamp {}", refused.example())),
+            "tag" => words.push("--tag session=0123456789ab".to_owned()),
+            _ => {}
+        }
+        words.join(" ")
+    }
+}
+
+fn suggestion(refused: &Refused) -> Option<&'static str> {
+    let given = refused.given.to_lowercase();
+    match refused.field {
+        "task_type" => nearest(&given, TaskType::ALL.into_iter().map(TaskType::name)),
+        "task_success" => nearest(&given, ["true", "false"].into_iter()),
+        _ => None,
+    }
+}
+
+/// The word that was probably meant.
+pub(crate) fn nearest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = words.map(|word| (strsim::damerau_levenshtein(given, word), word));
+    let (edits, word) = scored.min_by_key(|(edits, _)| *edits)?;
+    (edits <= SLIP_EDITS_MAX && edits * 3 < word.len()).then_some(word)
+}
+
+/// Takes the arguments apart. `commands` are the words that would have been commands, to be
+/// suggested where one was mistyped.
+pub(crate) fn parse(arguments: Vec<OsString>, commands: &[&str]) -> Result<Asked> {
+    let mut form = RowForm::default();
+    let mut fields: Vec<String> = Vec::new();
+    let mut arguments = arguments.into_iter();
+    let mut only_fields = false;
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_string_lossy().into_owned();
+        let (name, inline) = match text.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+            _ => (text.as_str(), None),
+        };
+        let option = OPTIONS.iter().find(|(option, _)| *option == name && !only_fields);
+        let Some((option, takes_value)) = option else {
+            if text == "--" && !only_fields {
+                only_fields = true;
+                continue;
+            }
+            if !only_fields {
+                refuse_stray_option(&text, fields.len())?;
+            }
+            fields.push(utf8(argument, fields.len())?);
+            continue;
+        };
+        let value = match (takes_value, inline) {
+            (false, None) => OsString::new(),
+            (false, Some(_)) => return Err(usage(format!("{option} takes no value"), option)),
+            (true, Some(value)) => OsString::from(value),
+            (true, None) => match arguments.next() {
+                Some(value) => value,
+                None => return Err(usage(format!("{option} lacks its value"), &example(option))),
+            },
+        };
+        match *option {
+            "-h" => return Ok(Asked::ShortHelp),
+            "--help" => return Ok(Asked::LongHelp),
+            "--version" | "-V" => return Ok(Asked::Version),
+            _ => form.set(option, value, inline.is_some().then_some(&argument))?,
+        }
+    }
+    form.fill(fields, commands)?;
+    Ok(Asked::Log(Box::new(form)))
+}
+
+impl RowForm {
+    fn set(&mut self, option: &str, value: OsString, inline: Option<&OsString>) -> Result<()> {
+        let text = value.to_string_lossy().into_owned();
+        let refuse = |allowed: &str, example: &str| Error::OptionValue {
+            option: option.to_owned(),
+            given: text.clone(),
+            allowed: allowed.to_owned(),
+            example: example.to_owned(),
+        };
+        match option {
+            "--file" => self.file = Some(after_equals(inline).unwrap_or(value).into()),
+            "--personal" => self.personal = true,
+            "--timestamp" => self.timestamp = Some(text),
+            "--tag" => self.tags.push(text),
+            "--max-size" => {
+                let size = parse_size(&text).ok_or_else(|| refuse(SIZES, "10M"))?;
+                self.max_size = Some(size);
+            }
+            "--durability" => {
+                let durability = Durability::parse(&text);
+                self.durability = Some(durability.ok_or_else(|| refuse("none or data", "data"))?);
+            }
+            "--dry-run" => self.dry_run = true,
+            _ => self.quiet = true,
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, fields: Vec<String>, commands: &[&str]) -> Result<()> {
+        if let [word] = &fields[..]
+            && let Some(command) = nearest(word, commands.iter().copied())
+        {
+            return Err(usage(
+                format!("no command {}", excerpt(word)),
+                &format!("did you mean {command}?"),
+            ));
+        }
+        let given = fields.len();
+        if given < FIELDS.len() {
+            return Err(Error::MissingFields { given, missing: FIELDS[given..].to_vec() });
+        }
+        let mut fields = fields.into_iter();
+        for (slot, field) in self.fields.iter_mut().zip(&mut fields) {
+            *slot = field;
+        }
+        self.notes = fields.next().unwrap_or_default();
+        match fields.next() {
+            Some(extra) => Err(Error::ExtraField { extra }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A path after `--file=` may be anything; only its bytes are cut, never its text.
+#[cfg(unix)]
+fn after_equals(argument: Option<&OsString>) -> Option<OsString> {
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    let bytes = argument?.as_bytes();
+    let at = bytes.iter().position(|b| *b == b'=')?;
+    Some(OsString::from_vec(bytes[at + 1..].to_vec()))
+}
+
+#[cfg(not(unix))]
+fn after_equals(_: Option<&OsString>) -> Option<OsString> {
+    None
+}
+
+/// A negative or otherwise odd value belongs to its field, which refuses it by name; what looks
+/// like one of our options mistyped, or like one where notes are due, is said to be so.
+fn refuse_stray_option(text: &str, position: usize) -> Result<()> {
+    if !text.starts_with('-') {
+        return Ok(());
+    }
+    let name = text.split('=').next().unwrap_or(text);
+    let options = OPTIONS.iter().map(|(option, _)| *option).filter(|option| option.len() > 2);
+    if let Some(option) = nearest(name, options).filter(|_| name.len() > 3) {
+        return Err(usage(
+            format!("no option {}", excerpt(name)),
+            &format!("did you mean {option}?"),
+        ));
+    }
+    if position == FIELDS.len() {
+        return Err(Error::HyphenNotes { given: text.to_owned() });
+    }
+    Ok(())
+}
+
+fn utf8(argument: OsString, position: usize) -> Result<String> {
+    argument.into_string().map_err(|argument| {
+        let field = FIELDS.get(position).copied().unwrap_or("notes");
+        let refused = Refused::new(field, &argument.to_string_lossy(), "is not UTF-8");
+        let fix = RowForm::default().corrected(&refused);
+        refused.into_error(fix)
+    })
+}
+
+fn example(option: &str) -> String {
+    let value = match option {
+        "--file" => "notes/usage.csv",
+        "--timestamp" => "2026-02-23T22:19:12+01:00",
+        "--tag" => "session=0123456789ab",
+        "--max-size" => "10M",
+        _ => "data",
+    };
+    format!("{option} {value}")
+}
+
+fn usage(problem: String, fix: &str) -> Error {
+    Error::Usage { problem, fix: fix.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked> {
+        parse(line.split(' ').map(OsString::from).collect(), &["batch", "init"])
+    }
+
+    fn form(line: &str) -> RowForm {
+        match asked(line).unwrap() {
+            Asked::Log(form) => *form,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_stand_anywhere_until_two_hyphens() {
+        let form = form("--quiet m 1 --tag=id=a1 2 true plan --tag rev=2 3 -- --quiet");
+        assert_eq!(form.fields, ["m", "1", "2", "true", "plan", "3"]);
+        assert_eq!(form.tags, ["id=a1", "rev=2"]);
+        assert_eq!(form.notes, "--quiet");
+        assert!(form.quiet);
+    }
+
+    #[test]
+    fn negative_values_belong_to_their_field() {
+        for (line, at, value) in [
+            ("m -5 2 true plan 3", 1, "-5"),
+            ("m 1 -2.5 true plan 3", 2, "-2.5"),
+            ("m 1 2 -true plan 3", 3, "-true"),
+            ("m 1 2 true --x 3", 4, "--x"),
+            ("m 1 2 true plan -", 5, "-"),
+        ] {
+            assert_eq!(form(line).fields[at], value, "{line}");
+        }
+    }
+
+    #[test]
+    fn slips_are_told_from_values() {
+        for (line, start) in [
+            ("m 1 2 true plan 3 --quite", "error: no option --quite"),
+            ("m 1 2 true plan 3 --dryrun", "error: no option --dryrun"),
+            ("m 1 2 true plan 3 --file", "error: --file lacks its value"),
+            ("m 1 2 true plan 3 -note", "error: notes: \"-note\" begins with a hyphen"),
+            ("m 1 2 true plan 3 a b", "error: one field too many: \"b\""),
+            ("bacth", "error: no command bacth"),
+            ("m 1 2", "error: 3 of 6 fields given; missing: task_success"),
+        ] {
+            let text = asked(line).unwrap_err().to_string();
+            assert!(text.starts_with(start), "{text}");
+        }
+    }
+}

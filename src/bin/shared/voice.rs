@@ -1,0 +1,95 @@
+//! How both programs speak to the terminal and take words from it: one form of error, clap's own
+//! mapped into it; a closed pipe is a quiet end.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::builder::{StyledStr, Styles};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use usage_ledger::error::{Error, excerpt};
+
+/// Says on standard error what went wrong. Nobody is left to tell if even that fails.
+pub(crate) fn fail(error: &Error) -> ExitCode {
+    say(&error.to_string());
+    ExitCode::from(error.exit_code())
+}
+
+/// One message on standard error.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes to standard output; a reader that has closed its end has seen enough.
+pub(crate) fn print(bytes: &[u8]) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(&Error::io("write to", "standard output".as_ref(), &error)),
+    }
+}
+
+/// Parses with clap. The error's inner result is what is left to do: help and version are printed
+/// and done.
+pub(crate) fn parse<P: clap::Parser>(
+    program: &str,
+    arguments: impl IntoIterator<Item = std::ffi::OsString>,
+) -> Result<P, ExitCode> {
+    let command = P::command().styles(Styles::plain());
+    let matches = command.try_get_matches_from(arguments);
+    matches.and_then(|matches| P::from_arg_matches(&matches)).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            print(error.render().to_string().as_bytes())
+        }
+        _ => fail(&usage(program, &error)),
+    })
+}
+
+/// clap's error in our three lines.
+fn usage(program: &str, error: &clap::Error) -> Error {
+    let text = |kind| error.get(kind).map(words).unwrap_or_default();
+    let given = excerpt(&text(ContextKind::InvalidArg));
+    let value = excerpt(&text(ContextKind::InvalidValue));
+    let problem = match error.kind() {
+        ErrorKind::UnknownArgument if given.starts_with('-') => format!("no option {given}"),
+        ErrorKind::UnknownArgument => format!("\"{given}\" is one argument too many"),
+        ErrorKind::InvalidSubcommand => {
+            format!("no command {}", excerpt(&text(ContextKind::InvalidSubcommand)))
+        }
+        ErrorKind::InvalidValue if value.is_empty() => format!("{given} lacks its value"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let allowed = text(ContextKind::ValidValue);
+            let rule = match (allowed.is_empty(), std::error::Error::source(error)) {
+                (false, _) => format!("one of {allowed}"),
+                (true, Some(source)) => source.to_string(),
+                (true, None) => "allowed".to_owned(),
+            };
+            format!("{given}: \"{value}\" is not {rule}")
+        }
+        ErrorKind::ArgumentConflict => {
+            format!("{given} does not go with {}", text(ContextKind::PriorArg))
+        }
+        ErrorKind::MissingRequiredArgument => format!("{given} is missing"),
+        _ => error.kind().to_string(),
+    };
+    let suggestion =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+            .into_iter()
+            .map(text)
+            .find(|text| !text.is_empty());
+    let fix = match suggestion {
+        Some(suggestion) => format!("did you mean {suggestion}?"),
+        None => format!("{program} --help lists what there is"),
+    };
+    Error::Usage { problem, fix }
+}
+
+fn words(value: &ContextValue) -> String {
+    match value {
+        ContextValue::Strings(all) => all.join(", "),
+        ContextValue::StyledStrs(all) => {
+            all.iter().map(StyledStr::to_string).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}

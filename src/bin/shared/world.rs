@@ -1,0 +1,74 @@
+//! What the doors read of the world around them: the clock, the environment, the folder they stand
+//! in, and from these the ledger that is meant.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use usage_ledger::error::{Error, Result};
+use usage_ledger::timestamp::Timestamp;
+use usage_ledger::workspace::{Place, find_root};
+
+/// How a ledger was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// It is that of the repository around the current folder.
+    Repository,
+    /// `--personal`.
+    Personal,
+    /// `--file` or `LOG_USAGE_FILE`.
+    Named,
+}
+
+/// The ledger that a command is about.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Its paths.
+    pub(crate) place: Place,
+    /// How it was chosen.
+    pub(crate) choice: Choice,
+}
+
+impl Target {
+    /// The ledger named by `--file`, else `--personal`, else by `LOG_USAGE_FILE`, else that of the
+    /// repository around the current folder.
+    pub(crate) fn find(file: Option<&Path>, personal: bool) -> Result<Target> {
+        if let (Some(_), true) = (file, personal) {
+            return Err(Error::Usage {
+                problem: "--file does not go with --personal".to_owned(),
+                fix: "name one ledger".to_owned(),
+            });
+        }
+        if personal {
+            let place = Place::personal(&data_home()?);
+            return Ok(Target { place, choice: Choice::Personal });
+        }
+        let named = file.map(Path::to_owned).or_else(|| non_empty("LOG_USAGE_FILE"));
+        if let Some(file) = named {
+            let place = Place::of_file(&file).ok_or(Error::NotAFile { path: file })?;
+            return Ok(Target { place, choice: Choice::Named });
+        }
+        let here = env::current_dir()
+            .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
+        let place = Place::in_repository(&find_root(&here));
+        Ok(Target { place, choice: Choice::Repository })
+    }
+}
+
+/// The clock on the wall, with its offset.
+pub(crate) fn now() -> Timestamp {
+    chrono::Local::now().fixed_offset().into()
+}
+
+fn data_home() -> Result<PathBuf> {
+    let home = || non_empty("HOME").map(|home| home.join(".local/share"));
+    non_empty("XDG_DATA_HOME").filter(|path| path.is_absolute()).or_else(home).ok_or_else(|| {
+        Error::Usage {
+            problem: "--personal: neither XDG_DATA_HOME nor HOME is set".to_owned(),
+            fix: "name the ledger with --file".to_owned(),
+        }
+    })
+}
+
+fn non_empty(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}

@@ -1,0 +1,391 @@
+//! The reader's door: flags → plain values → ledger → engine → report → render. It opens the ledger
+//! read-only.
+
+// What the library may not do is the doors' work.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "time and environment are read here and nowhere else"
+)]
+
+#[path = "../shared/voice.rs"]
+mod voice;
+#[path = "../shared/world.rs"]
+mod world;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use terminal_size::{Width, terminal_size};
+use usage_ledger::engine::inputs::{self, Input};
+use usage_ledger::engine::{self, Query};
+use usage_ledger::error::{Error, Result};
+use usage_ledger::ledger::verify::Verifier;
+use usage_ledger::render::terminal::Screen;
+use usage_ledger::render::{FORMATS, Format};
+use usage_ledger::report::aggregate::{Bound, Dimension, Selection};
+use usage_ledger::report::{self, Ask};
+use usage_ledger::row::TaskType;
+use usage_ledger::timestamp::{Day, Instant, Timestamp};
+use usage_ledger::workspace::{FOLDER, LEDGER};
+use wildmatch::WildMatch;
+
+use crate::world::{Choice, Target};
+
+/// A terminal's width where none is known.
+const WIDTH: usize = 80;
+
+/// Below this a report is there before a progress bar could be read.
+const PROGRESS_BYTES_MIN: u64 = 256 << 20;
+
+/// Report on the ledger of LLM usage in this repository (.telemetry/usage.csv)
+#[derive(Parser)]
+#[command(
+    name = "usage-report",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Examples:\n  \
+        usage-report --weekly                        week by week\n  \
+        usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
+        usage-report --format json | jq .totals      for programs\n\n\
+        Log rows with log-usage: log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\"",
+    after_long_help = "Examples:\n  \
+        usage-report --weekly                        week by week\n  \
+        usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
+        usage-report --format json | jq .totals      for programs\n\n\
+        A row's day is the calendar day of its own offset, so no report depends on the reader's zone.\n\
+        Rows that repeat another (merges bring them) are counted once, and the report says how many.\n\n\
+        Environment:\n  \
+        LOG_USAGE_FILE   As --file\n  \
+        NO_COLOR         No colours in --format table\n\n\
+        Exit codes: 0 done; 1 a check failed, or it could not be done; 2 bad usage; 3 --strict and rows\n\
+        were left out because they cannot be read"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    groupings: Groupings,
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check every line of every file of the ledger; exit code 1 if anything was found
+    Verify {
+        #[command(flatten)]
+        source: Source,
+    },
+}
+
+#[derive(Args)]
+struct Groupings {
+    /// Every day first
+    #[arg(long)]
+    daily: bool,
+    /// Every week first
+    #[arg(long)]
+    weekly: bool,
+    /// Every month first
+    #[arg(long)]
+    monthly: bool,
+    /// Group by this first; may be repeated, or a list with commas
+    #[arg(long, value_name = "DIM", value_delimiter = ',', value_parser = dimensions())]
+    by: Vec<Dimension>,
+}
+
+impl Groupings {
+    fn dimensions(&self) -> Vec<Dimension> {
+        let flags = [
+            (self.daily, Dimension::Day),
+            (self.weekly, Dimension::Week),
+            (self.monthly, Dimension::Month),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, dimension)| dimension);
+        let mut all = Vec::new();
+        for dimension in flags.chain(self.by.iter().copied()) {
+            if !all.contains(&dimension) {
+                all.push(dimension);
+            }
+        }
+        all
+    }
+}
+
+#[derive(Args)]
+struct Filters {
+    /// From this date on (2026-02-23), time (RFC 3339) or age (7d)
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    since: Option<String>,
+    /// Up to and with this date, time or age
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    until: Option<String>,
+    /// Only this model; * and ? match any; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    model: Vec<String>,
+    /// Only this task type; may be repeated
+    #[arg(long, value_name = "TYPE", value_parser = task_types())]
+    task_type: Vec<TaskType>,
+}
+
+impl Filters {
+    fn selection(&self) -> Result<Selection> {
+        let bound = |option, text: &Option<String>| {
+            text.as_deref().map(|text| bound(option, text)).transpose()
+        };
+        Ok(Selection {
+            since: bound("--since", &self.since)?,
+            until: bound("--until", &self.until)?,
+            models: self.model.iter().map(|glob| WildMatch::new(glob)).collect(),
+            task_types: self.task_type.clone(),
+        })
+    }
+
+    /// The options as they would be typed.
+    fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        words.extend(self.since.iter().map(|it| format!("--since {it}")));
+        words.extend(self.until.iter().map(|it| format!("--until {it}")));
+        words.extend(self.model.iter().map(|it| format!("--model {it}")));
+        words.extend(self.task_type.iter().map(|it| format!("--task-type {}", it.name())));
+        words
+    }
+}
+
+#[derive(Args)]
+struct Source {
+    /// Read this ledger, with its archive; - is standard input; may be repeated
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    file: Vec<PathBuf>,
+    /// Read your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+}
+
+#[derive(Args)]
+struct Output {
+    /// How the report looks
+    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name, value_parser = formats())]
+    format: &'static Format,
+    /// Write the report to this file
+    #[arg(long, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Count repeated rows too
+    #[arg(long)]
+    keep_duplicates: bool,
+    /// Exit with 3 if rows cannot be read
+    #[arg(long)]
+    strict: bool,
+}
+
+fn dimensions() -> impl TypedValueParser<Value = Dimension> {
+    PossibleValuesParser::new(Dimension::ALL.map(|(_, name)| name))
+        .map(|name| Dimension::parse(&name).unwrap_or(Dimension::Day))
+}
+
+fn task_types() -> impl TypedValueParser<Value = TaskType> {
+    PossibleValuesParser::new(TaskType::ALL.map(TaskType::name))
+        .map(|name| TaskType::parse(&name).unwrap_or(TaskType::Plan))
+}
+
+fn formats() -> impl TypedValueParser<Value = &'static Format> {
+    const { &FORMATS };
+    let values = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(values).map(|name| {
+        let formats: &'static [Format] = const { &FORMATS };
+        formats.iter().find(|format| format.name == name).unwrap_or(&formats[0])
+    })
+}
+
+fn main() -> ExitCode {
+    let cli = match voice::parse::<Cli>("usage-report", std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let outcome = match &cli.command {
+        Some(Command::Verify { source }) => verify(source),
+        None => report(&cli),
+    };
+    outcome.unwrap_or_else(|error| voice::fail(&error))
+}
+
+fn report(cli: &Cli) -> Result<ExitCode> {
+    let by = cli.groupings.dimensions();
+    let query = Query {
+        selection: cli.filters.selection()?,
+        by: by.clone(),
+        keep_duplicates: cli.output.keep_duplicates,
+    };
+    let mut inputs = cli.source.inputs()?;
+    if let Some(path) = &cli.output.output {
+        refuse_ledger_folder(path)?;
+    }
+    let bar = progress(&inputs);
+    let (aggregate, left_out) = engine::sum(&mut inputs, &query, &|bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
+    let unreadable = left_out.unreadable;
+    let ask = Ask { by, selection: cli.filters.words() };
+    let report = report::build(&aggregate, left_out, &ask);
+    let text = (cli.output.format.render)(&report, screen());
+    let code = match &cli.output.output {
+        Some(path) => write_file(path, &text)?,
+        None => voice::print(text.as_bytes()),
+    };
+    if cli.output.strict && unreadable > 0 {
+        return Err(Error::Skipped { rows: unreadable });
+    }
+    Ok(code)
+}
+
+fn verify(source: &Source) -> Result<ExitCode> {
+    let mut inputs = source.inputs()?;
+    let mut verifier = Verifier::default();
+    let bar = progress(&inputs);
+    for input in &mut inputs {
+        let (label, role) = (input.label.clone(), input.role);
+        let read = verifier.read(&label, role, input.open(&|bytes| bar.inc(bytes))?);
+        read.map_err(|error| Error::io("read", label.as_ref(), &error))?;
+    }
+    bar.finish_and_clear();
+    let (findings, rows, files) = verifier.finish();
+    let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    let found = match findings.len() as u64 {
+        0 => "nothing found".to_owned(),
+        n => counted(n, "finding"),
+    };
+    text += &format!("{} in {}: {found}\n", counted(rows, "row"), counted(files as u64, "file"));
+    let printed = voice::print(text.as_bytes());
+    Ok(if findings.is_empty() { printed } else { ExitCode::from(1) })
+}
+
+impl Source {
+    /// All files to be read, oldest first.
+    fn inputs(&self) -> Result<Vec<Input>> {
+        if self.file.is_empty() {
+            let target = Target::find(None, self.personal)?;
+            let missing = || match target.choice {
+                Choice::Repository => {
+                    Error::NoLedger { looked_for: Path::new(FOLDER).join(LEDGER) }
+                }
+                _ => Error::NoSuchFile { path: target.place.active() },
+            };
+            return inputs::of_ledger(&target.place, "")?.ok_or_else(missing);
+        }
+        let mut all = Vec::new();
+        for file in &self.file {
+            if file == Path::new("-") {
+                all.push(Input::spooled("standard input", io::stdin().lock())?);
+                continue;
+            }
+            // Files of one name are told apart by the folders as they were typed.
+            let prefix = match (self.file.len(), file.parent()) {
+                (1, _) | (_, None) => String::new(),
+                (_, Some(folder)) if folder == Path::new("") => String::new(),
+                (_, Some(folder)) => format!("{}/", folder.display()),
+            };
+            let target = Target::find(Some(file), self.personal)?;
+            let found = inputs::of_ledger(&target.place, &prefix)?;
+            all.extend(found.ok_or_else(|| Error::NoSuchFile { path: file.clone() })?);
+        }
+        Ok(all)
+    }
+}
+
+/// A date, a moment, or an age, which is a moment too.
+fn bound(option: &str, text: &str) -> Result<Bound> {
+    if let Some(day) = Day::parse(text) {
+        return Ok(Bound::Day(day));
+    }
+    if let Some(timestamp) = Timestamp::parse_liberally(text) {
+        return Ok(Bound::Moment(timestamp.instant()));
+    }
+    let refuse = || Error::OptionValue {
+        option: option.to_owned(),
+        given: text.to_owned(),
+        allowed: "a date (2026-02-23), a time (RFC 3339) or an age (7d)".to_owned(),
+        example: "2026-02-23".to_owned(),
+    };
+    let age = humantime::parse_duration(text).map_err(|_| refuse())?;
+    let now = world::now().instant();
+    let seconds = i64::try_from(age.as_secs()).map_err(|_| refuse())?;
+    Ok(Bound::Moment(Instant { seconds: now.seconds.saturating_sub(seconds), ..now }))
+}
+
+/// The reader writes nothing beside the ledger, not even by mistake.
+fn refuse_ledger_folder(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let Ok(folder) = folder.canonicalize() else { return Ok(()) };
+    match folder.ancestors().any(|it| it.file_name().is_some_and(|name| name == FOLDER)) {
+        false => Ok(()),
+        true => Err(Error::Usage {
+            problem: format!("--output: {} is inside {FOLDER}", path.display()),
+            fix: "name a file outside it; the reader changes nothing there".to_owned(),
+        }),
+    }
+}
+
+/// The whole report or the old file, never half of one.
+fn write_file(path: &Path, text: &str) -> Result<ExitCode> {
+    let folder = path.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        if path.exists() && !path.metadata()?.is_file() {
+            return std::fs::write(path, text);
+        }
+        let mut file = tempfile::Builder::new().prefix(".usage-report").tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.flush()?;
+        readable(file.as_file(), path)?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(|error| Error::io("write", path, &error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A temporary file is for its owner alone; a report is as readable as the file it replaces, or as
+/// any new file.
+#[cfg(unix)]
+fn readable(file: &std::fs::File, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let permissions = match path.metadata() {
+        Ok(meta) => meta.permissions(),
+        Err(_) => std::fs::Permissions::from_mode(0o644),
+    };
+    file.set_permissions(permissions)
+}
+
+#[cfg(not(unix))]
+fn readable(_: &std::fs::File, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn screen() -> Screen {
+    let is_terminal = io::stdout().is_terminal();
+    let width = terminal_size().filter(|_| is_terminal).map(|(Width(width), _)| width.into());
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    Screen { width: width.unwrap_or(WIDTH), has_colour: is_terminal && !plain }
+}
+
+fn progress(inputs: &[Input]) -> ProgressBar {
+    let bytes = inputs.iter().map(Input::bytes).sum();
+    if bytes < PROGRESS_BYTES_MIN || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bytes} of {total_bytes} {bar:40} {eta}");
+    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

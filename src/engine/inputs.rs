@@ -1,0 +1,126 @@
+//! Which files a report reads, opened so that rotation and appends meanwhile change nothing: the
+//! active segment first, then the sealed ones, each only as far as it reached then.
+
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::ledger::files::{self, LedgerFile, Role};
+use crate::workspace::Place;
+
+/// One file to be read, perhaps more than once.
+#[derive(Debug)]
+pub struct Input {
+    /// What reports call it.
+    pub label: String,
+    /// The part it plays in its ledger.
+    pub role: Role,
+    source: Source,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Open, for what its path names may change.
+    Open(File),
+    /// Sealed, and never changed.
+    Sealed(PathBuf),
+}
+
+impl Input {
+    /// Everything that can be read again must be; so standard input is put into a file first.
+    pub fn spooled(label: &str, mut reader: impl Read) -> Result<Input> {
+        let mut spool = || -> io::Result<(File, u64)> {
+            let mut file = tempfile::tempfile()?;
+            let bytes = io::copy(&mut reader, &mut file)?;
+            Ok((file, bytes))
+        };
+        let (file, bytes) = spool().map_err(|error| Error::io("read", label.as_ref(), &error))?;
+        Ok(Input { label: label.to_owned(), role: Role::Active, source: Source::Open(file), bytes })
+    }
+
+    /// How many bytes it holds.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// A reader from its beginning.
+    pub fn open<'a>(&'a mut self, progress: &'a dyn Fn(u64)) -> Result<impl Read + 'a> {
+        let label = &self.label;
+        let file = match &mut self.source {
+            Source::Open(file) => file.seek(SeekFrom::Start(0)).and_then(|_| file.try_clone()),
+            Source::Sealed(path) => File::open(path),
+        };
+        let file = file.map_err(|error| Error::io("read", label.as_ref(), &error))?;
+        Ok(Watched { inner: file.take(self.bytes), progress })
+    }
+}
+
+struct Watched<'a, R> {
+    inner: R,
+    progress: &'a dyn Fn(u64),
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        (self.progress)(read as u64);
+        Ok(read)
+    }
+}
+
+/// All files of a ledger, oldest first. `prefix` is put before their labels, where several ledgers
+/// are read at once. None where there is no ledger.
+pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
+    let active = files::active(place);
+    let opened = match open_regular(&active.path) {
+        Ok(opened) => Some(opened),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            None
+        }
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            return Err(Error::NotAFile { path: active.path });
+        }
+        Err(error) => return Err(Error::io("read", &active.path, &error)),
+    };
+    let label = |file: &LedgerFile| format!("{prefix}{}", file.label);
+    let mut inputs = Vec::new();
+    for file in files::older(place)? {
+        let meta = file.path.metadata().map_err(|error| Error::io("read", &file.path, &error))?;
+        // The active segment was sealed after it was opened, or a rotation is half done.
+        if opened.as_ref().is_some_and(|(_, active)| is_same(active, &meta)) {
+            continue;
+        }
+        let label = label(&file);
+        let source = Source::Sealed(file.path);
+        inputs.push(Input { label, role: file.role, source, bytes: meta.len() });
+    }
+    if let Some((file, meta)) = opened {
+        let source = Source::Open(file);
+        let label = label(&active);
+        inputs.push(Input { label, role: Role::Active, source, bytes: meta.len() });
+    }
+    Ok((!inputs.is_empty()).then_some(inputs))
+}
+
+/// Opens a file that is one: a pipe would block, a device never end.
+fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let file = File::open(path)?;
+    let meta = file.metadata()?;
+    Ok((file, meta))
+}
+
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    false
+}

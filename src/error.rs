@@ -1,0 +1,391 @@
+//! What went wrong, why, and how to mend it; and the exit code that says so. Knows std types only.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The longest piece of somebody's input that a message repeats, in characters.
+const EXCERPT_CHARS_MAX: usize = 80;
+
+/// Shorthand of the whole library.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can make a command fail. Each variant has a case with its exact text in
+/// `tests/golden/errors/`, from which `docs/errors.md` is made.
+#[derive(Debug)]
+pub enum Error {
+    /// A field of a row was refused; nothing was written.
+    Field {
+        /// The column as the header names it, the value, and what is wrong with it.
+        problem: String,
+        /// Why the ledger is so strict about it.
+        why: &'static str,
+        /// Something to type instead.
+        fix: String,
+    },
+    /// The row form was given fewer than its six fields.
+    MissingFields {
+        /// How many fields were given.
+        given: usize,
+        /// The columns that are missing, in order.
+        missing: Vec<&'static str>,
+    },
+    /// The row form was given more than seven fields.
+    ExtraField {
+        /// The first field too many.
+        extra: String,
+    },
+    /// The notes begin with a hyphen and look like an option.
+    HyphenNotes {
+        /// The notes as given.
+        given: String,
+    },
+    /// An option or a command that does not exist, or that lacks something.
+    Usage {
+        /// What is wrong with the command line.
+        problem: String,
+        /// What to type instead.
+        fix: String,
+    },
+    /// An option's value was refused.
+    OptionValue {
+        /// The option as typed, e.g. `--max-size`.
+        option: String,
+        /// The value as given.
+        given: String,
+        /// What is allowed.
+        allowed: String,
+        /// An example that works.
+        example: String,
+    },
+    /// A line of a batch was refused; nothing was written.
+    BatchLine {
+        /// The line of standard input, the first being 1.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The first line of a batch is neither a header nor JSON.
+    BatchHeader {
+        /// What is wrong with it.
+        problem: String,
+        /// The header that was expected.
+        expected: &'static str,
+    },
+    /// Some lines of a batch were skipped, on request; all others are stored.
+    BatchSkipped {
+        /// How many lines were skipped.
+        skipped: u64,
+        /// How many rows are stored.
+        stored: u64,
+    },
+    /// A call to the operating system failed.
+    Io {
+        /// What was to be done, as a verb: `append to`, `read`.
+        action: &'static str,
+        /// The file it was to be done to.
+        path: PathBuf,
+        /// The system's own words.
+        reason: String,
+    },
+    /// The folder of a ledger named by hand does not exist.
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process held the lock until the deadline.
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long was waited, in seconds.
+        waited_s: u64,
+    },
+    /// The ledger begins with another header than ours.
+    ForeignHeader {
+        /// The ledger.
+        path: PathBuf,
+        /// Its first line.
+        found: String,
+        /// The header that was expected.
+        expected: &'static str,
+    },
+    /// The path of the ledger holds something that is not a regular file.
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The end of the ledger does not look like a text file.
+    NotALedger {
+        /// The ledger.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+    },
+    /// git tracks the ledger, but it is not in the work tree.
+    TrackedButMissing {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// The row was written, but the disk did not confirm it.
+    SyncFailed {
+        /// The ledger.
+        path: PathBuf,
+        /// The system's own words.
+        reason: String,
+    },
+    /// `.telemetry/config.toml` is broken; no policy is lost by accident.
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The line of the fault, where the parser knows it.
+        line: Option<usize>,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There is nothing to report on.
+    NoLedger {
+        /// Where it was looked for.
+        looked_for: PathBuf,
+    },
+    /// A file named by `--file` does not exist.
+    NoSuchFile {
+        /// The file as named.
+        path: PathBuf,
+    },
+    /// A file cannot be read as a ledger.
+    Unreadable {
+        /// The file as the report names it.
+        file: String,
+        /// The line, or 0 where the whole file is meant.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `--strict`: the report was written, but rows were skipped.
+    Skipped {
+        /// How many rows were skipped.
+        rows: u64,
+    },
+}
+
+impl Error {
+    /// Wraps an I/O error with what was being done to which file.
+    pub fn io(action: &'static str, path: &Path, reason: &io::Error) -> Error {
+        Error::Io { action, path: path.to_owned(), reason: reason.to_string() }
+    }
+
+    /// The exit code of a program that ends with this error: 1 it could not be done, 2 bad input
+    /// and nothing changed, 3 something was skipped.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Field { .. }
+            | Error::MissingFields { .. }
+            | Error::ExtraField { .. }
+            | Error::HyphenNotes { .. }
+            | Error::Usage { .. }
+            | Error::OptionValue { .. }
+            | Error::BatchLine { .. }
+            | Error::BatchHeader { .. } => 2,
+            Error::BatchSkipped { .. } | Error::Skipped { .. } => 3,
+            _ => 1,
+        }
+    }
+
+    fn what(&self) -> String {
+        match self {
+            Error::Field { problem, .. } => problem.clone(),
+            Error::MissingFields { given, missing } => {
+                format!("{given} of 6 fields given; missing: {}", missing.join(", "))
+            }
+            Error::ExtraField { extra } => {
+                format!("one field too many: \"{}\" after the notes", excerpt(extra))
+            }
+            Error::HyphenNotes { given } => {
+                format!("notes: \"{}\" begins with a hyphen", excerpt(given))
+            }
+            Error::Usage { problem, .. } => problem.clone(),
+            Error::OptionValue { option, given, allowed, .. } => {
+                format!("{option}: \"{}\" is not {allowed}", excerpt(given))
+            }
+            Error::BatchLine { line, problem } => format!("standard input:{line}: {problem}"),
+            Error::BatchHeader { problem, .. } => format!("standard input:1: {problem}"),
+            Error::BatchSkipped { skipped, stored } => {
+                format!("{} skipped, {} logged", count(*skipped, "line"), count(*stored, "row"))
+            }
+            Error::Io { action, path, reason } => {
+                format!("cannot {action} {}: {reason}", shown(path))
+            }
+            Error::NoFolder { path } => format!("no folder {}", shown(path)),
+            Error::Locked { path, waited_s } => {
+                format!("{} is locked, gave up after {waited_s} s", shown(path))
+            }
+            Error::ForeignHeader { path, found, .. } => {
+                format!("{}:1: this is not the usage header: \"{}\"", shown(path), excerpt(found))
+            }
+            Error::NotAFile { path } => format!("{} is not a regular file", shown(path)),
+            Error::NotALedger { path, found } => format!("{}: {found}", shown(path)),
+            Error::TrackedButMissing { path } => {
+                format!("{} is missing, but git tracks it", shown(path))
+            }
+            Error::SyncFailed { path, reason } => {
+                format!("the disk did not confirm the row in {}: {reason}", shown(path))
+            }
+            Error::Config { path, line, problem } => match line {
+                Some(line) => format!("{}:{line}: {problem}", shown(path)),
+                None => format!("{}: {problem}", shown(path)),
+            },
+            Error::NoLedger { .. } => "no ledger here".to_owned(),
+            Error::NoSuchFile { path } => format!("no such file: {}", shown(path)),
+            Error::Unreadable { file, line: 0, reason } => format!("{file}: {reason}"),
+            Error::Unreadable { file, line, reason } => format!("{file}:{line}: {reason}"),
+            Error::Skipped { rows } => format!("{} left out of the report", count(*rows, "row")),
+        }
+    }
+
+    fn why(&self) -> String {
+        match self {
+            Error::Field { why, .. } => format!("{why}; nothing was written"),
+            Error::MissingFields { .. } | Error::ExtraField { .. } => {
+                "a row is MODEL PROMPT_TOKENS COMPLETION_TOKENS TASK_SUCCESS TASK_TYPE DURATION \
+                 [NOTES]; nothing was written"
+                    .to_owned()
+            }
+            Error::HyphenNotes { .. } => {
+                "it could be a mistyped option; nothing was written".to_owned()
+            }
+            Error::Usage { .. } | Error::OptionValue { .. } => "nothing was written".to_owned(),
+            Error::BatchLine { .. } => {
+                "a batch is stored whole or not at all; nothing was written".to_owned()
+            }
+            Error::BatchHeader { .. } => {
+                "a batch is CSV with a header, or one JSON object a line; nothing was written"
+                    .to_owned()
+            }
+            Error::BatchSkipped { .. } => {
+                "each skipped line is named above; every other line is stored".to_owned()
+            }
+            Error::Io { .. } => "the system refused; the ledger is as it was".to_owned(),
+            Error::NoFolder { .. } => {
+                "--file names a ledger in a folder that exists; nothing was written".to_owned()
+            }
+            Error::Locked { .. } => {
+                "another process is writing, or was stopped while it wrote; nothing was written"
+                    .to_owned()
+            }
+            Error::ForeignHeader { expected, .. } => {
+                format!("expected \"{expected}\"; nothing was written")
+            }
+            Error::NotAFile { .. } => {
+                "a ledger is a CSV file, or a link to one; nothing was written".to_owned()
+            }
+            Error::NotALedger { .. } => {
+                "rows are appended to text lines only; nothing was written".to_owned()
+            }
+            Error::TrackedButMissing { .. } => {
+                "a new file in its place would cut off its history; nothing was written".to_owned()
+            }
+            Error::SyncFailed { .. } => {
+                "the row was written, and may or may not be stored".to_owned()
+            }
+            Error::Config { .. } => {
+                "a setting that cannot be read could be a limit that you rely on; nothing was done"
+                    .to_owned()
+            }
+            Error::NoLedger { looked_for } => {
+                format!("no {} in this folder or above it", shown(looked_for))
+            }
+            Error::NoSuchFile { .. } => "--file names a ledger that exists, or -".to_owned(),
+            Error::Unreadable { .. } => "no figure can be trusted that leaves it out".to_owned(),
+            Error::Skipped { .. } => "--strict was given, and they could not be read".to_owned(),
+        }
+    }
+
+    fn fix(&self) -> String {
+        match self {
+            Error::Field { fix, .. } | Error::Usage { fix, .. } => fix.clone(),
+            Error::MissingFields { .. } => {
+                "log-usage claude-3-opus 1500 3200 true execute 45000".to_owned()
+            }
+            Error::ExtraField { .. } => {
+                "put the notes in quotes: log-usage claude-3-opus 1500 3200 true execute 45000 \
+                 \"two words\""
+                    .to_owned()
+            }
+            Error::HyphenNotes { .. } => {
+                "put -- before them: log-usage claude-3-opus 1500 3200 true execute 45000 -- \
+                 \"- like this\""
+                    .to_owned()
+            }
+            Error::OptionValue { option, example, .. } => format!("{option} {example}"),
+            Error::BatchLine { .. } => {
+                "correct the line, or pass --keep-going to skip bad lines".to_owned()
+            }
+            Error::BatchHeader { expected, .. } => format!("begin with the line {expected}"),
+            Error::BatchSkipped { .. } => "correct the named lines and send only them".to_owned(),
+            Error::Io { .. } => "mend what the system says, then run the command again".to_owned(),
+            Error::NoFolder { path } => format!("mkdir -p {}", shown(path)),
+            Error::Locked { .. } => {
+                "run the command again; if it stays so, end the process that holds the file"
+                    .to_owned()
+            }
+            Error::ForeignHeader { .. } => {
+                "restore line 1, or name another ledger with --file".to_owned()
+            }
+            Error::NotAFile { .. } => "name another ledger with --file".to_owned(),
+            Error::NotALedger { .. } => {
+                "look at the end of the file; usage-report verify names each line".to_owned()
+            }
+            Error::TrackedButMissing { path } => {
+                format!("git checkout -- {}", shown(path))
+            }
+            Error::SyncFailed { .. } => {
+                "look at the last line of the ledger and at the disk before you log it again"
+                    .to_owned()
+            }
+            Error::Config { .. } => {
+                "correct the line, or put # before it to use the default".to_owned()
+            }
+            Error::NoLedger { .. } => {
+                "log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"".to_owned()
+            }
+            Error::NoSuchFile { .. } => "check the name, or run log-usage first".to_owned(),
+            Error::Unreadable { .. } => "usage-report verify names what is wrong".to_owned(),
+            Error::Skipped { .. } => "usage-report verify names each of them".to_owned(),
+        }
+    }
+}
+
+/// `error: WHAT`, `  why: …`, `  fix: …`: the one voice of both programs.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}\n  why: {}\n  fix: {}", self.what(), self.why(), self.fix())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Somebody's text, fit for a message: at most 80 characters, nothing that could move a cursor.
+pub fn excerpt(text: &str) -> String {
+    let clean = |c: char| if is_unprintable(c) { '\u{FFFD}' } else { c };
+    let mut shown: String = text.chars().take(EXCERPT_CHARS_MAX).map(clean).collect();
+    if text.chars().nth(EXCERPT_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Control characters, and those that reorder or hide text on a terminal.
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// A path in full, so that it can be pasted, but with nothing that could move a cursor.
+pub fn shown(path: &Path) -> String {
+    path.to_string_lossy().replace(is_unprintable, "\u{FFFD}")
+}
+
+fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,123 @@
+//! Which files a ledger consists of, in the order of its history.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::workspace::Place;
+
+/// What part a file plays in its ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// `usage_backup_*.csv`, left by the shell script that this program replaces.
+    Backup,
+    /// A sealed segment in `archive/`.
+    Sealed,
+    /// A fragment in `usage.d/`.
+    Fragment,
+    /// The file that rows are appended to.
+    Active,
+}
+
+/// One file of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is called in reports: its path below the ledger's folder.
+    pub label: String,
+    /// The part it plays.
+    pub role: Role,
+}
+
+/// All files of the ledger but the active one, oldest first.
+///
+/// # Errors
+/// A folder that exists but cannot be read.
+pub fn older(place: &Place) -> Result<Vec<LedgerFile>> {
+    let mut files = Vec::new();
+    let stem = place.stem().to_string_lossy().into_owned();
+    let backup = format!("{stem}_backup_");
+    list(place.folder(), "", Role::Backup, &|name| name.starts_with(&backup), &mut files)?;
+    let segment = format!("{stem}-");
+    let is_sealed = |name: &str| name.strip_prefix(&segment).is_some_and(is_seal);
+    list(&place.archive(), "archive/", Role::Sealed, &is_sealed, &mut files)?;
+    let fragments = format!("{stem}.d/");
+    list(&place.fragments(), &fragments, Role::Fragment, &|_| true, &mut files)?;
+    files.sort_by(|a, b| (a.role, &a.label).cmp(&(b.role, &b.label)));
+    Ok(files)
+}
+
+/// The active segment as a file of its ledger.
+pub fn active(place: &Place) -> LedgerFile {
+    let path = place.active();
+    let label = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    LedgerFile { path, label, role: Role::Active }
+}
+
+/// Whether this is what follows the ledger's name in a sealed segment's:
+/// `YYYYMMDDTHHMMSSZ-<8 hex>`, perhaps `-2`, then `.csv`. So ledgers named `usage.csv` and
+/// `usage-2.csv` can share a folder.
+fn is_seal(rest: &str) -> bool {
+    let shape = b"ddddddddTddddddZ-hhhhhhhh";
+    let Some(rest) = rest.strip_suffix(".csv") else { return false };
+    let Some((seal, number)) = rest.split_at_checked(shape.len()) else { return false };
+    let fits = shape.iter().zip(seal.bytes()).all(|(shape, byte)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        b'h' => byte.is_ascii_hexdigit(),
+        other => byte == *other,
+    });
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    fits && (number.is_empty() || number.strip_prefix('-').is_some_and(is_number))
+}
+
+fn list(
+    folder: &Path,
+    prefix: &str,
+    role: Role,
+    belongs: &dyn Fn(&str) -> bool,
+    files: &mut Vec<LedgerFile>,
+) -> Result<()> {
+    let fail = |error: &io::Error| Error::io("list", folder, error);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        Err(error) => return Err(fail(&error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(|error| fail(&error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_csv = path.extension() == Some(OsStr::new("csv")) && !name.starts_with('.');
+        if is_csv && belongs(&name) && path.is_file() {
+            let label = format!("{prefix}{name}");
+            files.push(LedgerFile { path, label, role });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_is_a_time_and_a_hash() {
+        for good in ["20260223T221928Z-0123abcd.csv", "20260223T221928Z-0123abcd-12.csv"] {
+            assert!(is_seal(good), "{good}");
+        }
+        for bad in [
+            "2-20260223T221928Z-0123abcd.csv",
+            "20260223T221928Z-0123abcd",
+            "old.csv",
+            "20260223T221928Z-0123abcd-.csv",
+            "20260223T221928Z-0123abcx.csv",
+            "ä.csv",
+        ] {
+            assert!(!is_seal(bad), "{bad}");
+        }
+    }
+}

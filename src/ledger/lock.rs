@@ -1,0 +1,76 @@
+//! The writers' lock: a side file that is never renamed, so that git, editors and rotation can
+//! replace the ledger without moving the lock. The kernel drops it when its holder dies.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+/// How long a writer waits unless its caller says otherwise.
+pub const WAIT: Duration = Duration::from_secs(10);
+
+/// The first nap between two tries; each is twice the last.
+const NAP_US_MIN: u64 = 100;
+
+/// The longest nap: a tenth of what a person notices.
+const NAP_US_MAX: u64 = 10_000;
+
+/// The lock, held until dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock, waiting at most `wait`.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] after the wait; [`Error::Io`] where the file cannot be made or the file
+    /// system knows no locks.
+    pub fn take(path: &Path, wait: Duration) -> Result<Lock> {
+        let deadline = Instant::now() + wait;
+        let mut nap_us = NAP_US_MIN;
+        loop {
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map_err(|error| Error::io("make the lock", path, &error))?;
+            match fs2::FileExt::try_lock_exclusive(&file) {
+                // `git clean` may have taken the file away between the two calls.
+                Ok(()) if is_at(&file, path) => return Ok(Lock { _file: file }),
+                Ok(()) => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(Error::io("lock", path, &error)),
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::Locked { path: path.to_owned(), waited_s: wait.as_secs() });
+            }
+            // Waiters that wake in step would try in step.
+            let jitter = RandomState::new().hash_one(nap_us) % nap_us;
+            thread::sleep(Duration::from_micros(nap_us / 2 + jitter / 2).min(left));
+            nap_us = (nap_us * 2).min(NAP_US_MAX);
+        }
+    }
+}
+
+/// Whether the open file is what the path names: git replaces files by unlinking them.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_at(_: &File, path: &Path) -> bool {
+    fs::exists(path).unwrap_or(false)
+}

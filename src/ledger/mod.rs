@@ -1,0 +1,220 @@
+//! The ledger as a whole: rows into the active segment, each stamped so that it is unique.
+
+pub mod lock;
+pub mod tail;
+pub mod segment;
+pub mod files;
+pub mod scan;
+pub mod distinct;
+pub mod verify;
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::str;
+
+use hashbrown::HashSet;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::ledger::segment::{Outcome, Policy};
+use crate::ledger::tail::Format;
+use crate::row::{HEADER, LINE_BYTES_MAX, Row};
+use crate::timestamp::{Instant, Timestamp};
+use crate::workspace::Place;
+
+/// What the bytes of our ledger mean.
+const FORMAT: Format = Format {
+    header: HEADER,
+    is_row: |line| {
+        line.len() <= LINE_BYTES_MAX
+            && str::from_utf8(line).is_ok_and(|line| Row::parse(line.trim_end()).is_ok())
+    },
+    begins_row: scan::begins_row,
+    seal,
+};
+
+/// A row on its way into the ledger.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// The row; its timestamp is a placeholder where the clock is to stamp it.
+    pub row: Row<'a>,
+    /// Whether the timestamp was given, so that it must not be altered.
+    pub is_dated: bool,
+}
+
+/// What became of the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Rows that are in the ledger now and were not before.
+    pub added: usize,
+    /// Rows with a given timestamp that stood there already, byte for byte.
+    pub already_there: usize,
+    /// What else was done.
+    pub outcome: Outcome,
+}
+
+/// Appends rows: all of them, or none. The clock is read under the lock, so that rows are in order.
+///
+/// # Errors
+/// Any error but [`Error::SyncFailed`] means that no row was added.
+pub fn append(
+    place: &Place,
+    policy: &Policy,
+    entries: &mut [Entry<'_>],
+    clock: &dyn Fn() -> Timestamp,
+    is_tracked: &dyn Fn() -> bool,
+) -> Result<Appended> {
+    let mut appended = Appended::default();
+    let outcome = segment::append(place, policy, &FORMAT, is_tracked, &mut |last_line| {
+        let lines = compose(place, entries, clock(), last_line)?;
+        appended.added = lines.added;
+        appended.already_there = entries.len() - lines.added;
+        Ok(lines.bytes)
+    })?;
+    appended.outcome = outcome;
+    Ok(appended)
+}
+
+struct Lines {
+    bytes: Vec<u8>,
+    added: usize,
+}
+
+fn compose(
+    place: &Place,
+    entries: &mut [Entry<'_>],
+    now: Timestamp,
+    last_line: Option<&[u8]>,
+) -> Result<Lines> {
+    let mut there = already_there(place, entries)?;
+    let mut last = match last_line.and_then(instant_of) {
+        Some(last) => Some(last),
+        // A ledger without rows may follow sealed segments that have some.
+        None => newest_sealed(place)?,
+    };
+    let mut lines = Lines { bytes: Vec::new(), added: 0 };
+    for entry in entries {
+        let start = lines.bytes.len();
+        if !entry.is_dated {
+            let at = stamp(now, last);
+            entry.row.stamp = at.to_string().into();
+            entry.row.at = at;
+        }
+        entry.row.write_line(&mut lines.bytes);
+        if entry.is_dated && !there.insert(lines.bytes[start..].to_vec()) {
+            lines.bytes.truncate(start);
+            continue;
+        }
+        last = Some(entry.row.at.instant());
+        lines.added += 1;
+    }
+    Ok(lines)
+}
+
+/// The time of a row that the clock stamps: whole seconds, unless the ledger's last row is of the
+/// same second or of a later one; then the clock's real microseconds, at least one more than a row
+/// of the same second. A mere counter would collide between branches.
+fn stamp(now: Timestamp, last: Option<Instant>) -> Timestamp {
+    let Instant { seconds, nanos } = now.instant();
+    match last {
+        Some(last) if last.seconds == seconds => {
+            let micros = (nanos / 1_000).max(last.nanos / 1_000 + 1);
+            now.at_microsecond(seconds + i64::from(micros / 1_000_000), micros % 1_000_000)
+        }
+        Some(last) if last.seconds > seconds => now.at_microsecond(seconds, nanos / 1_000),
+        _ => now.at_second(),
+    }
+}
+
+fn instant_of(line: &[u8]) -> Option<Instant> {
+    let text = str::from_utf8(line).ok()?;
+    let stamp = text.split(',').next()?.trim_matches('"');
+    Timestamp::parse_liberally(stamp).map(Timestamp::instant)
+}
+
+fn newest_sealed(place: &Place) -> Result<Option<Instant>> {
+    let older = files::older(place)?;
+    let Some(newest) = older.last() else { return Ok(None) };
+    let text = fs::read(&newest.path).map_err(|error| Error::io("read", &newest.path, &error))?;
+    Ok(tail::last_line(&text, true).and_then(instant_of))
+}
+
+/// The lines of entries with given timestamps that stand in the ledger already.
+fn already_there(place: &Place, entries: &[Entry<'_>]) -> Result<HashSet<Vec<u8>>> {
+    let mut wanted = HashSet::new();
+    for entry in entries.iter().filter(|entry| entry.is_dated) {
+        let mut line = Vec::new();
+        entry.row.write_line(&mut line);
+        wanted.insert(line);
+    }
+    let mut there = HashSet::new();
+    if wanted.is_empty() {
+        return Ok(there);
+    }
+    for file in files::older(place)?.into_iter().chain([files::active(place)]) {
+        let mut read = || -> io::Result<()> {
+            let mut reader = BufReader::with_capacity(1 << 16, File::open(&file.path)?);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line)? > 0 {
+                if let Some(found) = wanted.take(&line) {
+                    there.insert(found);
+                }
+                line.clear();
+            }
+            Ok(())
+        };
+        match read() {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Error::io("read", &file.path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(there)
+}
+
+fn seal(first_row: &[u8]) -> String {
+    let time = str::from_utf8(first_row)
+        .ok()
+        .and_then(|text| text.split(',').next())
+        .and_then(|stamp| Timestamp::parse_liberally(stamp.trim_matches('"')))
+        .map_or_else(|| "00000000T000000Z".to_owned(), Timestamp::compact_utc);
+    format!("{time}-{}", hex(first_row, 4))
+}
+
+/// The first `bytes` bytes of the SHA-256 of `text`, in lower-case hex.
+pub fn hex(text: &[u8], bytes: usize) -> String {
+    Sha256::digest(text).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_row_of_the_clock_is_unlike_the_last_one() {
+        let now = at("2026-02-23T22:19:12.483920+01:00");
+        for (last, stamped) in [
+            ("2026-02-23T21:19:11.999999Z", "2026-02-23T22:19:12+01:00"),
+            ("2026-02-23T21:19:12Z", "2026-02-23T22:19:12.483920+01:00"),
+            ("2026-02-23T21:19:12.483920Z", "2026-02-23T22:19:12.483921+01:00"),
+            ("2026-02-23T21:19:12.9Z", "2026-02-23T22:19:12.900001+01:00"),
+            ("2026-02-23T21:19:12.999999Z", "2026-02-23T22:19:13+01:00"),
+            ("2027-01-01T00:00:00Z", "2026-02-23T22:19:12.483920+01:00"),
+        ] {
+            assert_eq!(stamp(now, Some(at(last).instant())).to_string(), stamped, "{last}");
+        }
+        assert_eq!(stamp(now, None).to_string(), "2026-02-23T22:19:12+01:00");
+    }
+
+    #[test]
+    fn a_segment_is_named_by_its_first_row() {
+        let row = b"2026-02-23T22:19:28+01:00,m,1,2,true,plan,3,";
+        assert_eq!(seal(row), format!("20260223T211928Z-{}", hex(row, 4)));
+        assert!(seal(b"garbage").starts_with("00000000T000000Z-"));
+    }
+}

@@ -1,0 +1,593 @@
+//! Bytes → rows, line by line, as liberally as a hand-edited, merged or spreadsheet-saved file
+//! needs: what cannot be read is named with its line, and the rows around it are still read.
+
+use std::io::{self, ErrorKind, Read};
+use std::str;
+
+use crate::error::excerpt;
+use crate::row::{COLUMNS, HEADER, Refused, Row};
+
+/// The longest record a reader takes: four times the longest that we write.
+pub const RECORD_BYTES_MAX: usize = 64 << 10;
+
+/// Large enough that reading costs little, small enough to stay in the processor's cache.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// A file with more columns is not a ledger.
+const COLUMNS_MAX: usize = 64;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// What stands on a line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Item<'a> {
+    /// A row.
+    Row(Row<'a>),
+    /// A row that cannot be read, and why.
+    Bad(Refused),
+    /// A header, the first or a repeated one.
+    Header,
+    /// A marker that a merge conflict left.
+    Marker,
+    /// Nothing.
+    Blank,
+}
+
+/// What was seen of a file as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// It begins with a byte order mark.
+    pub has_bom: bool,
+    /// The first line that ends in CRLF.
+    pub first_crlf: Option<u64>,
+    /// The number of its last line, where that lacks its line end.
+    pub unfinished: Option<u64>,
+    /// It has rows, but no header before them.
+    pub is_headerless: bool,
+    /// Its header is not exactly ours: columns were added or moved.
+    pub has_other_columns: bool,
+}
+
+/// A file that is not a ledger.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotALedger {
+    /// The line that says so, the first being 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Reads a whole input, and gives every line to `visit` with its number. A record of several lines
+/// has the number of its first. Memory is bounded by the longest record, not by the input.
+///
+/// # Errors
+/// The reader's own; the inner result says that the input is no ledger at all.
+pub fn scan(
+    mut input: impl Read,
+    visit: &mut dyn FnMut(u64, Item<'_>),
+) -> io::Result<Result<Traits, NotALedger>> {
+    let mut scanner = Scanner::new(visit);
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut filled = 0;
+    loop {
+        let read = match input.read(&mut buffer[filled..]) {
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        filled += read;
+        let is_end = read == 0;
+        let used = match scanner.take(&buffer[..filled], is_end) {
+            Ok(used) => used,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if is_end {
+            return Ok(Ok(scanner.traits));
+        }
+        buffer.copy_within(used..filled, 0);
+        filled -= used;
+    }
+}
+
+/// Whether a line begins as rows do: with a date and a `T`.
+pub fn begins_row(line: &[u8]) -> bool {
+    let line = line.strip_prefix(b"\"").unwrap_or(line);
+    let shape = b"dddd-dd-ddT";
+    line.len() > shape.len()
+        && shape.iter().zip(line).all(|(shape, byte)| match shape {
+            b'd' => byte.is_ascii_digit(),
+            other => byte.eq_ignore_ascii_case(other),
+        })
+}
+
+/// Whether a merge conflict left this line: git's four markers.
+pub fn is_marker(line: &[u8]) -> bool {
+    line.starts_with(b"<<<<<<< ")
+        || line.starts_with(b">>>>>>> ")
+        || line.starts_with(b"||||||| ")
+        || line.trim_ascii_end() == b"======="
+}
+
+/// Where a record of several lines may end.
+enum End {
+    /// At this line end, which is not part of it.
+    At(usize),
+    /// Nowhere sensible: a quote is not closed, or closed in the middle of a field.
+    Nowhere,
+    /// Behind what was read so far.
+    Unknown,
+}
+
+struct Scanner<'v> {
+    visit: &'v mut dyn FnMut(u64, Item<'_>),
+    traits: Traits,
+    /// The number of the next line.
+    line: u64,
+    /// Where each of our columns stands; None before the first header or row.
+    columns: Option<Columns>,
+    /// The rest of a line that is too long is skipped.
+    is_in_long_line: bool,
+    /// After a record that never ended, lines that do not begin as rows belong to it.
+    is_in_broken_record: bool,
+    unquoted: Vec<u8>,
+}
+
+impl<'v> Scanner<'v> {
+    fn new(visit: &'v mut dyn FnMut(u64, Item<'_>)) -> Scanner<'v> {
+        Scanner {
+            visit,
+            traits: Traits::default(),
+            line: 1,
+            columns: None,
+            is_in_long_line: false,
+            is_in_broken_record: false,
+            unquoted: Vec::new(),
+        }
+    }
+
+    /// Reads every whole record of these bytes and gives how many bytes that were.
+    fn take(&mut self, bytes: &[u8], is_end: bool) -> Result<usize, NotALedger> {
+        let mut at = 0;
+        if self.line == 1 && self.columns.is_none() {
+            if !is_end && bytes.len() < 1024 {
+                return Ok(0);
+            }
+            self.refuse_foreign(bytes)?;
+            if bytes.starts_with(BOM) {
+                self.traits.has_bom = true;
+                at = BOM.len();
+            }
+        }
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let line_end = match memchr::memchr(b'\n', rest) {
+                Some(line_end) => line_end,
+                None if is_end => {
+                    self.traits.unfinished = Some(self.line);
+                    rest.len()
+                }
+                None if rest.len() <= RECORD_BYTES_MAX => break,
+                None => {
+                    if !self.is_in_long_line {
+                        self.is_in_long_line = true;
+                        (self.visit)(self.line, Item::Bad(too_long()));
+                    }
+                    at = bytes.len();
+                    break;
+                }
+            };
+            let has_quote = memchr::memchr(b'"', &rest[..line_end]).is_some();
+            let end = match has_quote && !self.is_in_long_line {
+                true => self.record_end(rest, line_end, is_end),
+                false => End::At(line_end),
+            };
+            match end {
+                End::At(end) => {
+                    self.record(&rest[..end])?;
+                    at += end + 1;
+                }
+                End::Nowhere => {
+                    self.broken_record(&rest[..line_end])?;
+                    at += line_end + 1;
+                }
+                End::Unknown => break,
+            }
+        }
+        Ok(at.min(bytes.len()))
+    }
+
+    /// Files that are no text of ours at all, told apart so that the message can help.
+    fn refuse_foreign(&self, bytes: &[u8]) -> Result<(), NotALedger> {
+        let reason = match bytes {
+            [0x1F, 0x8B, ..] => "it is compressed with gzip: gunzip it first",
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => "it is compressed with zstd: unzstd it first",
+            [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "it is UTF-16: save it as UTF-8",
+            _ if first_line(bytes).contains(&0) => "it is not text",
+            _ => return Ok(()),
+        };
+        Err(NotALedger { line: 1, reason: reason.to_owned() })
+    }
+
+    /// Where the record ends that begins these bytes, whose first line holds a quote.
+    fn record_end(&self, bytes: &[u8], line_end: usize, is_end: bool) -> End {
+        match quoted_end(bytes) {
+            Some(Ok(end)) => End::At(end),
+            None if !is_end && bytes.len() <= RECORD_BYTES_MAX => End::Unknown,
+            // A stray quote inside one line is the csv crate's to read.
+            Some(Err(())) | None => match quotes(&bytes[..line_end]) % 2 {
+                0 => End::At(line_end),
+                _ => End::Nowhere,
+            },
+        }
+    }
+
+    fn record(&mut self, record: &[u8]) -> Result<(), NotALedger> {
+        let line = self.line;
+        self.line += 1 + quotes_newlines(record);
+        if std::mem::take(&mut self.is_in_long_line) {
+            return Ok(());
+        }
+        if record.last() == Some(&b'\r') && self.traits.first_crlf.is_none() {
+            self.traits.first_crlf = Some(line);
+        }
+        let record = record.strip_suffix(b"\r").unwrap_or(record);
+        if record.len() > RECORD_BYTES_MAX {
+            (self.visit)(line, Item::Bad(too_long()));
+            return Ok(());
+        }
+        if std::mem::take(&mut self.is_in_broken_record)
+            && !(begins_row(record) || is_marker(record) || begins_header(record))
+        {
+            self.is_in_broken_record = true;
+            return Ok(());
+        }
+        if record.trim_ascii().is_empty() {
+            (self.visit)(line, Item::Blank);
+        } else if is_marker(record) {
+            (self.visit)(line, Item::Marker);
+        } else if begins_header(record) {
+            self.header(line, record)?;
+            (self.visit)(line, Item::Header);
+        } else {
+            self.row(line, record)?;
+        }
+        Ok(())
+    }
+
+    /// A record that has no end costs one row: the next line that begins as a row is read again.
+    fn broken_record(&mut self, first_line: &[u8]) -> Result<(), NotALedger> {
+        if self.columns.is_none() && !begins_row(first_line) {
+            self.refuse_header(first_line)?;
+        }
+        if !self.is_in_broken_record || begins_row(first_line) {
+            (self.visit)(self.line, Item::Bad(Refused::line("a quote that is not closed")));
+        }
+        self.is_in_broken_record = true;
+        self.line += 1;
+        Ok(())
+    }
+
+    fn header(&mut self, line: u64, record: &[u8]) -> Result<(), NotALedger> {
+        if record == HEADER.as_bytes() {
+            self.columns = Some(Columns::OURS);
+            return Ok(());
+        }
+        let text = str::from_utf8(record).unwrap_or_default();
+        let names: Vec<String> = text.split(',').map(|name| name.replace('"', "")).collect();
+        let columns = Columns::named(&names).map_err(|reason| NotALedger { line, reason })?;
+        self.traits.has_other_columns |= columns != Columns::OURS;
+        self.columns = Some(columns);
+        Ok(())
+    }
+
+    fn refuse_header(&self, record: &[u8]) -> Result<(), NotALedger> {
+        let found = excerpt(&String::from_utf8_lossy(record));
+        let reason = match found.contains(';') {
+            true => "its columns are separated by semicolons: save it with commas".to_owned(),
+            false => format!("it begins with \"{found}\", not with the usage header"),
+        };
+        Err(NotALedger { line: self.line.max(2) - 1, reason })
+    }
+
+    fn row(&mut self, line: u64, record: &[u8]) -> Result<(), NotALedger> {
+        if self.columns.is_none() {
+            if !begins_row(record) {
+                self.refuse_header(record)?;
+            }
+            self.traits.is_headerless = true;
+        }
+        let columns = self.columns.get_or_insert(Columns::OURS);
+        let item = match str::from_utf8(record) {
+            Err(_) => Err(Refused::line("not UTF-8")),
+            Ok(text) if !text.contains('"') => columns.pick(text.split(',')),
+            Ok(text) => match unquote(text, &mut self.unquoted) {
+                Some(ends) => {
+                    let text = str::from_utf8(&self.unquoted).unwrap_or_default();
+                    let starts = [0].into_iter().chain(ends.iter().copied());
+                    columns.pick(starts.zip(&ends).map(|(start, end)| &text[start..*end]))
+                }
+                None => Err(Refused::line("too many fields")),
+            },
+        };
+        let item = item.and_then(Row::read).map_or_else(Item::Bad, Item::Row);
+        (self.visit)(line, item);
+        Ok(())
+    }
+}
+
+/// Where our eight columns stand in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Columns {
+    places: [usize; 8],
+    width: usize,
+}
+
+impl Columns {
+    const OURS: Columns = Columns { places: [0, 1, 2, 3, 4, 5, 6, 7], width: 8 };
+
+    fn named(names: &[String]) -> Result<Columns, String> {
+        let mut places = [0; 8];
+        for (place, column) in places.iter_mut().zip(COLUMNS) {
+            let mut found = names.iter().enumerate().filter(|(_, name)| name.trim() == column);
+            *place = match (found.next(), found.next()) {
+                (Some((at, _)), None) => at,
+                (None, _) => return Err(format!("its header lacks the column {column}")),
+                (Some(_), Some(_)) => return Err(format!("its header has {column} twice")),
+            };
+        }
+        Ok(Columns { places, width: names.len() })
+    }
+
+    fn pick<'a>(&self, mut fields: impl Iterator<Item = &'a str>) -> Result<[&'a str; 8], Refused> {
+        let mut picked = [""; 8];
+        if *self == Columns::OURS {
+            for (at, slot) in picked.iter_mut().enumerate() {
+                *slot = fields.next().ok_or_else(|| Refused::field_count(at))?;
+            }
+            return match fields.count() {
+                0 => Ok(picked),
+                more => Err(Refused::field_count(8 + more)),
+            };
+        }
+        let all: Vec<&str> = fields.collect();
+        if all.len() != self.width {
+            return Err(Refused::field_count(all.len()));
+        }
+        for (slot, place) in picked.iter_mut().zip(self.places) {
+            *slot = all[place];
+        }
+        Ok(picked)
+    }
+}
+
+/// The first line, as far as it must be looked at to tell text from other things.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let head = &bytes[..bytes.len().min(1024)];
+    &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())]
+}
+
+fn begins_header(record: &[u8]) -> bool {
+    let record = record.strip_prefix(BOM).unwrap_or(record);
+    let names = |record: &[u8]| {
+        COLUMNS.iter().any(|column| {
+            let rest = record.strip_prefix(column.as_bytes());
+            rest.is_some_and(|rest| matches!(rest.first(), Some(b',' | b'"')))
+        })
+    };
+    names(record.strip_prefix(b"\"").unwrap_or(record))
+}
+
+fn too_long() -> Refused {
+    Refused::line("longer than 64 KiB")
+}
+
+fn quotes(bytes: &[u8]) -> usize {
+    memchr::memchr_iter(b'"', bytes).count()
+}
+
+fn quotes_newlines(record: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', record).count() as u64
+}
+
+/// The line end that closes the record at the start of these bytes, where quoted fields may hold
+/// line ends (RFC 4180). An error where a quote is followed by neither a comma nor a line end; None
+/// where the bytes end before the record does.
+fn quoted_end(bytes: &[u8]) -> Option<Result<usize, ()>> {
+    let mut at = 0;
+    loop {
+        if bytes.get(at)? != &b'"' {
+            let skip = memchr::memchr2(b',', b'\n', &bytes[at..])?;
+            at += skip;
+        } else {
+            at += 1;
+            loop {
+                at += memchr::memchr(b'"', bytes.get(at..)?)? + 1;
+                match bytes.get(at)? {
+                    b'"' => at += 1,
+                    b'\r' if bytes.get(at + 1)? == &b'\n' => {
+                        at += 1;
+                        break;
+                    }
+                    b',' | b'\n' => break,
+                    _ => return Some(Err(())),
+                }
+            }
+        }
+        if bytes[at] == b'\n' {
+            return Some(Ok(at));
+        }
+        at += 1;
+    }
+}
+
+/// Takes the quotes off a record: the fields' text is left in `out`, and where each ends is given.
+fn unquote(record: &str, out: &mut Vec<u8>) -> Option<Vec<usize>> {
+    out.clear();
+    out.resize(record.len() + 1, 0);
+    let mut ends = [0; COLUMNS_MAX];
+    let mut reader =
+        csv_core::ReaderBuilder::new().terminator(csv_core::Terminator::Any(b'\n')).build();
+    let (result, _, written, fields) = reader.read_record(record.as_bytes(), out, &mut ends);
+    let (mut written, mut fields) = (written, fields);
+    if result == csv_core::ReadRecordResult::InputEmpty {
+        // An empty input tells the reader that the record is over.
+        let (_, _, more, last) = reader.read_record(&[], &mut out[written..], &mut ends[fields..]);
+        written += more;
+        fields += last;
+    } else if result == csv_core::ReadRecordResult::OutputEndsFull {
+        return None;
+    }
+    out.truncate(written);
+    Some(ends[..fields].to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Every line as `number:what`, as short as can be.
+    fn read(bytes: &[u8]) -> Vec<String> {
+        let mut seen = Vec::new();
+        let traits = scan(bytes, &mut |line, item| {
+            seen.push(match item {
+                Item::Row(row) => format!("{line}:{}", row.notes),
+                Item::Bad(refused) => format!("{line}:! {}", refused.short()),
+                Item::Header => format!("{line}:header"),
+                Item::Marker => format!("{line}:marker"),
+                Item::Blank => format!("{line}:blank"),
+            });
+        });
+        if let Err(refusal) = traits.unwrap() {
+            seen.push(format!("{}:refused {}", refusal.line, refusal.reason));
+        }
+        seen
+    }
+
+    fn ledger(lines: &[&str]) -> Vec<u8> {
+        format!("{HEADER}\n{}\n", lines.join("\n")).into_bytes()
+    }
+
+    const ROW: &str = "2026-02-23T22:19:28Z,m,1,2,true,plan,3,";
+
+    #[test]
+    fn rows_are_read_around_whatever_is_not_one() {
+        let seen = read(&ledger(&[
+            &format!("{ROW}plain"),
+            "",
+            &format!("{ROW}\"one, \"\"two\"\"\nthree\""),
+            "<<<<<<< HEAD",
+            &format!("{ROW}ours"),
+            "=======",
+            &format!("{ROW}theirs"),
+            ">>>>>>> topic",
+            HEADER,
+            "2026-02-23T22:19:28Z,m,1,2,yes,plan,3,",
+            "2026-02-23T22:19:28Z,m,1,2,true,plan,3",
+            "garbage",
+            &format!("{}last", ROW.replace("true", "TRUE")),
+        ]));
+        assert_eq!(
+            seen,
+            [
+                "1:header",
+                "2:plain",
+                "3:blank",
+                "4:one, \"two\"\nthree",
+                "6:marker",
+                "7:ours",
+                "8:marker",
+                "9:theirs",
+                "10:marker",
+                "11:header",
+                "12:! task_success \"yes\"",
+                "13:! 7 fields",
+                "14:! 1 field",
+                "15:last",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stray_quote_costs_one_row() {
+        let seen = read(&ledger(&[
+            &format!("{ROW}\"oops"),
+            "its second line",
+            &format!("{ROW}next"),
+            &format!("{ROW}\"quoted\""),
+            &format!("{ROW}said \"so\" twice"),
+        ]));
+        let expected = ["1:header", "2:! a quote that is not closed", "4:next", "5:quoted"];
+        assert_eq!(seen[..4], expected);
+        assert_eq!(seen[4], "6:said \"so\" twice");
+    }
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let file = "\u{feff}notes,\"model\",extra,timestamp,prompt_tokens,completion_tokens,\
+                    task_success,task_type,duration_ms\r\n\
+                    hi,m,x,2026-02-23T22:19:28Z,1,2,true,plan,3\r\n";
+        assert_eq!(read(file.as_bytes()), ["1:header", "2:hi"]);
+    }
+
+    #[test]
+    fn what_is_no_ledger_is_refused_by_name() {
+        for (bytes, reason) in [
+            (&b"\x1f\x8b\x08\0"[..], "1:refused it is compressed with gzip: gunzip it first"),
+            (&b"\xff\xfet\0"[..], "1:refused it is UTF-16: save it as UTF-8"),
+            (&b"\0\0\0"[..], "1:refused it is not text"),
+            (
+                &b"a;b\n"[..],
+                "1:refused its columns are separated by semicolons: save it with commas",
+            ),
+            (&b"hello\n"[..], "1:refused it begins with \"hello\", not with the usage header"),
+            (&b"timestamp,model\n"[..], "1:refused its header lacks the column prompt_tokens"),
+        ] {
+            assert_eq!(read(bytes), [reason]);
+        }
+        assert_eq!(read(b""), [""; 0]);
+        assert_eq!(read(format!("{ROW}headerless").as_bytes()), ["1:headerless"]);
+    }
+
+    #[test]
+    fn a_line_too_long_is_one_bad_row() {
+        let long = format!("{ROW}{}", "x".repeat(700_000));
+        let quoted = format!("{ROW}\"{}", "x\n".repeat(100_000));
+        let seen = read(&ledger(&[&long, &format!("{ROW}a"), &quoted, &format!("{ROW}b")]));
+        let expected =
+            ["1:header", "2:! longer than 64 KiB", "3:a", "4:! a quote that is not closed"];
+        assert_eq!(seen[..4], expected);
+        assert_eq!(seen.last().unwrap(), "100005:b");
+        assert_eq!(seen.len(), 5);
+    }
+
+    proptest! {
+        /// Where the csv crate reads eight fields of well-formed CSV, so do we, and the same ones.
+        #[test]
+        fn agrees_with_the_csv_crate(notes in prop::collection::vec("[a,\"\n\r ✅;]{0,12}", 0..8)) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(COLUMNS).unwrap();
+            for notes in &notes {
+                let row = ["2026-02-23T22:19:28Z", "m", "1", "2", "true", "plan", "3", notes];
+                writer.write_record(row).unwrap();
+            }
+            let mut seen = Vec::new();
+            let bytes = writer.into_inner().unwrap();
+            scan(&bytes[..], &mut |_, item| if let Item::Row(row) = item {
+                seen.push(row.notes.into_owned());
+            }).unwrap().unwrap();
+            prop_assert_eq!(seen, notes);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let mut file = ledger(&[ROW]);
+            file.extend_from_slice(&bytes);
+            let mut first = None;
+            let _ = scan(&file[..], &mut |line, item| if line == 2 {
+                first = Some(matches!(item, Item::Row(_)));
+            });
+            prop_assert_eq!(first, Some(true));
+        }
+    }
+}

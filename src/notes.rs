@@ -1,0 +1,301 @@
+//! Notes: any text → one clean line; and the tag block that may stand at its end.
+
+use std::borrow::Cow;
+
+use crate::row::{NOTES_BYTES_MAX, Refused, check_count};
+
+/// The longest value of a tag.
+const TAG_VALUE_BYTES_MAX: usize = 128;
+
+/// What a tag's value must look like beyond the characters that all tags share.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Anything of the shared characters.
+    Word,
+    /// A whole number, as in the row's own columns.
+    Count,
+    /// Dollars with six decimals.
+    Dollars,
+    /// The word `sub`.
+    Role,
+    /// 12 hex digits.
+    Session,
+}
+
+/// Every key that a tag block may hold, in the order in which we write them.
+const TAGS: [(&str, Shape); 14] = [
+    ("source", Shape::Word),
+    ("id", Shape::Word),
+    ("rev", Shape::Count),
+    ("session", Shape::Session),
+    ("role", Shape::Role),
+    ("agent", Shape::Word),
+    ("user", Shape::Word),
+    ("requests", Shape::Count),
+    ("tool_errors", Shape::Count),
+    ("cache_read", Shape::Count),
+    ("cache_write", Shape::Count),
+    ("cache_write_1h", Shape::Count),
+    ("cost_usd", Shape::Dollars),
+    ("reason", Shape::Word),
+];
+
+/// The tag block of one row: `{key=value key=value}` at the end of its notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tags<'a> {
+    values: [Option<&'a str>; TAGS.len()],
+}
+
+impl<'a> Tags<'a> {
+    /// The tag block of these notes, empty where there is none. Whatever is not wholly a tag block
+    /// is plain text.
+    pub fn of(notes: &'a str) -> Tags<'a> {
+        split(notes).map_or_else(Tags::default, |(_, tags)| tags)
+    }
+
+    /// The value of a tag.
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        TAGS.iter().position(|(it, _)| *it == key).and_then(|at| self.values[at])
+    }
+
+    /// The value of a tag that is a whole number.
+    pub fn count(&self, key: &str) -> Option<u64> {
+        self.get(key).and_then(|value| value.parse().ok())
+    }
+
+    fn set(&mut self, key: &str, value: &'a str) -> Result<(), &'static str> {
+        let at = TAGS.iter().position(|(it, _)| *it == key).ok_or("is not a known key")?;
+        if !is_word(value) {
+            return Err("has a value that is not 1 to 128 of A-Z a-z 0-9 . _ : / @ + -");
+        }
+        let (fits, problem) = match TAGS[at].1 {
+            Shape::Word => (true, ""),
+            Shape::Count => (check_count("tag", value).is_ok(), "is not a whole number"),
+            Shape::Dollars => (is_dollars(value), "is not dollars with six decimals"),
+            Shape::Role => (value == "sub", "is not sub, the only role"),
+            Shape::Session => (is_session(value), "is not 12 hex digits"),
+        };
+        match (fits, self.values[at].replace(value)) {
+            (false, _) => Err(problem),
+            (true, Some(_)) => Err("is given twice"),
+            (true, None) => Ok(()),
+        }
+    }
+}
+
+/// Notes as they are stored: `text` made one clean line, with `tags` added to its tag block.
+///
+/// # Errors
+/// A tag with an unknown key, a repeated one or an odd value; and more than 4,096 bytes in all.
+pub fn compose<'a>(text: &'a str, tags: &[&str]) -> Result<Cow<'a, str>, Refused> {
+    let clean = clean(text);
+    let notes = if tags.is_empty() { clean } else { Cow::Owned(with_tags(&clean, tags)?) };
+    if notes.len() > NOTES_BYTES_MAX {
+        let problem = format!("is {} bytes, more than 4096", notes.len());
+        return Err(Refused::new("notes", &notes, problem));
+    }
+    Ok(notes)
+}
+
+fn with_tags(clean: &str, given: &[&str]) -> Result<String, Refused> {
+    let (body, mut tags) = split(clean).unwrap_or((clean, Tags::default()));
+    for tag in given {
+        let refuse = |problem: &str| Refused::new("tag", tag, problem);
+        let (key, value) = tag.split_once('=').ok_or_else(|| refuse("is not KEY=VALUE"))?;
+        tags.set(key, value).map_err(|problem| match problem {
+            "is not a known key" => {
+                let keys: Vec<&str> = TAGS.iter().map(|(key, _)| *key).collect();
+                refuse(&format!("has a key that is not one of {}", keys.join(", ")))
+            }
+            other => refuse(other),
+        })?;
+    }
+    let words = TAGS.iter().zip(tags.values);
+    let words = words.filter_map(|((key, _), value)| value.map(|value| format!("{key}={value}")));
+    let block = format!("{{{}}}", words.collect::<Vec<_>>().join(" "));
+    Ok(if body.is_empty() { block } else { format!("{body} {block}") })
+}
+
+/// The text before the tag block, and the tags. None where the notes do not end in one.
+fn split(notes: &str) -> Option<(&str, Tags<'_>)> {
+    let inner = notes.strip_suffix('}')?;
+    let open = inner.rfind('{')?;
+    let body = match &notes[..open] {
+        "" => "",
+        before => before.strip_suffix(' ')?,
+    };
+    let mut tags = Tags::default();
+    for word in inner[open + 1..].split(' ') {
+        let (key, value) = word.split_once('=')?;
+        tags.set(key, value).ok()?;
+    }
+    Some((body, tags))
+}
+
+fn is_word(value: &str) -> bool {
+    let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"._:/@+-".contains(b);
+    (1..=TAG_VALUE_BYTES_MAX).contains(&value.len()) && value.as_bytes().iter().all(allowed)
+}
+
+fn is_dollars(value: &str) -> bool {
+    let Some((whole, decimals)) = value.split_once('.') else { return false };
+    check_count("tag", whole).is_ok()
+        && decimals.len() == 6
+        && decimals.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_session(value: &str) -> bool {
+    value.len() == 12 && value.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Makes any text one line that moves no cursor and hides nothing: line breaks and tabs become one
+/// space; escape sequences, control, bidi and zero-width characters go; the ends are trimmed.
+/// Everything else stays byte for byte, and a second pass changes nothing.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return Cow::Borrowed(text.trim());
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut broken = false;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        rest = match c {
+            '\x1b' => skip_escape(after),
+            '\u{9b}' => skip_csi(after),
+            '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_string(after),
+            _ => after,
+        };
+        if is_break(c) {
+            broken = true;
+        } else if !is_dropped(c, if broken { "" } else { &out }, after) {
+            if broken {
+                out.push(' ');
+            }
+            broken = false;
+            out.push(c);
+        }
+    }
+    let trimmed = out.trim();
+    if trimmed.len() < out.len() {
+        out = trimmed.to_owned();
+    }
+    Cow::Owned(out)
+}
+
+fn is_break(c: char) -> bool {
+    matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+fn is_dropped(c: char, before: &str, after: &str) -> bool {
+    match c {
+        // The joiner inside an emoji such as a family stays.
+        '\u{200D}' => {
+            let joins = |c: Option<char>| c.is_some_and(is_pictograph);
+            !(joins(before.chars().next_back()) && joins(after.chars().next()))
+        }
+        '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' => true,
+        '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}' => true,
+        c => c.is_control(),
+    }
+}
+
+fn is_pictograph(c: char) -> bool {
+    matches!(c, '\u{2190}'..='\u{2BFF}' | '\u{FE0F}' | '\u{1F000}'..='\u{1FAFF}')
+}
+
+/// What follows ESC, as in ECMA-48: a control sequence, a control string, or a short escape.
+fn skip_escape(after: &str) -> &str {
+    match after.as_bytes().first() {
+        Some(b'[') => skip_csi(&after[1..]),
+        Some(b']' | b'P' | b'X' | b'^' | b'_') => skip_string(&after[1..]),
+        Some(b' '..=b'/') => {
+            let tail = after.trim_start_matches(|c| matches!(c, ' '..='/'));
+            tail.strip_prefix(|c| matches!(c, '0'..='~')).unwrap_or(tail)
+        }
+        Some(b'0'..=b'~') => &after[1..],
+        _ => after,
+    }
+}
+
+/// Parameters, intermediates and the final byte of a control sequence.
+fn skip_csi(after: &str) -> &str {
+    let tail = after.trim_start_matches(|c| matches!(c, ' '..='?'));
+    tail.strip_prefix(|c| matches!(c, '@'..='~')).unwrap_or(tail)
+}
+
+/// A control string ends at BEL or ST; one that never ends loses only its first bytes, so that a
+/// stray escape does not swallow the remark.
+fn skip_string(after: &str) -> &str {
+    let end = after.char_indices().find(|(_, c)| matches!(c, '\x07' | '\u{9c}' | '\x1b'));
+    match end {
+        Some((at, '\x1b')) if after[at..].starts_with("\x1b\\") => &after[at + 2..],
+        Some((at, c)) if c != '\x1b' => &after[at + c.len_utf8()..],
+        _ => after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn any_text_becomes_one_clean_line() {
+        for (given, stored) in [
+            ("plain, \"quoted\" text", "plain, \"quoted\" text"),
+            ("  two\r\nlines\tand a tab  ", "two lines and a tab"),
+            ("a\u{2028}b\u{85}c\u{b}d", "a b c d"),
+            ("\x1b[1;31mred\x1b[0m", "red"),
+            ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+            ("\x1b]52;c;Zm9v\x07copied", "copied"),
+            ("\x1b]never ends", "never ends"),
+            ("\u{9b}31mred", "red"),
+            ("left\u{202e}right\u{200b}\u{feff}", "leftright"),
+            ("👩\u{200d}💻 a\u{200d}b", "👩\u{200d}💻 ab"),
+            ("=1+1 -5 @x", "=1+1 -5 @x"),
+            ("größer ✅ 日本語", "größer ✅ 日本語"),
+            ("nul\0bell\x07", "nulbell"),
+            (" \u{200b} ", ""),
+        ] {
+            assert_eq!(clean(given), stored, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_block_is_the_last_braces_of_the_notes() {
+        assert_eq!(Tags::of("done {source=codex id=a1}").get("id"), Some("a1"));
+        assert_eq!(Tags::of("{cache_read=17}").count("cache_read"), Some(17));
+        for plain in [
+            "done{id=a1}",
+            "{id=a1} done",
+            "{id=a1 id=a2}",
+            "{color=red}",
+            "{id=}",
+            "{id=a b}",
+            "{cost_usd=1.5}",
+            "{role=main}",
+            "{}",
+        ] {
+            assert_eq!(Tags::of(plain), Tags::default(), "{plain}");
+        }
+    }
+
+    #[test]
+    fn tags_are_added_to_the_block_that_is_there() {
+        assert_eq!(compose("done", &["id=a1"]).unwrap(), "done {id=a1}");
+        assert_eq!(compose("", &["id=a1", "source=run"]).unwrap(), "{source=run id=a1}");
+        assert_eq!(compose("x {id=a1}", &["rev=2"]).unwrap(), "x {id=a1 rev=2}");
+        assert!(compose("x {id=a1}", &["id=a2"]).unwrap_err().problem.contains("twice"));
+        assert!(compose("x", &["color=red"]).unwrap_err().problem.contains("not one of source"));
+        assert!(compose(&"x".repeat(4097), &[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_second_pass_changes_nothing(text in "(\\PC|[\x00-\x20]|\x1b|\u{9b}|\u{200d}|👩|\u{202e}){0,40}") {
+            let once = clean(&text).into_owned();
+            prop_assert_eq!(clean(&once), once.as_str());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Report → JSON for programs: integers exact, null where nothing is known.
+
+use serde_json::{Map, Value, json};
+
+use crate::render::tables::key_text;
+use crate::report::aggregate::{Dimension, Key};
+use crate::report::measures::Measures;
+use crate::report::{Breakdown, Report, SkippedLine};
+
+/// The report as one JSON object.
+pub fn render(report: &Report) -> String {
+    let mut out = Map::new();
+    out.insert("schema".to_owned(), json!("usage-report/1"));
+    out.insert("from".to_owned(), json!(report.span.map(|(from, _)| from.to_string())));
+    out.insert("to".to_owned(), json!(report.span.map(|(_, to)| to.to_string())));
+    out.insert("totals".to_owned(), Value::Object(measures(&report.totals)));
+    let window = report.windows.as_ref().map(|windows| {
+        json!({
+            "to": windows.newest.to_string(),
+            "last7": measures(&windows.last),
+            "previous7": measures(&windows.previous),
+        })
+    });
+    out.insert("window".to_owned(), json!(window));
+    for breakdown in &report.breakdowns {
+        // Weeks of the default report are a choice for people; a program says what it wants.
+        if breakdown.dimension == Dimension::Week && !report.by.contains(&Dimension::Week) {
+            continue;
+        }
+        out.insert(format!("by_{}", name(breakdown.dimension)), groups(breakdown));
+    }
+    let left_out = &report.left_out;
+    out.insert(
+        "skipped".to_owned(),
+        json!({ "rows": left_out.unreadable, "lines": lines(&left_out.lines) }),
+    );
+    out.insert("conflict_markers".to_owned(), lines(&left_out.markers));
+    out.insert("duplicates".to_owned(), json!(left_out.repeated));
+    let text = serde_json::to_string_pretty(&Value::Object(out)).unwrap_or_default();
+    text + "\n"
+}
+
+/// The word for a dimension in machine formats: `task_type`.
+pub(super) fn name(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::TaskType => "task_type",
+        other => other.name(),
+    }
+}
+
+/// Successes by tasks; None without tasks.
+pub(super) fn success_rate(measures: &Measures) -> Option<f64> {
+    (measures.tasks > 0).then(|| measures.successes as f64 / measures.tasks as f64)
+}
+
+/// The mean duration in milliseconds; None without tasks.
+pub(super) fn mean_ms(measures: &Measures) -> Option<f64> {
+    (measures.tasks > 0).then(|| measures.duration_ms as f64 / measures.tasks as f64)
+}
+
+fn measures(measures: &Measures) -> Map<String, Value> {
+    let cached = (measures.cache_known_tokens > 0).then_some(measures.cached_tokens);
+    let value = json!({
+        "rows": measures.rows,
+        "tasks": measures.tasks,
+        "prompt_tokens": exact(measures.prompt_tokens),
+        "cached_tokens": cached.map(exact),
+        "completion_tokens": exact(measures.completion_tokens),
+        "total_tokens": exact(measures.total_tokens()),
+        "successes": measures.successes,
+        "success_rate": success_rate(measures),
+        "duration_ms": {
+            "sum": exact(measures.duration_ms),
+            "mean": mean_ms(measures),
+            "p50": measures.durations.percentile(50),
+            "p95": measures.durations.percentile(95),
+            "max": measures.durations.max(),
+        },
+    });
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// A sum of any size, as an integer.
+fn exact(sum: u128) -> Value {
+    serde_json::Number::from_u128(sum).map_or(Value::Null, Value::Number)
+}
+
+fn groups(breakdown: &Breakdown) -> Value {
+    let group = |group: &crate::report::Group| {
+        let key = match &group.key {
+            Key::Number(number) => json!(key_text(breakdown.dimension, *number)),
+            Key::Text(name) => json!(name),
+            Key::None => Value::Null,
+        };
+        let mut object = Map::new();
+        object.insert(name(breakdown.dimension).to_owned(), key);
+        object.extend(measures(&group.measures));
+        Value::Object(object)
+    };
+    Value::Array(breakdown.groups.iter().map(group).collect())
+}
+
+fn lines(lines: &[SkippedLine]) -> Value {
+    let line = |it: &SkippedLine| json!({ "file": it.file, "line": it.line, "reason": it.reason });
+    Value::Array(lines.iter().map(line).collect())
+}

@@ -1,0 +1,192 @@
+//! Report → Markdown, padded so that it reads well raw, at most 120 columns wide, and right-aligned
+//! where it is rendered.
+
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+
+use crate::error::is_unprintable;
+use crate::figures;
+use crate::render::tables::{self, Cell, RATE_TASKS_MIN, Table};
+use crate::report::Report;
+
+/// Wider lines wrap in reviews and mails.
+const WIDTH_MAX: usize = 120;
+
+/// The report as one Markdown document.
+pub fn render(report: &Report) -> String {
+    let mut out = format!("# {}\n\n", tables::title(report));
+    if report.span.is_none() {
+        out += &format!("{}\n", tables::nothing(report));
+        let left_out = &report.left_out;
+        if left_out.unreadable > 0 {
+            out +=
+                &format!("\n**Notes**\n- {}\n", tables::left_out_note(report).unwrap_or_default());
+        }
+        return out;
+    }
+    out += &format!("**{}**\n", tables::headline(report));
+    let (asked, rest) = report.breakdowns.split_at(report.by.len());
+    let tables_of = |breakdowns: &[crate::report::Breakdown]| -> Vec<Table> {
+        let shown = breakdowns.iter().filter(|it| it.is_shown && !it.groups.is_empty());
+        shown.map(|it| tables::table(report, it)).collect()
+    };
+    let asked = tables_of(asked);
+    for (at, table) in asked.iter().enumerate() {
+        // The only table that was asked for is named by the title.
+        let heading = if asked.len() > 1 || at > 0 { Some(&table.heading) } else { None };
+        section(&mut out, heading, table);
+    }
+    let summary = tables::summary(report);
+    section(&mut out, (!asked.is_empty()).then_some(&summary.heading), &summary);
+    for table in tables_of(rest) {
+        section(&mut out, Some(&table.heading), &table);
+    }
+    out += "\n**Notes**\n";
+    for note in tables::notes(report) {
+        out += &format!("- {note}\n");
+    }
+    out
+}
+
+fn section(out: &mut String, heading: Option<&String>, table: &Table) {
+    if let Some(heading) = heading {
+        *out += &format!("\n## {heading}\n");
+    }
+    *out += &format!("\n{}\n", draw(table));
+}
+
+/// One table. comfy-table pads the cells; the colons that align them on hosting sites are ours.
+fn draw(table: &Table) -> String {
+    let mut lines: Vec<Vec<String>> = vec![table.columns.clone()];
+    lines.extend(table.rows.iter().map(|row| row.iter().map(text).collect()));
+    if let Some(all) = &table.all {
+        lines.push(all.iter().map(text).collect());
+        if let Some(label) = lines.last_mut().and_then(|line| line.first_mut()) {
+            *label = format!("**{label}**");
+        }
+    }
+    shorten_names(&mut lines);
+    let mut drawn = comfy_table::Table::new();
+    drawn.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    let mut lines = lines.into_iter();
+    drawn.set_header(lines.next().unwrap_or_default());
+    lines.for_each(|line| {
+        drawn.add_row(line);
+    });
+    for column in drawn.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let drawn: Vec<String> = drawn.lines().map(|line| line.trim_end().to_owned()).collect();
+    let mut out = String::new();
+    for (at, line) in drawn.iter().enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        out += &if at == 1 { aligned(line) } else { line.clone() };
+    }
+    out
+}
+
+/// `|---|---|` → `|:--|--:|`.
+fn aligned(rule: &str) -> String {
+    let cells: Vec<String> = rule
+        .trim_matches('|')
+        .split('|')
+        .enumerate()
+        .map(|(at, cell)| {
+            let dashes = "-".repeat(cell.chars().count().saturating_sub(1));
+            if at == 0 { format!(":{dashes}") } else { format!("{dashes}:") }
+        })
+        .collect();
+    format!("|{}|", cells.join("|"))
+}
+
+/// The first column gives way where a line would be too wide: its names lose their middle.
+fn shorten_names(lines: &mut [Vec<String>]) {
+    let columns = lines.first().map_or(0, Vec::len);
+    let width = |at: usize| {
+        lines
+            .iter()
+            .filter_map(|line| line.get(at))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let others: usize = (1..columns).map(|at| width(at) + 3).sum();
+    let room = WIDTH_MAX.saturating_sub(others + 4).max(16);
+    for cell in lines.iter_mut().filter_map(|line| line.first_mut()) {
+        let length = cell.chars().count();
+        if length > room {
+            let code = cell.starts_with('`');
+            let name: Vec<char> = cell.trim_matches('`').chars().collect();
+            let room = room - if code { 3 } else { 1 };
+            let head: String = name[..room.div_ceil(2)].iter().collect();
+            let tail: String = name[name.len() - room / 2..].iter().collect();
+            *cell = if code { format!("`{head}…{tail}`") } else { format!("{head}…{tail}") };
+        }
+    }
+}
+
+fn text(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Name(name) => name_text(name),
+        Cell::Count(count) => figures::thousands(*count),
+        other => common_text(other),
+    }
+}
+
+/// The cells that look the same in every view.
+pub(super) fn common_text(cell: &Cell) -> String {
+    match cell {
+        Cell::Success(_, 0) | Cell::Unknown => "–".to_owned(),
+        Cell::SuccessInFull(part, whole) if *whole < RATE_TASKS_MIN => format!("{part} of {whole}"),
+        Cell::SuccessInFull(part, whole) => {
+            let rate = figures::percent_tenths((*part).into(), (*whole).into());
+            format!("{} ({rate})", figures::thousands((*part).into()))
+        }
+        Cell::Success(part, whole) if *whole < RATE_TASKS_MIN => format!("{part}/{whole}"),
+        Cell::Success(part, whole) => figures::percent_tenths((*part).into(), (*whole).into()),
+        Cell::Interval(part, whole) => tables::interval(*part, *whole),
+        Cell::Share(part, whole) => figures::percent(*part, *whole),
+        Cell::Duration(ms) => figures::duration(*ms),
+        Cell::Text(text) | Cell::Name(text) => text.clone(),
+        Cell::Count(count) => figures::thousands(*count),
+        Cell::Empty => String::new(),
+    }
+}
+
+/// A name from the ledger. Most say nothing to Markdown; others stand in a code span, so that no
+/// link, mention, emoji or emphasis comes of them.
+fn name_text(name: &str) -> String {
+    let name: String =
+        name.chars().map(|c| if is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._:/+-".contains(c))
+        && !name.contains("//")
+        && !name.contains("www.")
+        && name.matches(':').count() < 2;
+    match plain {
+        true => name.replace('_', "\\_"),
+        false => tables::code(&name.replace('|', "\\|")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_acts_as_markup() {
+        for (name, shown) in [
+            ("claude-opus-5-5", "claude-opus-5-5"),
+            ("bedrock/us.anthropic.claude-v1:0", "bedrock/us.anthropic.claude-v1:0"),
+            ("x/@user", "`x/@user`"),
+            ("claude[1m]", "`claude[1m]`"),
+            ("x:100:", "`x:100:`"),
+            ("https://x.y", "`https://x.y`"),
+            ("a|b`c", "``a\\|b`c``"),
+            ("a_b_c", "a\\_b\\_c"),
+        ] {
+            assert_eq!(name_text(name), shown);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! How a report looks: the table of formats. A new one is one file and one row.
+
+pub mod tables;
+pub mod markdown;
+pub mod csv;
+pub mod json;
+pub mod terminal;
+
+use crate::render::terminal::Screen;
+use crate::report::Report;
+
+/// One way to show a report.
+pub struct Format {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is for.
+    pub about: &'static str,
+    /// Draws the report; only the terminal's format looks at the screen.
+    pub render: fn(&Report, Screen) -> String,
+}
+
+/// Every format; the first is the default.
+pub const FORMATS: [Format; 4] = [
+    Format {
+        name: "markdown",
+        about: "tables for people, in a terminal or rendered",
+        render: |report, _| markdown::render(report),
+    },
+    Format {
+        name: "csv",
+        about: "one table for a spreadsheet",
+        render: |report, _| csv::render(report),
+    },
+    Format { name: "json", about: "for programs", render: |report, _| json::render(report) },
+    Format { name: "table", about: "compact, for a terminal", render: terminal::render },
+];

@@ -1,0 +1,212 @@
+//! Rows → sums by what they are to be shown by. Knows no files and no output.
+
+use std::hash::{Hash, Hasher};
+
+use hashbrown::HashMap;
+use wildmatch::WildMatch;
+
+use crate::notes::Tags;
+use crate::report::measures::Measures;
+use crate::row::{Row, TaskType};
+use crate::timestamp::{Day, Instant};
+
+/// What rows can be grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dimension {
+    /// The calendar day of the row's own offset.
+    Day,
+    /// Its ISO week.
+    Week,
+    /// Its month.
+    Month,
+    /// Its hour.
+    Hour,
+    /// Its day of the week.
+    Weekday,
+    /// The model's name.
+    Model,
+    /// The task type.
+    TaskType,
+    /// Where the row came from.
+    Source,
+    /// The agent's session.
+    Session,
+    /// The user's pseudonym.
+    User,
+    /// The file of the ledger.
+    File,
+}
+
+impl Dimension {
+    /// Every dimension, with the word for it on the command line.
+    pub const ALL: [(Dimension, &'static str); 11] = [
+        (Dimension::Day, "day"),
+        (Dimension::Week, "week"),
+        (Dimension::Month, "month"),
+        (Dimension::Hour, "hour"),
+        (Dimension::Weekday, "weekday"),
+        (Dimension::Model, "model"),
+        (Dimension::TaskType, "task-type"),
+        (Dimension::Source, "source"),
+        (Dimension::Session, "session"),
+        (Dimension::User, "user"),
+        (Dimension::File, "file"),
+    ];
+
+    /// The dimension of that name.
+    pub fn parse(name: &str) -> Option<Dimension> {
+        Dimension::ALL.iter().find(|(_, it)| *it == name).map(|(dimension, _)| *dimension)
+    }
+
+    /// The word for it on the command line.
+    pub fn name(self) -> &'static str {
+        Dimension::ALL[self as usize].1
+    }
+}
+
+/// One group's place in its dimension.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// A day, a Monday, a month, an hour, a weekday or a task type, by number.
+    Number(i64),
+    /// A name.
+    Text(Box<str>),
+    /// Rows that lack it.
+    None,
+}
+
+/// One end of a selection in time, itself included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The row's own calendar day.
+    Day(Day),
+    /// A moment.
+    Moment(Instant),
+}
+
+/// Which rows are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// From here on.
+    pub since: Option<Bound>,
+    /// Up to here.
+    pub until: Option<Bound>,
+    /// Models that match any of these; none means all.
+    pub models: Vec<WildMatch>,
+    /// Any of these task types; none means all.
+    pub task_types: Vec<TaskType>,
+}
+
+impl Selection {
+    fn takes(&self, row: &Row<'_>) -> bool {
+        let after = |bound: Bound| match bound {
+            Bound::Day(day) => row.at.day() >= day,
+            Bound::Moment(moment) => row.at.instant() >= moment,
+        };
+        let before = |bound: Bound| match bound {
+            Bound::Day(day) => row.at.day() <= day,
+            Bound::Moment(moment) => row.at.instant() <= moment,
+        };
+        self.since.is_none_or(after)
+            && self.until.is_none_or(before)
+            && (self.models.is_empty() || self.models.iter().any(|it| it.matches(&row.model)))
+            && (self.task_types.is_empty() || self.task_types.contains(&row.task_type))
+    }
+}
+
+/// Everything that is counted of a ledger.
+#[derive(Clone, Debug)]
+pub struct Aggregate {
+    selection: Selection,
+    /// Selected rows by day; weeks, months and all totals are sums of days.
+    pub days: HashMap<Day, Measures>,
+    /// Selected rows by dimensions that days do not hold.
+    pub groups: Vec<(Dimension, HashMap<Key, Measures>)>,
+    /// All rows, selected or not.
+    pub rows: u64,
+    /// First and last day of all rows.
+    pub span: Option<(Day, Day)>,
+}
+
+impl Aggregate {
+    /// Nothing counted yet. Models and task types are always counted, `by` besides.
+    pub fn new(selection: Selection, by: &[Dimension]) -> Aggregate {
+        let mut dimensions = vec![Dimension::Model, Dimension::TaskType];
+        for dimension in by {
+            let is_of_days = matches!(
+                dimension,
+                Dimension::Day | Dimension::Week | Dimension::Month | Dimension::Weekday
+            );
+            if !is_of_days && !dimensions.contains(dimension) {
+                dimensions.push(*dimension);
+            }
+        }
+        let groups = dimensions.into_iter().map(|dimension| (dimension, HashMap::new())).collect();
+        Aggregate { selection, days: HashMap::new(), groups, rows: 0, span: None }
+    }
+
+    /// Counts one row of the file with that label.
+    pub fn add(&mut self, row: &Row<'_>, file: &str) {
+        let day = row.at.day();
+        self.rows += 1;
+        self.span = Some(self.span.map_or((day, day), |(from, to)| (from.min(day), to.max(day))));
+        if !self.selection.takes(row) {
+            return;
+        }
+        let tags = Tags::of(&row.notes);
+        self.days.entry(day).or_default().add(row, &tags);
+        for (dimension, groups) in &mut self.groups {
+            let text = match dimension {
+                Dimension::Model => Some(&*row.model),
+                Dimension::Source => tags.get("source"),
+                Dimension::Session => tags.get("session"),
+                Dimension::User => tags.get("user"),
+                Dimension::File => Some(file),
+                Dimension::Hour => {
+                    groups.entry(Key::Number(row.at.hour().into())).or_default().add(row, &tags);
+                    continue;
+                }
+                _ => {
+                    let number = row.task_type as i64;
+                    groups.entry(Key::Number(number)).or_default().add(row, &tags);
+                    continue;
+                }
+            };
+            let name = Name(text);
+            match groups.get_mut(&name) {
+                Some(measures) => measures.add(row, &tags),
+                None => groups.entry(name.to_key()).or_default().add(row, &tags),
+            }
+        }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Key::Number(number) => number.hash(state),
+            Key::Text(text) => Name(Some(text)).hash(state),
+            Key::None => Name(None).hash(state),
+        }
+    }
+}
+
+/// A name that is made a key of its own only when it is new.
+#[derive(Hash)]
+struct Name<'a>(Option<&'a str>);
+
+impl hashbrown::Equivalent<Key> for Name<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        match (self.0, key) {
+            (Some(name), Key::Text(text)) => name == &**text,
+            (None, Key::None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Name<'_> {
+    fn to_key(&self) -> Key {
+        self.0.map_or(Key::None, |name| Key::Text(name.into()))
+    }
+}

@@ -1,0 +1,130 @@
+//! Durations counted by their first three digits: exact enough for percentiles, mergeable, and the
+//! same whatever the order.
+
+/// Buckets are kept in pages, so that a group pays only for the magnitudes it meets.
+const PAGE: usize = 500;
+
+/// 1,000 exact values, then 900 buckets for each power of ten up to 2⁵³.
+const PAGES: usize = (1_000usize + 900 * 14).div_ceil(PAGE);
+
+/// How often each duration occurred, rounded half up to three significant digits. A bucket counts
+/// to 2³² − 1; a ledger with more rows in one bucket would be 300 GB long.
+#[derive(Clone, Debug, Default)]
+pub struct Histogram {
+    pages: [Option<Box<[u32; PAGE]>>; PAGES],
+    count: u64,
+    max: u64,
+}
+
+impl Histogram {
+    /// Counts one value.
+    pub fn add(&mut self, value: u64) {
+        let bucket = bucket(value);
+        let page = self.pages[bucket / PAGE].get_or_insert_with(|| Box::new([0; PAGE]));
+        let slot = &mut page[bucket % PAGE];
+        *slot = slot.saturating_add(1);
+        self.count += 1;
+        self.max = self.max.max(value);
+    }
+
+    /// Counts everything that another histogram counted.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (mine, theirs) in self.pages.iter_mut().zip(&other.pages) {
+            let Some(theirs) = theirs else { continue };
+            let mine = mine.get_or_insert_with(|| Box::new([0; PAGE]));
+            for (mine, theirs) in mine.iter_mut().zip(theirs.iter()) {
+                *mine = mine.saturating_add(*theirs);
+            }
+        }
+        self.count += other.count;
+        self.max = self.max.max(other.max);
+    }
+
+    /// The element at 0-based index ⌊n·q/100⌋, at most n−1, of the rounded values in order, capped
+    /// by the largest value; None where nothing was counted.
+    pub fn percentile(&self, q: u64) -> Option<u64> {
+        let last = self.count.checked_sub(1)?;
+        let index = (u128::from(self.count) * u128::from(q) / 100) as u64;
+        let mut before = index.min(last);
+        for (page_number, page) in self.pages.iter().enumerate() {
+            for (at, count) in page.iter().flat_map(|page| page.iter()).enumerate() {
+                let count = u64::from(*count);
+                if before < count {
+                    return Some(value(page_number * PAGE + at).min(self.max));
+                }
+                before -= count;
+            }
+        }
+        None
+    }
+
+    /// The largest value; None where nothing was counted.
+    pub fn max(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.max)
+    }
+}
+
+/// The bucket of a value: itself below 1,000, else by its first three digits and their power of ten.
+fn bucket(value: u64) -> usize {
+    if value < 1_000 {
+        return value as usize;
+    }
+    let power = value.ilog10() - 2;
+    let unit = 10u64.pow(power);
+    // At most 1,000: then the three digits are 100 of the next power, which is the next bucket.
+    let digits = (value + unit / 2) / unit;
+    1_000 + 900 * (power as usize - 1) + (digits as usize - 100)
+}
+
+fn value(bucket: usize) -> u64 {
+    match bucket.checked_sub(1_000) {
+        None => bucket as u64,
+        Some(above) => (above as u64 % 900 + 100) * 10u64.pow(above as u32 / 900 + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::COUNT_MAX;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_rounded_half_up_to_three_digits() {
+        for (given, rounded) in [
+            (0, 0),
+            (999, 999),
+            (1_000, 1_000),
+            (1_004, 1_000),
+            (1_005, 1_010),
+            (99_949, 99_900),
+            (99_950, 100_000),
+            (COUNT_MAX, 9_010_000_000_000_000),
+        ] {
+            assert_eq!(value(bucket(given)), rounded, "{given}");
+        }
+    }
+
+    proptest! {
+        /// The definition, done the slow way.
+        #[test]
+        fn percentiles_are_those_of_the_sorted_list(
+            values in prop::collection::vec(0..=COUNT_MAX, 1..50),
+            split in 0usize..50,
+            q in 0u64..=100,
+        ) {
+            let mut halves = [Histogram::default(), Histogram::default()];
+            for (at, value) in values.iter().enumerate() {
+                halves[usize::from(at < split)].add(*value);
+            }
+            let [mut merged, other] = halves;
+            merged.merge(&other);
+            let mut sorted: Vec<u64> = values.iter().map(|it| value(bucket(*it))).collect();
+            sorted.sort_unstable();
+            let max = *values.iter().max().unwrap();
+            let index = (values.len() * q as usize / 100).min(values.len() - 1);
+            prop_assert_eq!(merged.percentile(q), Some(sorted[index].min(max)));
+            prop_assert_eq!(merged.max(), Some(max));
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What is measured of a group of rows. Sums are exact; rates and means are left to be divided once.
+
+use crate::notes::Tags;
+use crate::report::histogram::Histogram;
+use crate::row::Row;
+
+/// Who said whether a task succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// An agent's own end of turn: it finished, not: it is right.
+    Agent,
+    /// A command's exit code.
+    ExitCode,
+    /// Whoever logged the row.
+    People,
+}
+
+/// The sums of a group of rows.
+#[derive(Clone, Debug, Default)]
+pub struct Measures {
+    /// All rows.
+    pub rows: u64,
+    /// Rows that are tasks of their own: all but those of sub-agents.
+    pub tasks: u64,
+    /// Tasks that succeeded.
+    pub successes: u64,
+    /// Everything read.
+    pub prompt_tokens: u128,
+    /// Everything written.
+    pub completion_tokens: u128,
+    /// What was read from a cache, of the rows that know it.
+    pub cached_tokens: u128,
+    /// Everything read, of the rows that know how much came from a cache.
+    pub cache_known_tokens: u128,
+    /// How long the tasks took, in milliseconds.
+    pub duration_ms: u128,
+    /// The tasks' durations.
+    pub durations: Histogram,
+    /// Tasks by who said whether they succeeded, in the order of [`Origin`].
+    pub origins: [u64; 3],
+}
+
+impl Measures {
+    /// Adds one row.
+    pub fn add(&mut self, row: &Row<'_>, tags: &Tags<'_>) {
+        self.rows += 1;
+        self.prompt_tokens += u128::from(row.prompt_tokens);
+        self.completion_tokens += u128::from(row.completion_tokens);
+        if let Some(cached) = tags.count("cache_read") {
+            self.cached_tokens += u128::from(cached);
+            self.cache_known_tokens += u128::from(row.prompt_tokens);
+        }
+        if tags.get("role") == Some("sub") {
+            return;
+        }
+        self.tasks += 1;
+        self.successes += u64::from(row.success);
+        self.duration_ms += u128::from(row.duration_ms);
+        self.durations.add(row.duration_ms);
+        let origin = match tags.get("source") {
+            None => Origin::People,
+            Some("run") => Origin::ExitCode,
+            Some(_) => Origin::Agent,
+        };
+        self.origins[origin as usize] += 1;
+    }
+
+    /// Adds another group of rows.
+    pub fn merge(&mut self, other: &Measures) {
+        self.rows += other.rows;
+        self.tasks += other.tasks;
+        self.successes += other.successes;
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.cache_known_tokens += other.cache_known_tokens;
+        self.duration_ms += other.duration_ms;
+        self.durations.merge(&other.durations);
+        for (mine, theirs) in self.origins.iter_mut().zip(other.origins) {
+            *mine += theirs;
+        }
+    }
+
+    /// Prompt and completion tokens together.
+    pub fn total_tokens(&self) -> u128 {
+        self.prompt_tokens + self.completion_tokens
+    }
+
+    /// Tasks of that origin.
+    pub fn origin(&self, origin: Origin) -> u64 {
+        self.origins[origin as usize]
+    }
+}

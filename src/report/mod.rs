@@ -1,0 +1,218 @@
+//! Sums → what is to be said about them: which tables, in which order, with which lines. Plain
+//! values; does no I/O and cannot fail.
+
+pub mod histogram;
+pub mod interval;
+pub mod measures;
+pub mod aggregate;
+
+use crate::report::aggregate::{Aggregate, Dimension, Key};
+use crate::report::measures::Measures;
+use crate::timestamp::Day;
+
+/// The default report shows this many weeks; older ones are one line.
+const WEEKS_SHOWN: usize = 8;
+
+/// Empty periods are shown, so that a gap is seen; but a stray row of another century must not
+/// bring a table of a million lines with it.
+const PERIODS_FILLED_MAX: i64 = 4_000;
+
+/// A line of a file that was not counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedLine {
+    /// The file, as reports name it.
+    pub file: String,
+    /// The line, the first being 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// What was left out of the sums.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Rows that cannot be read.
+    pub unreadable: u64,
+    /// The first of them.
+    pub lines: Vec<SkippedLine>,
+    /// Conflict markers, whose both sides are counted.
+    pub markers: Vec<SkippedLine>,
+    /// Rows that repeat another.
+    pub repeated: u64,
+}
+
+/// What the user asked for, as far as the report must know it.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// Groupings asked for, in order.
+    pub by: Vec<Dimension>,
+    /// The options that select rows, as typed.
+    pub selection: Vec<String>,
+}
+
+/// One line of a table.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What it is about.
+    pub key: Key,
+    /// Its sums.
+    pub measures: Measures,
+}
+
+/// One table.
+#[derive(Clone, Debug)]
+pub struct Breakdown {
+    /// What it groups by.
+    pub dimension: Dimension,
+    /// Its lines, in the order in which they are shown.
+    pub groups: Vec<Group>,
+    /// All weeks before those shown.
+    pub earlier: Option<Measures>,
+    /// Whether it is shown to people, or only to programs.
+    pub is_shown: bool,
+}
+
+/// The seven days to the newest row beside the seven before: equal lengths, and no clock.
+#[derive(Clone, Debug)]
+pub struct Windows {
+    /// The day of the newest row.
+    pub newest: Day,
+    /// The seven days that end with it.
+    pub last: Measures,
+    /// The seven days before.
+    pub previous: Measures,
+    /// Whether a comparison says something: some rows are older than seven days.
+    pub is_shown: bool,
+}
+
+/// Everything that a report says.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Groupings that were asked for: they stand first.
+    pub by: Vec<Dimension>,
+    /// All selected rows.
+    pub totals: Measures,
+    /// First and last day of the selected rows.
+    pub span: Option<(Day, Day)>,
+    /// The last seven days and the seven before.
+    pub windows: Option<Windows>,
+    /// The tables, in order.
+    pub breakdowns: Vec<Breakdown>,
+    /// What was left out.
+    pub left_out: LeftOut,
+    /// All rows of the ledger, selected or not.
+    pub ledger_rows: u64,
+    /// Their first and last day.
+    pub ledger_span: Option<(Day, Day)>,
+    /// The options that select rows, as typed.
+    pub selection: Vec<String>,
+}
+
+/// Makes the report.
+pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
+    let mut totals = Measures::default();
+    aggregate.days.values().for_each(|day| totals.merge(day));
+    let days = || aggregate.days.keys().copied();
+    let span = days().min().zip(days().max());
+    let mut breakdowns: Vec<Breakdown> =
+        ask.by.iter().map(|dimension| breakdown(aggregate, *dimension, span)).collect();
+    for dimension in [Dimension::Week, Dimension::Model, Dimension::TaskType] {
+        if !ask.by.contains(&dimension) {
+            let mut breakdown = breakdown(aggregate, dimension, span);
+            if dimension == Dimension::Week {
+                shorten(&mut breakdown);
+            }
+            breakdowns.push(breakdown);
+        }
+    }
+    Report {
+        by: ask.by.clone(),
+        windows: span.map(|span| windows(aggregate, span)),
+        totals,
+        span,
+        breakdowns,
+        left_out,
+        ledger_rows: aggregate.rows,
+        ledger_span: aggregate.span,
+        selection: ask.selection.clone(),
+    }
+}
+
+fn windows(aggregate: &Aggregate, (oldest, newest): (Day, Day)) -> Windows {
+    let sum = |from: i32, to: i32| {
+        let mut sum = Measures::default();
+        let within = aggregate.days.iter().filter(|(day, _)| (from..=to).contains(&day.0));
+        within.for_each(|(_, measures)| sum.merge(measures));
+        sum
+    };
+    Windows {
+        newest,
+        last: sum(newest.0 - 6, newest.0),
+        previous: sum(newest.0 - 13, newest.0 - 7),
+        is_shown: oldest.0 < newest.0 - 6,
+    }
+}
+
+fn breakdown(aggregate: &Aggregate, dimension: Dimension, span: Option<(Day, Day)>) -> Breakdown {
+    let groups = match dimension {
+        Dimension::Day => of_days(aggregate, span, |day| i64::from(day.0), 1),
+        Dimension::Week => of_days(aggregate, span, |day| i64::from(day.monday().0), 7),
+        Dimension::Month => of_days(aggregate, span, |day| i64::from(day.month()), 1),
+        Dimension::Weekday => {
+            let mut groups = of_days(aggregate, None, |day| i64::from(day.weekday()), 1);
+            groups.reverse();
+            groups
+        }
+        _ => of_groups(aggregate, dimension),
+    };
+    Breakdown { dimension, groups, earlier: None, is_shown: true }
+}
+
+/// Sums of days, newest first, with the empty periods of the span between them.
+fn of_days(
+    aggregate: &Aggregate,
+    span: Option<(Day, Day)>,
+    period: fn(Day) -> i64,
+    step: i64,
+) -> Vec<Group> {
+    let mut sums = std::collections::BTreeMap::<i64, Measures>::new();
+    if let Some((from, to)) = span.map(|(from, to)| (period(from), period(to)))
+        && (to - from) / step <= PERIODS_FILLED_MAX
+    {
+        for number in (from..=to).step_by(step as usize) {
+            sums.insert(number, Measures::default());
+        }
+    }
+    for (day, measures) in &aggregate.days {
+        sums.entry(period(*day)).or_default().merge(measures);
+    }
+    let group = |(number, measures)| Group { key: Key::Number(number), measures };
+    sums.into_iter().rev().map(group).collect()
+}
+
+/// Enums and hours in their own order; names by tokens, then by name.
+fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
+    let found = aggregate.groups.iter().find(|(it, _)| *it == dimension);
+    let all = found.into_iter().flat_map(|(_, groups)| groups);
+    let mut groups: Vec<Group> =
+        all.map(|(key, measures)| Group { key: key.clone(), measures: measures.clone() }).collect();
+    groups.sort_by(|a, b| {
+        let tokens = |group: &Group| match group.key {
+            Key::Number(_) => 0,
+            _ => group.measures.total_tokens(),
+        };
+        tokens(b).cmp(&tokens(a)).then_with(|| a.key.cmp(&b.key))
+    });
+    groups
+}
+
+/// The default report's weeks: the newest eight, the older ones as one line; none where a single
+/// week would repeat the summary.
+fn shorten(weeks: &mut Breakdown) {
+    if weeks.groups.len() > WEEKS_SHOWN {
+        let mut earlier = Measures::default();
+        weeks.groups.drain(WEEKS_SHOWN..).for_each(|group| earlier.merge(&group.measures));
+        weeks.earlier = Some(earlier);
+    }
+    weeks.is_shown = weeks.groups.len() > 1;
+}

@@ -1,0 +1,438 @@
+//! The contract: what a row is, which values it takes, and its line in the file. Knows no file.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::error::{Error, excerpt};
+use crate::timestamp::Timestamp;
+
+/// The columns of the ledger, in order. They never change.
+pub const COLUMNS: [&str; 8] = [
+    "timestamp",
+    "model",
+    "prompt_tokens",
+    "completion_tokens",
+    "task_success",
+    "task_type",
+    "duration_ms",
+    "notes",
+];
+
+/// The first line of every segment, without its line end.
+pub const HEADER: &str = "timestamp,model,prompt_tokens,completion_tokens,task_success,\
+                          task_type,duration_ms,notes";
+
+/// 2⁵³ − 1: the largest whole number that every spreadsheet and JSON reader keeps exact.
+pub const COUNT_MAX: u64 = 9_007_199_254_740_991;
+
+/// Long enough for a cloud provider's resource name.
+pub const MODEL_BYTES_MAX: usize = 128;
+
+/// Notes are a remark, not a transcript; the tag block counts too.
+pub const NOTES_BYTES_MAX: usize = 4_096;
+
+/// A line with its line end. Notes of 4,096 quotation marks need 8,194 bytes, the rest under 400.
+pub const LINE_BYTES_MAX: usize = 16 * 1_024;
+
+/// What kind of work a task was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TaskType {
+    /// Working out what to do.
+    Plan,
+    /// Doing it.
+    Execute,
+    /// Checking what was done.
+    Verify,
+    /// Talking it over.
+    Discuss,
+    /// A small thing in passing.
+    Quick,
+}
+
+impl TaskType {
+    /// Every task type, in the contract's order.
+    pub const ALL: [TaskType; 5] =
+        [TaskType::Plan, TaskType::Execute, TaskType::Verify, TaskType::Discuss, TaskType::Quick];
+
+    /// The word in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            TaskType::Plan => "plan",
+            TaskType::Execute => "execute",
+            TaskType::Verify => "verify",
+            TaskType::Discuss => "discuss",
+            TaskType::Quick => "quick",
+        }
+    }
+
+    /// The task type of that name.
+    pub fn parse(text: &str) -> Option<TaskType> {
+        TaskType::ALL.into_iter().find(|it| it.name() == text)
+    }
+}
+
+/// One valid row. It borrows what it can from the line or the draft that it was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// The moment, as a number.
+    pub at: Timestamp,
+    /// The moment exactly as it is written; never altered once given.
+    pub stamp: Cow<'a, str>,
+    /// The model's name.
+    pub model: Cow<'a, str>,
+    /// Everything the model read, cached or not.
+    pub prompt_tokens: u64,
+    /// Everything the model wrote, reasoning included.
+    pub completion_tokens: u64,
+    /// Whether the task succeeded.
+    pub success: bool,
+    /// What kind of task it was.
+    pub task_type: TaskType,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// One line of free text, which may end in a tag block.
+    pub notes: Cow<'a, str>,
+}
+
+impl<'a> Row<'a> {
+    /// Reads the eight fields as they stand in a file, as liberally as readers are: lower case `t`
+    /// and `z`, and the capital `TRUE` that spreadsheets make of `true`.
+    pub fn read(fields: [&'a str; 8]) -> Result<Row<'a>, Refused> {
+        let [stamp, model, prompt, completion, success, task_type, duration, notes] = fields;
+        Ok(Row {
+            at: Timestamp::parse_liberally(stamp).ok_or_else(|| refuse_timestamp(stamp))?,
+            stamp: Cow::Borrowed(stamp),
+            model: Cow::Borrowed(check_model(model)?),
+            prompt_tokens: check_count("prompt_tokens", prompt)?,
+            completion_tokens: check_count("completion_tokens", completion)?,
+            success: match success {
+                "true" => true,
+                "false" => false,
+                other if other.eq_ignore_ascii_case("true") => true,
+                other if other.eq_ignore_ascii_case("false") => false,
+                other => return Err(refuse_success(other)),
+            },
+            task_type: check_task_type(task_type)?,
+            duration_ms: check_count("duration_ms", duration)?,
+            notes: Cow::Borrowed(notes),
+        })
+    }
+
+    /// Reads one line of the file, without its line end, by the header's own order of columns.
+    pub fn parse(line: &str) -> Result<Row<'static>, Refused> {
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+        let mut record = csv::StringRecord::new();
+        let whole = |_| Refused::line("is not a CSV record");
+        reader.read_record(&mut record).map_err(whole)?;
+        let fields: [&str; 8] = record
+            .iter()
+            .collect::<Vec<_>>()
+            .try_into()
+            .map_err(|fields: Vec<_>| Refused::field_count(fields.len()))?;
+        Row::read(fields).map(Row::into_owned)
+    }
+
+    /// The line of the file with its line end. Numbers are plain digits and quotes stand only where
+    /// CSV needs them, so that equal rows are equal bytes.
+    pub fn write_line(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.stamp.as_bytes());
+        out.push(b',');
+        out.extend_from_slice(self.model.as_bytes());
+        for count in [self.prompt_tokens, self.completion_tokens] {
+            out.push(b',');
+            write_count(count, out);
+        }
+        out.extend_from_slice(if self.success { b",true," } else { b",false," });
+        out.extend_from_slice(self.task_type.name().as_bytes());
+        out.push(b',');
+        write_count(self.duration_ms, out);
+        out.push(b',');
+        write_text(&self.notes, out);
+        out.push(b'\n');
+    }
+
+    /// The line as text, without its line end.
+    pub fn to_line(&self) -> String {
+        let mut line = Vec::new();
+        self.write_line(&mut line);
+        line.pop();
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
+    /// The same row, independent of what it was read from.
+    pub fn into_owned(self) -> Row<'static> {
+        Row {
+            stamp: Cow::Owned(self.stamp.into_owned()),
+            model: Cow::Owned(self.model.into_owned()),
+            notes: Cow::Owned(self.notes.into_owned()),
+            ..self
+        }
+    }
+
+    /// Prompt and completion tokens together.
+    pub fn total_tokens(&self) -> u64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+}
+
+fn write_count(count: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = count;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// The csv crate quotes what needs it; most notes need nothing, and pay nothing.
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    if memchr::memchr3(b'"', b',', b'\n', text.as_bytes()).is_none() && !text.contains('\r') {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing one field to memory cannot fail.
+    if writer.write_record([text]).is_ok()
+        && let Ok(quoted) = writer.into_inner()
+    {
+        out.extend_from_slice(quoted.strip_suffix(b"\n").unwrap_or(&quoted));
+    }
+}
+
+/// A field that was refused: which one, what was given, what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The column as the header names it, or `row` where the line as a whole is meant.
+    pub field: &'static str,
+    /// What was given, cut to be shown.
+    pub given: String,
+    /// What is wrong, to be read after the value: `is not true or false`.
+    pub problem: String,
+}
+
+impl Refused {
+    /// A refusal of one field.
+    pub fn new(field: &'static str, given: &str, problem: impl Into<String>) -> Refused {
+        Refused { field, given: excerpt(given), problem: problem.into() }
+    }
+
+    /// A refusal of the line as a whole.
+    pub fn line(problem: impl Into<String>) -> Refused {
+        Refused { field: "row", given: String::new(), problem: problem.into() }
+    }
+
+    /// A line with a wrong number of fields.
+    pub fn field_count(found: usize) -> Refused {
+        let noun = if found == 1 { "field" } else { "fields" };
+        Refused::line(format!("{found} {noun}"))
+    }
+
+    /// As few words as name it: `task_success "yes"`, `7 fields`.
+    pub fn short(&self) -> String {
+        match self.field {
+            "row" => self.problem.clone(),
+            field => format!("{field} \"{}\"", self.given),
+        }
+    }
+
+    /// The error that a writer reports; `fix` is something to paste.
+    pub fn into_error(self, fix: String) -> Error {
+        Error::Field { problem: self.to_string(), why: self.why(), fix }
+    }
+
+    /// A value that this field would take.
+    pub fn example(&self) -> &'static str {
+        match self.field {
+            "timestamp" => "2026-02-23T22:19:12+01:00",
+            "model" => "claude-3-opus",
+            "prompt_tokens" => "1500",
+            "completion_tokens" => "3200",
+            "task_success" => "true",
+            "task_type" => "execute",
+            "duration_ms" => "45000",
+            _ => "\"a short remark\"",
+        }
+    }
+
+    fn why(&self) -> &'static str {
+        match self.field {
+            "timestamp" => "a row is placed in time by its own date, time and offset (RFC 3339)",
+            "model" => "reports group by the model's name",
+            "prompt_tokens" | "completion_tokens" => {
+                "tokens are summed exactly, in whole numbers from 0 to 9007199254740991"
+            }
+            "task_success" => "the ledger stores success as a word that every reader agrees on",
+            "task_type" => "the ledger knows five task types",
+            "duration_ms" => {
+                "a duration is whole milliseconds from 0 to 9007199254740991, or a time such as 45s"
+            }
+            "tag" => "readers act on tags, so they have fixed keys and plain values",
+            _ => "notes are one short line of text",
+        }
+    }
+}
+
+/// `task_success: "yes" is not true or false`.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field {
+            "row" => f.write_str(&self.problem),
+            field => write!(f, "{field}: \"{}\" {}", self.given, self.problem),
+        }
+    }
+}
+
+/// The refusal of a timestamp.
+pub fn refuse_timestamp(given: &str) -> Refused {
+    Refused::new("timestamp", given, "is not RFC 3339 with an offset")
+}
+
+/// The refusal of a word for success.
+pub fn refuse_success(given: &str) -> Refused {
+    Refused::new("task_success", given, "is not true or false")
+}
+
+/// A model's name: 1 to 128 of `[A-Za-z0-9._:/@+[]-]`, the first a letter or a digit.
+pub fn check_model(model: &str) -> Result<&str, Refused> {
+    let refuse = |problem: &str| Refused::new("model", model, problem);
+    if model.is_empty() {
+        return Err(refuse("is empty"));
+    }
+    if model.len() > MODEL_BYTES_MAX {
+        return Err(refuse("is longer than 128 characters"));
+    }
+    if !model.as_bytes()[0].is_ascii_alphanumeric() {
+        return Err(refuse("does not begin with a letter or a digit"));
+    }
+    let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"._:/@+[]-".contains(b);
+    match model.as_bytes().iter().all(allowed) {
+        true => Ok(model),
+        false => Err(refuse("has other characters than A-Z a-z 0-9 . _ : / @ + [ ] -")),
+    }
+}
+
+/// A whole number in plain ASCII digits without leading zeros, at most [`COUNT_MAX`].
+pub fn check_count(field: &'static str, text: &str) -> Result<u64, Refused> {
+    let refuse = |problem: &str| Err(Refused::new(field, text, problem));
+    let digits = text.as_bytes();
+    if digits.is_empty() {
+        return refuse("is empty, not a whole number");
+    }
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return refuse("is not a whole number in plain digits");
+    }
+    if digits[0] == b'0' && digits.len() > 1 {
+        return refuse("has leading zeros");
+    }
+    // Seventeen digits cannot overflow 64 bits, so the sum is compared only once.
+    if digits.len() > 16 {
+        return refuse("is more than 9007199254740991");
+    }
+    let count = digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+    if count > COUNT_MAX { refuse("is more than 9007199254740991") } else { Ok(count) }
+}
+
+/// One of the five task types.
+pub fn check_task_type(text: &str) -> Result<TaskType, Refused> {
+    TaskType::parse(text).ok_or_else(|| {
+        Refused::new("task_type", text, "is not one of plan, execute, verify, discuss, quick")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stamp() -> impl Strategy<Value = String> {
+        (-62_167_219_200i64..253_402_300_799, 0u32..1_000_000, -1439i32..1440).prop_map(
+            |(seconds, micros, offset_min)| {
+                let text = format!(
+                    "2026-01-01T00:00:00{}{:02}:{:02}",
+                    if offset_min < 0 { '-' } else { '+' },
+                    offset_min.abs() / 60,
+                    offset_min.abs() % 60
+                );
+                let local = seconds.clamp(-62_167_132_800, 253_402_214_400);
+                Timestamp::parse(&text).unwrap().at_microsecond(local, micros).to_string()
+            },
+        )
+    }
+
+    prop_compose! {
+        fn row()(
+            stamp in stamp(),
+            model in "[A-Za-z0-9][A-Za-z0-9._:/@+\\[\\]-]{0,127}",
+            prompt_tokens in 0..=COUNT_MAX,
+            completion_tokens in 0..=COUNT_MAX,
+            success: bool,
+            task_type in prop::sample::select(&TaskType::ALL[..]),
+            duration_ms in 0..=COUNT_MAX,
+            notes in "[^\r\n]{0,80}",
+        ) -> Row<'static> {
+            Row {
+                at: Timestamp::parse(&stamp).unwrap(),
+                stamp: Cow::Owned(stamp),
+                model: Cow::Owned(model),
+                prompt_tokens,
+                completion_tokens,
+                success,
+                task_type,
+                duration_ms,
+                notes: Cow::Owned(notes),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(row in row()) {
+            prop_assert_eq!(Row::parse(&row.to_line()), Ok(row));
+        }
+
+        #[test]
+        fn no_line_makes_the_parser_panic(line in ".{0,200}") {
+            let _ = Row::parse(&line);
+        }
+    }
+
+    #[test]
+    fn the_header_is_the_columns() {
+        assert_eq!(HEADER, COLUMNS.join(","));
+    }
+
+    #[test]
+    fn the_longest_row_fits_the_limit() {
+        let row = Row {
+            at: Timestamp::parse("2026-01-01T00:00:00.123456789+01:00").unwrap(),
+            stamp: "2026-01-01T00:00:00.123456789+01:00".into(),
+            model: "m".repeat(MODEL_BYTES_MAX).into(),
+            prompt_tokens: COUNT_MAX,
+            completion_tokens: COUNT_MAX,
+            success: false,
+            task_type: TaskType::Execute,
+            duration_ms: COUNT_MAX,
+            notes: "\"".repeat(NOTES_BYTES_MAX).into(),
+        };
+        assert!(row.to_line().len() < LINE_BYTES_MAX);
+    }
+
+    #[test]
+    fn counts_are_plain_digits_in_range() {
+        for good in ["0", "7", "9007199254740991"] {
+            assert_eq!(check_count("prompt_tokens", good).unwrap().to_string(), good);
+        }
+        for bad in ["", "-1", "+1", "01", "1.5", "1e3", "0x10", " 1", "1_000", "１", "1,000"] {
+            assert!(check_count("prompt_tokens", bad).is_err(), "{bad}");
+        }
+        for bad in ["9007199254740992", "10000000000000000", "99999999999999999999999"] {
+            assert!(check_count("prompt_tokens", bad).unwrap_err().problem.contains("more than"));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! RFC 3339 ⇄ instant and offset; the calendar day, week and month of a row's own offset.
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, TimeDelta};
+
+const DAY_S: i64 = 86_400;
+
+/// A moment on the time line, in UTC; two rows written in different zones compare by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant {
+    /// Whole seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// Nanoseconds within the second.
+    pub nanos: u32,
+}
+
+/// A moment together with the offset of the clock on the wall where it was stamped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamp {
+    instant: Instant,
+    offset_s: i32,
+}
+
+impl Timestamp {
+    /// Reads RFC 3339 as the ledger writes it: `T`, `Z` or `±hh:mm`, a real date, seconds 00–59, at
+    /// most nine digits of a fraction. chrono alone would also take a space, U+2212 and second 60.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        has_shape(text.as_bytes(), b"T", b"Z").then(|| from_shaped(text))?
+    }
+
+    /// As [`Timestamp::parse`], and lower case `t` and `z`, which RFC 3339 allows and we never write.
+    pub fn parse_liberally(text: &str) -> Option<Timestamp> {
+        has_shape(text.as_bytes(), b"Tt", b"Zz").then(|| from_shaped(text))?
+    }
+
+    /// A moment on a clock that shows UTC.
+    pub const fn utc(instant: Instant) -> Timestamp {
+        Timestamp { instant, offset_s: 0 }
+    }
+
+    /// The moment without its offset.
+    pub fn instant(self) -> Instant {
+        self.instant
+    }
+
+    /// The calendar day in the timestamp's own offset.
+    pub fn day(self) -> Day {
+        Day(self.local_seconds().div_euclid(DAY_S) as i32)
+    }
+
+    /// The hour, 0 to 23, in the timestamp's own offset.
+    pub fn hour(self) -> u8 {
+        (self.local_seconds().rem_euclid(DAY_S) / 3600) as u8
+    }
+
+    /// The same offset at another moment, cut to whole microseconds.
+    pub fn at_microsecond(self, seconds: i64, micros: u32) -> Timestamp {
+        let nanos = micros * 1_000;
+        Timestamp { instant: Instant { seconds, nanos }, ..self }
+    }
+
+    /// The same moment cut to whole seconds.
+    pub fn at_second(self) -> Timestamp {
+        self.at_microsecond(self.instant.seconds, 0)
+    }
+
+    /// `YYYYMMDDTHHMMSSZ`, in UTC, as it stands in the names of sealed segments.
+    pub fn compact_utc(self) -> String {
+        DateTime::from_timestamp(self.instant.seconds, 0)
+            .map(|utc| utc.format("%Y%m%dT%H%M%SZ").to_string())
+            .unwrap_or_default()
+    }
+
+    fn local_seconds(self) -> i64 {
+        self.instant.seconds + i64::from(self.offset_s)
+    }
+}
+
+impl From<DateTime<FixedOffset>> for Timestamp {
+    fn from(time: DateTime<FixedOffset>) -> Timestamp {
+        let instant = Instant { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos() };
+        Timestamp { instant, offset_s: time.offset().local_minus_utc() }
+    }
+}
+
+/// RFC 3339 with whole seconds, or with six digits where the moment is not a whole second.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.local_seconds();
+        let date = Day(seconds.div_euclid(DAY_S) as i32);
+        let second = seconds.rem_euclid(DAY_S);
+        write!(f, "{date}T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)?;
+        if self.instant.nanos != 0 {
+            write!(f, ".{:06}", self.instant.nanos / 1_000)?;
+        }
+        if self.offset_s == 0 {
+            return f.write_str("Z");
+        }
+        let minutes = self.offset_s.abs() / 60;
+        let sign = if self.offset_s < 0 { '-' } else { '+' };
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
+/// A calendar day, counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// Reads `YYYY-MM-DD`, a real date of four-digit years.
+    pub fn parse(text: &str) -> Option<Day> {
+        let bytes = text.as_bytes();
+        if bytes.len() != 10 || !has_date(bytes) {
+            return None;
+        }
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        Some(Day::from(date))
+    }
+
+    /// The Monday of this day's ISO 8601 week.
+    pub fn monday(self) -> Day {
+        Day(self.0 - i32::from(self.weekday()))
+    }
+
+    /// 0 for Monday to 6 for Sunday.
+    pub fn weekday(self) -> u8 {
+        // 1970-01-01 was a Thursday.
+        (self.0 + 3).rem_euclid(7) as u8
+    }
+
+    /// The ISO 8601 week that holds this day, as `2026-W09`.
+    pub fn iso_week(self) -> String {
+        let week = self.date().iso_week();
+        format!("{:04}-W{:02}", week.year(), week.week())
+    }
+
+    /// Months since January of year 0.
+    pub fn month(self) -> i32 {
+        let date = self.date();
+        date.year() * 12 + date.month0() as i32
+    }
+
+    /// `(year, month 1–12, day of the month)`.
+    pub fn ymd(self) -> (i32, u32, u32) {
+        let date = self.date();
+        (date.year(), date.month(), date.day())
+    }
+
+    fn date(self) -> NaiveDate {
+        let epoch = NaiveDate::default();
+        epoch.checked_add_signed(TimeDelta::days(i64::from(self.0))).unwrap_or(epoch)
+    }
+}
+
+impl From<NaiveDate> for Day {
+    fn from(date: NaiveDate) -> Day {
+        Day(date.signed_duration_since(NaiveDate::default()).num_days() as i32)
+    }
+}
+
+/// `YYYY-MM-DD`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = self.ymd();
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+fn from_shaped(text: &str) -> Option<Timestamp> {
+    DateTime::parse_from_rfc3339(text).ok().map(Timestamp::from)
+}
+
+fn has_date(b: &[u8]) -> bool {
+    b[..4].iter().all(u8::is_ascii_digit)
+        && b[4] == b'-'
+        && two_digits(b, 5, 12)
+        && b[7] == b'-'
+        && two_digits(b, 8, 31)
+}
+
+/// Whether two digits stand at `at` and are at most `max`.
+fn two_digits(b: &[u8], at: usize, max: u8) -> bool {
+    match (b.get(at), b.get(at + 1)) {
+        (Some(t @ b'0'..=b'9'), Some(u @ b'0'..=b'9')) => (t - b'0') * 10 + (u - b'0') <= max,
+        _ => false,
+    }
+}
+
+/// The grammar of RFC 3339 §5.6, less the leap second; whether the date exists is chrono's to say.
+fn has_shape(b: &[u8], t: &[u8], z: &[u8]) -> bool {
+    if b.len() < 20 || !has_date(b) || !t.contains(&b[10]) {
+        return false;
+    }
+    let time = two_digits(b, 11, 23) && b[13] == b':' && two_digits(b, 14, 59);
+    if !(time && b[16] == b':' && two_digits(b, 17, 59)) {
+        return false;
+    }
+    let mut zone = &b[19..];
+    if zone[0] == b'.' {
+        let digits = zone[1..].iter().take_while(|c| c.is_ascii_digit()).count();
+        if digits == 0 || digits > 9 {
+            return false;
+        }
+        zone = &zone[1 + digits..];
+    }
+    match zone {
+        [c] => z.contains(c),
+        [b'+' | b'-', _, _, b':', _, _] => two_digits(zone, 1, 23) && two_digits(zone, 4, 59),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for text in [
+            "2026-02-23T22:19:12+01:00",
+            "1969-12-31T23:59:59-08:00",
+            "2026-02-23T22:19:12.483920Z",
+            "0000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-23:59",
+        ] {
+            let timestamp = Timestamp::parse(text).unwrap();
+            assert_eq!(timestamp.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_day_is_that_of_its_own_offset() {
+        let late = Timestamp::parse("2026-02-23T23:30:00-05:00").unwrap();
+        assert_eq!(late.day().to_string(), "2026-02-23");
+        assert_eq!(late.instant(), Timestamp::parse("2026-02-24T04:30:00Z").unwrap().instant());
+        assert_eq!(late.hour(), 23);
+    }
+
+    #[test]
+    fn weeks_are_iso_weeks() {
+        for (day, monday, week) in [
+            ("2026-01-01", "2025-12-29", "2026-W01"),
+            ("2027-01-03", "2026-12-28", "2026-W53"),
+            ("1969-12-31", "1969-12-29", "1970-W01"),
+        ] {
+            let day = Day::parse(day).unwrap();
+            assert_eq!(day.monday().to_string(), monday);
+            assert_eq!(day.iso_week(), week);
+        }
+    }
+}

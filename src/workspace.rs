@@ -1,0 +1,258 @@
+//! Where things are: the root of the repository, the path of everything in `.telemetry/`, and the
+//! settings in its `config.toml`.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// The folder of the ledger, at the root of the repository.
+pub const FOLDER: &str = ".telemetry";
+
+/// The active segment's name.
+pub const LEDGER: &str = "usage.csv";
+
+/// Rotation at 10 MiB unless told otherwise: what a spreadsheet still opens without pain.
+pub const MAX_SIZE: u64 = 10 << 20;
+
+/// The nearest folder, from `start` upwards, that holds `.telemetry/` or `.git`; else `start`.
+/// Folders above one that belongs to somebody else are not looked at.
+pub fn find_root(start: &Path) -> PathBuf {
+    let owner = owner(start);
+    start
+        .ancestors()
+        .take_while(|folder| self::owner(folder) == owner)
+        .find(|folder| folder.join(FOLDER).is_dir() || folder.join(".git").exists())
+        .unwrap_or(start)
+        .to_owned()
+}
+
+#[cfg(unix)]
+fn owner(folder: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(folder).ok().map(|meta| meta.uid())
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Path) -> Option<u32> {
+    None
+}
+
+/// The paths of one ledger, all derived from its active segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    folder: PathBuf,
+    name: OsString,
+}
+
+impl Place {
+    /// The ledger of the repository at `root`.
+    pub fn in_repository(root: &Path) -> Place {
+        Place { folder: root.join(FOLDER), name: LEDGER.into() }
+    }
+
+    /// The ledger whose active segment is `file`; None where the path names no file.
+    pub fn of_file(file: &Path) -> Option<Place> {
+        let name = file.file_name()?.to_owned();
+        let folder = match file.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Some(Place { folder, name })
+    }
+
+    /// A ledger of one's own, outside any repository.
+    pub fn personal(data_home: &Path) -> Place {
+        Place { folder: data_home.join("usage-ledger"), name: LEDGER.into() }
+    }
+
+    /// The active segment's name.
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// The folder that holds everything of this ledger.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The active segment.
+    pub fn active(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    /// The side file that writers lock; it is never renamed, so that its lock never moves.
+    pub fn lock(&self) -> PathBuf {
+        self.hidden(".lock")
+    }
+
+    /// A file that a rotation prepares; `number` tells those of one batch apart.
+    pub fn temp(&self, number: usize) -> PathBuf {
+        self.hidden(&format!(".tmp.{number}"))
+    }
+
+    /// Where torn bytes are kept.
+    pub fn torn(&self) -> PathBuf {
+        self.folder.join(joined([&self.name, OsStr::new(".torn")]))
+    }
+
+    /// The folder of the sealed segments.
+    pub fn archive(&self) -> PathBuf {
+        self.folder.join("archive")
+    }
+
+    /// The folder of the fragments.
+    pub fn fragments(&self) -> PathBuf {
+        self.folder.join(joined([self.stem(), OsStr::new(".d")]))
+    }
+
+    /// The name without `.csv`, with which the names of this ledger's sealed segments begin.
+    pub fn stem(&self) -> &OsStr {
+        match Path::new(&self.name).extension() {
+            Some(extension) if extension == "csv" => {
+                Path::new(&self.name).file_stem().unwrap_or(&self.name)
+            }
+            _ => &self.name,
+        }
+    }
+
+    fn hidden(&self, suffix: &str) -> PathBuf {
+        self.folder.join(joined([OsStr::new("."), &self.name, OsStr::new(suffix)]))
+    }
+}
+
+fn joined<'a>(parts: impl IntoIterator<Item = &'a OsStr>) -> OsString {
+    let mut name = OsString::new();
+    parts.into_iter().for_each(|part| name.push(part));
+    name
+}
+
+/// What a row's exit code 0 promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// The row is in the page cache: it survives the end of the process, not of the machine.
+    None,
+    /// The row is on the disk.
+    #[default]
+    Data,
+}
+
+impl Durability {
+    /// Reads `none` or `data`.
+    pub fn parse(text: &str) -> Option<Durability> {
+        match text {
+            "none" => Some(Durability::None),
+            "data" => Some(Durability::Data),
+            _ => None,
+        }
+    }
+}
+
+/// The settings of a repository, each absent unless the file sets it.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The size at which the ledger rotates, in bytes.
+    #[serde(default, deserialize_with = "size")]
+    pub max_size: Option<u64>,
+    /// What exit code 0 promises.
+    pub durability: Option<Durability>,
+}
+
+impl Config {
+    /// Reads `config.toml` in the ledger's folder; a missing file sets nothing.
+    pub fn load(place: &Place) -> Result<Config> {
+        let path = place.folder().join("config.toml");
+        match fs::read_to_string(&path) {
+            Ok(text) => Config::parse(&text, &path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
+            // A part of the path is a file: whoever uses the ledger's path says so better.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(Config::default()),
+            Err(error) => Err(Error::io("read", &path, &error)),
+        }
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Config> {
+        toml::from_str(text).map_err(|error| Error::Config {
+            path: path.to_owned(),
+            line: error.span().map(|span| text[..span.start].matches('\n').count() + 1),
+            problem: error.message().lines().collect::<Vec<_>>().join(" "),
+        })
+    }
+}
+
+fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let refuse = || serde::de::Error::custom(format!("max_size: \"{text}\" is not {SIZES}"));
+    parse_size(&text).map(Some).ok_or_else(refuse)
+}
+
+/// The sizes that [`parse_size`] takes, in words.
+pub const SIZES: &str = "a size such as 500K, 1M or 10M";
+
+/// A size in bytes: digits, then K, M or G (powers of 1,024, as in `ls -h`), then B or iB if you
+/// like. Zero is no size.
+pub fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = text[digits..].to_ascii_uppercase();
+    let letter = unit.strip_suffix("IB").or_else(|| unit.strip_suffix('B')).unwrap_or(&unit);
+    let shift = match letter {
+        "" if unit != "IB" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in [
+            ("8192", 8192),
+            ("8K", 8192),
+            ("8kb", 8192),
+            ("8KiB", 8192),
+            ("1M", 1 << 20),
+            ("2G", 2 << 30),
+            ("7B", 7),
+        ] {
+            assert_eq!(parse_size(text), Some(bytes), "{text}");
+        }
+        for bad in ["", "K", "0", "0M", "-1", "1.5M", "1T", "1 M", "8iB", "99999999999G"] {
+            assert_eq!(parse_size(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_path_takes_the_name_of_the_ledger() {
+        let place = Place::of_file(Path::new("some/team.csv")).unwrap();
+        assert_eq!(place.lock(), Path::new("some/.team.csv.lock"));
+        assert_eq!(place.torn(), Path::new("some/team.csv.torn"));
+        assert_eq!(place.temp(0), Path::new("some/.team.csv.tmp.0"));
+        assert_eq!(place.fragments(), Path::new("some/team.d"));
+        assert_eq!(place.stem(), "team");
+        assert_eq!(Place::of_file(Path::new("team.csv")).unwrap().folder(), Path::new("."));
+        assert_eq!(Place::of_file(Path::new("..")), None);
+    }
+
+    #[test]
+    fn a_broken_setting_is_named_with_its_line() {
+        let error = Config::parse("# x\nmax_size = \"ten\"\n", Path::new("config.toml"));
+        let text = error.unwrap_err().to_string();
+        assert!(text.starts_with("error: config.toml:2: max_size: \"ten\" is not"), "{text}");
+        let error = Config::parse("colour = 1\n", Path::new("config.toml"));
+        let text = error.unwrap_err().to_string();
+        assert!(text.starts_with("error: config.toml:1: unknown field"), "{text}");
+    }
+}
