@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{Error, excerpt};
 use crate::timestamp::Timestamp;
 
@@ -120,10 +122,17 @@ impl<'a> Row<'a> {
 
     /// Reads one line of the file, without its line end, by the header's own order of columns.
     pub fn parse(line: &str) -> Result<Row<'static>, Refused> {
+        // The csv crate closes a quote at the end of its input; a torn row must not pass as whole.
+        if line.matches('"').count() % 2 == 1 {
+            return Err(Refused::line("a quote that is not closed"));
+        }
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
         let mut record = csv::StringRecord::new();
         let whole = |_| Refused::line("is not a CSV record");
         reader.read_record(&mut record).map_err(whole)?;
+        if reader.position().byte() < line.len() as u64 {
+            return Err(Refused::line("is more than one record"));
+        }
         let fields: [&str; 8] = record
             .iter()
             .collect::<Vec<_>>()
@@ -173,6 +182,12 @@ impl<'a> Row<'a> {
     pub fn total_tokens(&self) -> u64 {
         self.prompt_tokens.saturating_add(self.completion_tokens)
     }
+}
+
+/// The first `bytes` bytes of the SHA-256 of a line without its line end, in lower-case hex: what
+/// tells a segment from others, and a row without an id.
+pub fn line_hash(line: &[u8], bytes: usize) -> String {
+    Sha256::digest(line).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn write_count(count: u64, out: &mut Vec<u8>) {

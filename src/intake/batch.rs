@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, excerpt};
-use crate::intake::{Draft, check};
+use crate::intake::draft::{Draft, check};
 use crate::ledger::Entry;
 use crate::row::{COLUMNS, HEADER, Refused};
 

@@ -5,9 +5,8 @@
 use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
-use crate::ledger::hex;
 use crate::notes::Tags;
-use crate::row::{Row, TaskType};
+use crate::row::{Row, TaskType, line_hash};
 use crate::timestamp::{Instant, Timestamp};
 
 /// The id of a row that has none: this many bytes of its line's SHA-256, in hex.
@@ -138,7 +137,7 @@ fn identity(row: &Row<'_>) -> Vec<u8> {
     let (source, id) = match tags.get("id") {
         Some(id) => (tags.get("source").unwrap_or_default(), id),
         None => {
-            line_id = hex(row.to_line().as_bytes(), ID_BYTES);
+            line_id = line_hash(row.to_line().as_bytes(), ID_BYTES);
             ("", line_id.as_str())
         }
     };
@@ -251,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_highest_revision_stands() {
-        let id = hex(line(1, 5, "x").as_bytes(), ID_BYTES);
+        let id = line_hash(line(1, 5, "x").as_bytes(), ID_BYTES);
         for (lines, stands) in [
             (vec![line(1, 5, "{source=a id=b}"), line(1, 9, "{source=a id=b}")], 1),
             (vec![line(1, 9, "{source=a id=b}"), line(1, 5, "{source=a id=b rev=1}")], 1),

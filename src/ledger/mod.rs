@@ -13,12 +13,11 @@ use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::str;
 
 use hashbrown::HashSet;
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::ledger::segment::{Outcome, Policy};
 use crate::ledger::tail::Format;
-use crate::row::{HEADER, LINE_BYTES_MAX, Row};
+use crate::row::{HEADER, LINE_BYTES_MAX, Row, line_hash};
 use crate::timestamp::{Instant, Timestamp};
 use crate::workspace::Place;
 
@@ -179,12 +178,7 @@ fn seal(first_row: &[u8]) -> String {
         .and_then(|text| text.split(',').next())
         .and_then(|stamp| Timestamp::parse_liberally(stamp.trim_matches('"')))
         .map_or_else(|| "00000000T000000Z".to_owned(), Timestamp::compact_utc);
-    format!("{time}-{}", hex(first_row, 4))
-}
-
-/// The first `bytes` bytes of the SHA-256 of `text`, in lower-case hex.
-pub fn hex(text: &[u8], bytes: usize) -> String {
-    Sha256::digest(text).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+    format!("{time}-{}", line_hash(first_row, 4))
 }
 
 #[cfg(test)]
@@ -214,7 +208,7 @@ mod tests {
     #[test]
     fn a_segment_is_named_by_its_first_row() {
         let row = b"2026-02-23T22:19:28+01:00,m,1,2,true,plan,3,";
-        assert_eq!(seal(row), format!("20260223T211928Z-{}", hex(row, 4)));
+        assert_eq!(seal(row), format!("20260223T211928Z-{}", line_hash(row, 4)));
         assert!(seal(b"garbage").starts_with("00000000T000000Z-"));
     }
 }

@@ -129,7 +129,7 @@ struct Scanner<'v> {
     is_in_long_line: bool,
     /// After a record that never ended, lines that do not begin as rows belong to it.
     is_in_broken_record: bool,
-    unquoted: Vec<u8>,
+    unquoter: Unquoter,
 }
 
 impl<'v> Scanner<'v> {
@@ -141,7 +141,7 @@ impl<'v> Scanner<'v> {
             columns: None,
             is_in_long_line: false,
             is_in_broken_record: false,
-            unquoted: Vec::new(),
+            unquoter: Unquoter::new(),
         }
     }
 
@@ -300,12 +300,8 @@ impl<'v> Scanner<'v> {
         let item = match str::from_utf8(record) {
             Err(_) => Err(Refused::line("not UTF-8")),
             Ok(text) if !text.contains('"') => columns.pick(text.split(',')),
-            Ok(text) => match unquote(text, &mut self.unquoted) {
-                Some(ends) => {
-                    let text = str::from_utf8(&self.unquoted).unwrap_or_default();
-                    let starts = [0].into_iter().chain(ends.iter().copied());
-                    columns.pick(starts.zip(&ends).map(|(start, end)| &text[start..*end]))
-                }
+            Ok(text) => match self.unquoter.fields(text) {
+                Some(fields) => columns.pick(fields),
                 None => Err(Refused::line("too many fields")),
             },
         };
@@ -420,25 +416,40 @@ fn quoted_end(bytes: &[u8]) -> Option<Result<usize, ()>> {
     }
 }
 
-/// Takes the quotes off a record: the fields' text is left in `out`, and where each ends is given.
-fn unquote(record: &str, out: &mut Vec<u8>) -> Option<Vec<usize>> {
-    out.clear();
-    out.resize(record.len() + 1, 0);
-    let mut ends = [0; COLUMNS_MAX];
-    let mut reader =
-        csv_core::ReaderBuilder::new().terminator(csv_core::Terminator::Any(b'\n')).build();
-    let (result, _, written, fields) = reader.read_record(record.as_bytes(), out, &mut ends);
-    let (mut written, mut fields) = (written, fields);
-    if result == csv_core::ReadRecordResult::InputEmpty {
-        // An empty input tells the reader that the record is over.
-        let (_, _, more, last) = reader.read_record(&[], &mut out[written..], &mut ends[fields..]);
-        written += more;
-        fields += last;
-    } else if result == csv_core::ReadRecordResult::OutputEndsFull {
-        return None;
+/// The csv crate's state machine, and room for one record without its quotes. To build one costs
+/// more than to read a thousand records.
+struct Unquoter {
+    reader: csv_core::Reader,
+    text: Vec<u8>,
+    ends: [usize; COLUMNS_MAX],
+}
+
+impl Unquoter {
+    fn new() -> Unquoter {
+        let terminator = csv_core::Terminator::Any(b'\n');
+        let reader = csv_core::ReaderBuilder::new().terminator(terminator).build();
+        Unquoter { reader, text: Vec::new(), ends: [0; COLUMNS_MAX] }
     }
-    out.truncate(written);
-    Some(ends[..fields].to_vec())
+
+    /// The fields of a record; None where there are more than any ledger has.
+    fn fields(&mut self, record: &str) -> Option<impl Iterator<Item = &str>> {
+        self.reader.reset();
+        self.text.resize(record.len() + 1, 0);
+        let (text, ends) = (&mut self.text, &mut self.ends);
+        let (result, _, mut written, mut fields) =
+            self.reader.read_record(record.as_bytes(), text, ends);
+        if result == csv_core::ReadRecordResult::InputEmpty {
+            // An empty input tells the reader that the record is over.
+            let rest = self.reader.read_record(&[], &mut text[written..], &mut ends[fields..]);
+            written += rest.2;
+            fields += rest.3;
+        } else if result == csv_core::ReadRecordResult::OutputEndsFull {
+            return None;
+        }
+        let text = str::from_utf8(&text[..written]).unwrap_or_default();
+        let starts = [0].into_iter().chain(ends[..fields].iter().copied());
+        Some(starts.zip(&ends[..fields]).map(|(start, end)| &text[start..*end]))
+    }
 }
 
 #[cfg(test)]

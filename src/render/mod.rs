@@ -1,9 +1,9 @@
 //! How a report looks: the table of formats. A new one is one file and one row.
 
 pub mod tables;
-pub mod markdown;
-pub mod csv;
 pub mod json;
+pub mod csv;
+pub mod markdown;
 pub mod terminal;
 
 use crate::render::terminal::Screen;

@@ -1,1 +1,18 @@
-fn main() {}
+//! Everything at the level at which a user meets it: real processes, real files, real git.
+
+#![allow(clippy::disallowed_methods, reason = "tests stand outside the doors")]
+#![allow(clippy::print_stderr, reason = "what is skipped is said")]
+
+mod sandbox;
+
+mod batch;
+mod concurrent;
+mod docs;
+mod errors;
+mod floors;
+mod git;
+mod golden;
+mod init;
+mod log_usage;
+mod oracle;
+mod usage_report;

@@ -12,8 +12,9 @@ use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, SIZES, parse_size};
 use usage_ledger::{figures, git};
 
+use crate::voice;
 use crate::world::{self, Target};
-use crate::{append, policy, refused_by_environment, tell, voice};
+use crate::write::{append, policy, refused_by_environment, tell};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {

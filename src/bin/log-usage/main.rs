@@ -7,30 +7,28 @@
     reason = "time and environment are read here and nowhere else"
 )]
 
-mod commands;
-mod row_form;
 #[path = "../shared/voice.rs"]
 mod voice;
 #[path = "../shared/world.rs"]
 mod world;
+mod row_form;
+mod write;
+mod commands;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use usage_ledger::error::Result;
 use usage_ledger::figures;
-use usage_ledger::git;
-use usage_ledger::intake::{Draft, Gate, check};
-use usage_ledger::ledger::segment::Policy;
-use usage_ledger::ledger::{Appended, lock};
+use usage_ledger::intake::draft::{Draft, check};
 use usage_ledger::row::Row;
-use usage_ledger::workspace::{Config, Durability, MAX_SIZE};
+use usage_ledger::workspace::Config;
 
 use crate::row_form::{Asked, RowForm};
-use crate::world::{Choice, Target};
+use crate::world::Target;
+use crate::write::{append, policy, refused_by_environment, tell};
 
 const SHORT_HELP: &str = include_str!("help.txt");
 const MORE_HELP: &str = include_str!("help-more.txt");
@@ -94,72 +92,6 @@ fn log(form: &RowForm) -> Result<ExitCode> {
         tell(&target, &appended, &|verb| one_line(verb, &entries[0].row));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Appends rows to the target through the gate.
-fn append(
-    target: &Target,
-    policy: Policy,
-    entries: &mut [usage_ledger::ledger::Entry<'_>],
-) -> Result<Appended> {
-    let place = &target.place;
-    let is_tracked = || git::tracks(place.folder(), place.name());
-    Gate {
-        place,
-        may_create_folder: target.choice != Choice::Named,
-        policy,
-        clock: &world::now,
-        is_tracked: &is_tracked,
-    }
-    .append(entries)
-}
-
-/// An option beats the repository's setting, and that the default.
-fn policy(config: &Config, max_size: Option<u64>, durability: Option<Durability>) -> Policy {
-    Policy {
-        max_size: max_size.or(config.max_size).unwrap_or(MAX_SIZE),
-        durability: durability.or(config.durability).unwrap_or_default(),
-        wait: lock::WAIT,
-    }
-}
-
-/// Whether `LOG_USAGE_DISABLED` forbids logging; says so.
-fn refused_by_environment(quiet: bool) -> bool {
-    let disabled = is_set("LOG_USAGE_DISABLED");
-    if disabled && !quiet {
-        voice::say("not logged: LOG_USAGE_DISABLED is set");
-    }
-    disabled
-}
-
-/// Whether a switch in the environment is on: any value but empty, 0, false and no.
-fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| {
-        let value = value.to_string_lossy().to_ascii_lowercase();
-        !matches!(value.as_str(), "" | "0" | "false" | "no")
-    })
-}
-
-/// Warnings always; what was stored only to a person.
-fn tell(target: &Target, appended: &Appended, stored: &dyn Fn(&str) -> String) {
-    let folder = target.place.folder().file_name().unwrap_or_default().to_string_lossy();
-    let name = format!("{folder}/{}", target.place.name().to_string_lossy());
-    let torn_bytes = appended.outcome.torn_bytes;
-    if torn_bytes > 0 {
-        voice::say(&format!(
-            "warning: {torn_bytes} torn bytes at the end of {name} were moved to {name}.torn: \
-             a writer died there, and its row was never acknowledged"
-        ));
-    }
-    if !io::stderr().is_terminal() {
-        return;
-    }
-    voice::say(&stored(if appended.added == 0 { "already there" } else { "logged" }));
-    if appended.outcome.created && target.choice == Choice::Repository {
-        voice::say(&format!(
-            "  new ledger: {name} (commit it with your code; log-usage init adds a README and settings)"
-        ));
-    }
 }
 
 fn one_line(verb: &str, row: &Row<'_>) -> String {

@@ -85,7 +85,13 @@ impl RowForm {
         };
         let mut words = vec!["log-usage".to_owned()];
         for ((name, given), example) in FIELDS.iter().zip(&self.fields).zip(EXAMPLES) {
-            let keep = *name != refused.field && plain(given);
+            let is_sound = match *name {
+                "task_success" => matches!(given.as_str(), "true" | "false"),
+                "task_type" => TaskType::parse(given).is_some(),
+                "model" => true,
+                _ => given.as_bytes().first().is_some_and(u8::is_ascii_digit),
+            };
+            let keep = *name != refused.field && is_sound && plain(given);
             words.push(if keep { given.clone() } else { example.to_owned() });
         }
         match refused.field {

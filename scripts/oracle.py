@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""An independent count of a ledger, by Python's csv module, held against usage-report's JSON.
+
+  oracle.py generate ROWS FILE   write a ledger: commas, quotes, line ends and UTF-8 in notes, seven offsets
+  oracle.py check PROGRAM FILE   compare every sum and percentile; exit 1 where any differs
+"""
+import csv
+import datetime
+import json
+import random
+import subprocess
+import sys
+
+HEADER = "timestamp,model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes"
+
+
+def generate(rows, path, seed=7):
+    r = random.Random(seed)
+    models = [f"model-{n}" for n in range(29)] + ["vendor/model:v1@eu[1m]"]
+    offsets = [0, 60, 120, -300, -480, 330, 540]
+    words = ["fix", "parser, lexer", 'the "flaky" test', "line\nend", "größer", "日本語", "✅", "", "-5", "=1+1"]
+    start = datetime.datetime(2023, 11, 20, tzinfo=datetime.timezone.utc)
+    step = datetime.timedelta(days=3 * 365) / rows
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER.split(","))
+        for n in range(rows):
+            zone = datetime.timezone(datetime.timedelta(minutes=r.choice(offsets)))
+            at = (start + n * step).astimezone(zone).isoformat(timespec="seconds")
+            writer.writerow([
+                at.replace("+00:00", "Z"),
+                models[int(len(models) * r.random() ** 2)],
+                int(r.lognormvariate(8, 1.2)),
+                int(r.lognormvariate(6, 1.1)),
+                "true" if r.random() < 0.92 else "false",
+                r.choice(["plan", "execute", "verify", "discuss", "quick"]),
+                int(r.lognormvariate(10, 1.5)),
+                " ".join(r.sample(words, r.randrange(3))).strip(),
+            ])
+
+
+def rounded(value):
+    """Half up to three significant digits."""
+    if value < 1000:
+        return value
+    unit = 10 ** (len(str(value)) - 3)
+    return (value + unit // 2) // unit * unit
+
+
+def measure(rows):
+    durations = sorted(row[3] for row in rows)
+    steps = sorted(rounded(value) for value in durations)
+    n = len(rows)
+    at = lambda q: min(steps[min(n * q // 100, n - 1)], durations[-1])
+    return {
+        "rows": n,
+        "tasks": n,
+        "prompt_tokens": sum(row[0] for row in rows),
+        "completion_tokens": sum(row[1] for row in rows),
+        "total_tokens": sum(row[0] + row[1] for row in rows),
+        "successes": sum(row[2] for row in rows),
+        "success_rate": sum(row[2] for row in rows) / n,
+        "duration_ms": {
+            "sum": sum(durations),
+            "mean": sum(durations) / n,
+            "p50": at(50),
+            "p95": at(95),
+            "max": durations[-1],
+        },
+    }
+
+
+def count(path):
+    groups = {}
+    seen = set()
+    with open(path, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            key = tuple(row.values())
+            if key in seen:
+                continue
+            seen.add(key)
+            day = datetime.date.fromisoformat(row["timestamp"][:10])
+            year, week, _ = day.isocalendar()
+            figures = (int(row["prompt_tokens"]), int(row["completion_tokens"]),
+                       row["task_success"] == "true", int(row["duration_ms"]))
+            for group, name in (("totals", ""), ("model", row["model"]), ("task_type", row["task_type"]),
+                                ("day", day.isoformat()), ("week", f"{year}-W{week:02}"),
+                                ("month", day.isoformat()[:7])):
+                groups.setdefault(group, {}).setdefault(name, []).append(figures)
+    return {group: {name: measure(rows) for name, rows in names.items()} for group, names in groups.items()}
+
+
+def check(program, path):
+    command = [program, "--file", path, "--daily", "--weekly", "--monthly", "--format", "json"]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    compared, wrong = 0, 0
+    for group, names in count(path).items():
+        theirs = {"": report["totals"]} if group == "totals" else {it[group]: it for it in report[f"by_{group}"]}
+        # Periods without rows are shown too, with nothing in them.
+        extra = [name for name in theirs if name not in names and theirs[name]["rows"]]
+        wrong += len(extra)
+        for name, expected in names.items():
+            found = {key: theirs.get(name, {}).get(key) for key in expected}
+            compared += 1
+            if found != expected:
+                wrong += 1
+                print(f"{group} {name}: expected {expected}, found {found}", file=sys.stderr)
+    print(f"{compared} groups compared, {wrong} differ")
+    return 1 if wrong or not compared else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["generate"]:
+        generate(int(sys.argv[2]), sys.argv[3])
+    elif sys.argv[1:2] == ["check"]:
+        sys.exit(check(sys.argv[2], sys.argv[3]))
+    else:
+        sys.exit(__doc__)
