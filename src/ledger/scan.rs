@@ -16,6 +16,9 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// A file with more columns is not a ledger.
 const COLUMNS_MAX: usize = 64;
 
+/// A first line with this many NULs is no text; fewer may be damage to one that is.
+const NULS_MIN: usize = 3;
+
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What stands on a line.
@@ -202,7 +205,7 @@ impl<'v> Scanner<'v> {
             [0x1F, 0x8B, ..] => "it is compressed with gzip: gunzip it first",
             [0x28, 0xB5, 0x2F, 0xFD, ..] => "it is compressed with zstd: unzstd it first",
             [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "it is UTF-16: save it as UTF-8",
-            _ if first_line(bytes).contains(&0) => "it is not text",
+            _ if first_line(bytes).iter().filter(|b| **b == 0).count() >= NULS_MIN => "it is not text",
             _ => return Ok(()),
         };
         Err(NotALedger { line: 1, reason: reason.to_owned() })
@@ -246,8 +249,11 @@ impl<'v> Scanner<'v> {
         } else if is_marker(record) {
             (self.visit)(line, Item::Marker);
         } else if begins_header(record) {
-            self.header(line, record)?;
-            (self.visit)(line, Item::Header);
+            let item = match self.header(line, record)? {
+                true => Item::Header,
+                false => Item::Bad(Refused::line("a damaged header")),
+            };
+            (self.visit)(line, item);
         } else {
             self.row(line, record)?;
         }
@@ -267,17 +273,27 @@ impl<'v> Scanner<'v> {
         Ok(())
     }
 
-    fn header(&mut self, line: u64, record: &[u8]) -> Result<(), NotALedger> {
+    /// Takes the order of columns from a header; false where it is damaged, but clearly ours.
+    fn header(&mut self, line: u64, record: &[u8]) -> Result<bool, NotALedger> {
         if record == HEADER.as_bytes() {
             self.columns = Some(Columns::OURS);
-            return Ok(());
+            return Ok(true);
         }
-        let text = str::from_utf8(record).unwrap_or_default();
+        let text = String::from_utf8_lossy(record);
         let names: Vec<String> = text.split(',').map(|name| name.replace('"', "")).collect();
-        let columns = Columns::named(&names).map_err(|reason| NotALedger { line, reason })?;
-        self.traits.has_other_columns |= columns != Columns::OURS;
-        self.columns = Some(columns);
-        Ok(())
+        match Columns::named(&names) {
+            Ok(columns) => {
+                self.traits.has_other_columns |= columns != Columns::OURS;
+                self.columns = Some(columns);
+                Ok(true)
+            }
+            // A flipped bit in the header must not cost the rows below it.
+            Err(_) if names.iter().zip(COLUMNS).filter(|(name, it)| name == it).count() >= 6 => {
+                self.columns.get_or_insert(Columns::OURS);
+                Ok(false)
+            }
+            Err(reason) => Err(NotALedger { line, reason }),
+        }
     }
 
     fn refuse_header(&self, record: &[u8]) -> Result<(), NotALedger> {
@@ -362,15 +378,16 @@ fn first_line(bytes: &[u8]) -> &[u8] {
     &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())]
 }
 
+/// Whether a line names columns: at least two of ours, which no row does.
 fn begins_header(record: &[u8]) -> bool {
-    let record = record.strip_prefix(BOM).unwrap_or(record);
-    let names = |record: &[u8]| {
-        COLUMNS.iter().any(|column| {
-            let rest = record.strip_prefix(column.as_bytes());
-            rest.is_some_and(|rest| matches!(rest.first(), Some(b',' | b'"')))
-        })
-    };
-    names(record.strip_prefix(b"\"").unwrap_or(record))
+    // Rows begin with a digit; this spares them the search.
+    if record.first().is_none_or(u8::is_ascii_digit) {
+        return false;
+    }
+    let names = record.split(|b| *b == b',').map(|name| name.trim_ascii());
+    let bare = names.map(|name| name.strip_prefix(b"\"").unwrap_or(name));
+    let bare = bare.map(|name| name.strip_suffix(b"\"").unwrap_or(name));
+    bare.filter(|name| COLUMNS.iter().any(|column| column.as_bytes() == *name)).count() >= 2
 }
 
 fn too_long() -> Refused {
@@ -539,6 +556,16 @@ mod tests {
                     task_success,task_type,duration_ms\r\n\
                     hi,m,x,2026-02-23T22:19:28Z,1,2,true,plan,3\r\n";
         assert_eq!(read(file.as_bytes()), ["1:header", "2:hi"]);
+    }
+
+    #[test]
+    fn a_damaged_header_costs_no_row() {
+        for header in [HEADER.replace("model", "mo`el"), HEADER.replace("timestamp", "timestamq")] {
+            let file = format!("{header}\n{ROW}a\n");
+            assert_eq!(read(file.as_bytes()), ["1:! a damaged header", "2:a"]);
+        }
+        let joined = format!("{HEADER}?{ROW}a\n{ROW}b\n");
+        assert_eq!(read(joined.as_bytes()), ["1:! a damaged header", "2:b"]);
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn text(cell: &Cell) -> String {
 /// The cells that look the same in every view.
 pub(super) fn common_text(cell: &Cell) -> String {
     match cell {
-        Cell::Success(_, 0) | Cell::Unknown => "–".to_owned(),
+        Cell::Success(_, 0) | Cell::SuccessInFull(_, 0) | Cell::Unknown => "–".to_owned(),
         Cell::SuccessInFull(part, whole) if *whole < RATE_TASKS_MIN => format!("{part} of {whole}"),
         Cell::SuccessInFull(part, whole) => {
             let rate = figures::percent_tenths((*part).into(), (*whole).into());
@@ -160,12 +160,19 @@ pub(super) fn common_text(cell: &Cell) -> String {
 fn name_text(name: &str) -> String {
     let name: String =
         name.chars().map(|c| if is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._:/+-".contains(c))
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "._:/+-_".contains(c);
+    // An underscore between letters is one; at the edge of a word it would begin emphasis.
+    let inner = |(at, _): (usize, &str)| {
+        let beside = [name[..at].chars().next_back(), name[at + 1..].chars().next()];
+        beside.iter().all(|c| c.is_some_and(|c| c.is_ascii_alphanumeric()))
+    };
+    let is_plain = name.chars().all(is_bare)
         && !name.contains("//")
         && !name.contains("www.")
-        && name.matches(':').count() < 2;
-    match plain {
-        true => name.replace('_', "\\_"),
+        && name.matches(':').count() < 2
+        && name.match_indices('_').all(inner);
+    match is_plain {
+        true => name,
         false => tables::code(&name.replace('|', "\\|")),
     }
 }
@@ -184,7 +191,8 @@ mod tests {
             ("x:100:", "`x:100:`"),
             ("https://x.y", "`https://x.y`"),
             ("a|b`c", "``a\\|b`c``"),
-            ("a_b_c", "a\\_b\\_c"),
+            ("a_b_c", "a_b_c"),
+            ("a/_b_/c", "`a/_b_/c`"),
         ] {
             assert_eq!(name_text(name), shown);
         }

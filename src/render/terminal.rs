@@ -92,7 +92,9 @@ fn notes(report: &Report) -> Vec<String> {
 
 /// The table's lines between two rules, and how wide they are.
 fn draw(table: &Table, screen: Screen) -> (Vec<String>, usize) {
-    let mut keep: Vec<usize> = (0..table.columns.len()).collect();
+    // A week's Monday is said by the Markdown; here each column counts.
+    let is_kept = |at: &usize| table.columns[*at] != "Monday";
+    let mut keep: Vec<usize> = (0..table.columns.len()).filter(is_kept).collect();
     // One column is left free at either side.
     let room = screen.width.saturating_sub(2);
     let mut bars = bars(table);
