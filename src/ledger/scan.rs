@@ -205,7 +205,9 @@ impl<'v> Scanner<'v> {
             [0x1F, 0x8B, ..] => "it is compressed with gzip: gunzip it first",
             [0x28, 0xB5, 0x2F, 0xFD, ..] => "it is compressed with zstd: unzstd it first",
             [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => "it is UTF-16: save it as UTF-8",
-            _ if first_line(bytes).iter().filter(|b| **b == 0).count() >= NULS_MIN => "it is not text",
+            _ if first_line(bytes).iter().filter(|b| **b == 0).count() >= NULS_MIN => {
+                "it is not text"
+            }
             _ => return Ok(()),
         };
         Err(NotALedger { line: 1, reason: reason.to_owned() })

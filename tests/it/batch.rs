@@ -2,7 +2,8 @@
 
 use crate::sandbox::{Sandbox, text};
 
-const CSV: &str = "model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes\n";
+const CSV: &str =
+    "model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes\n";
 
 fn batch(sandbox: &Sandbox, input: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = sandbox.command("log-usage");
@@ -15,7 +16,10 @@ fn csv_and_json_lines_are_logged() {
     let sandbox = Sandbox::repository();
     let json = "{\"model\":\"j\",\"prompt_tokens\":5,\"completion_tokens\":6,\"task_success\":false,\
                 \"task_type\":\"quick\",\"duration_ms\":7,\"timestamp\":\"2026-01-02T03:04:05Z\"}\n";
-    assert_eq!(batch(&sandbox, &format!("{CSV}m,1,2,true,plan,3,\"a, b\"\nm,1,2,true,plan,3,\n"), &[]).0, Some(0));
+    assert_eq!(
+        batch(&sandbox, &format!("{CSV}m,1,2,true,plan,3,\"a, b\"\nm,1,2,true,plan,3,\n"), &[]).0,
+        Some(0)
+    );
     assert_eq!(batch(&sandbox, &json.repeat(2), &[]).0, Some(0));
     let rows = sandbox.rows();
     assert_eq!(rows.len(), 3, "{rows:?}");
@@ -59,9 +63,11 @@ fn a_batch_larger_than_a_segment_fills_several() {
     }
     assert_eq!(sandbox.json(&[])["totals"]["rows"], 1000);
     assert!(sandbox.ok("usage-report", &["verify"]).ends_with("nothing found\n"));
-    let left: Vec<_> = sandbox.snapshot().into_iter().filter(|(path, _)| {
-        path.to_string_lossy().contains(".tmp.")
-    }).collect();
+    let left: Vec<_> = sandbox
+        .snapshot()
+        .into_iter()
+        .filter(|(path, _)| path.to_string_lossy().contains(".tmp."))
+        .collect();
     assert_eq!(left, []);
 }
 

@@ -36,7 +36,8 @@ fn variant(case: &Path) -> String {
 
 #[test]
 fn every_error_says_exactly_this() {
-    let has_strace = std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    let has_strace =
+        std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).output();
     let has_strace = has_strace.is_ok_and(|output| output.status.success());
     let mut cases = golden::cases("errors");
     cases.retain(|case| {
@@ -63,10 +64,11 @@ fn the_catalogue_is_whole_and_the_document_is_made_of_it() {
     }
     let variants = variants();
     assert!(variants.len() > 15, "the test has lost its eyes: {variants:?}");
-    let mut document = "# Errors\n\nMade of `tests/golden/errors/` by a test; do not edit. Every error \
+    let mut document =
+        "# Errors\n\nMade of `tests/golden/errors/` by a test; do not edit. Every error \
         says what, why and how to mend it. Exit codes: 1 it could not be done, 2 bad input and \
         nothing was changed, 3 something was skipped.\n"
-        .to_owned();
+            .to_owned();
     for (name, about) in &variants {
         let cases = by_variant.remove(name);
         let cases = cases.unwrap_or_else(|| panic!("no case in tests/golden/errors for {name}"));
@@ -81,7 +83,8 @@ fn the_catalogue_is_whole_and_the_document_is_made_of_it() {
             let lines = read("cmd");
             let command = lines.lines().map(shown).collect::<Vec<_>>().join("\n$ ");
             let (error, code) = (read("expected.err"), read("expected.code"));
-            document += &format!("\n```text\n$ {command}\n{error}[exit code {}]\n```\n", code.trim());
+            document +=
+                &format!("\n```text\n$ {command}\n{error}[exit code {}]\n```\n", code.trim());
         }
     }
     assert_eq!(by_variant.keys().collect::<Vec<_>>(), Vec::<&String>::new(), "no such variants");

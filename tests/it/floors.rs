@@ -69,9 +69,9 @@ fn arrows_fall() {
 #[test]
 fn the_writer_holds_no_code_of_the_readers_kind() {
     let name = std::env::var_os("RELEASED_LOG_USAGE");
-    let Some(name) = name.or_else(|| {
-        (!cfg!(debug_assertions)).then(|| env!("CARGO_BIN_EXE_log-usage").into())
-    }) else {
+    let Some(name) =
+        name.or_else(|| (!cfg!(debug_assertions)).then(|| env!("CARGO_BIN_EXE_log-usage").into()))
+    else {
         eprintln!(
             "SKIPPED the_writer_holds_no_code_of_the_readers_kind: a build for debugging keeps what \
              is never called; cargo test --release looks"

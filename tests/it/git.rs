@@ -34,9 +34,19 @@ fn a_users_own_hooks_can_log() {
         let tree = sandbox.path("tree");
         let before = fs::read_to_string(tree.join(".telemetry/usage.csv")).unwrap().lines().count();
         fs::write(tree.join("code"), "4").unwrap();
-        sandbox.git([tree.as_os_str().as_encoded_bytes()].map(|_| "-C").iter().map(|it| (*it).into()).chain([
-            tree.clone().into_os_string(), "commit".into(), "--quiet".into(), "-am".into(), "in a worktree".into(),
-        ]));
+        sandbox.git(
+            [tree.as_os_str().as_encoded_bytes()]
+                .map(|_| "-C")
+                .iter()
+                .map(|it| (*it).into())
+                .chain([
+                    tree.clone().into_os_string(),
+                    "commit".into(),
+                    "--quiet".into(),
+                    "-am".into(),
+                    "in a worktree".into(),
+                ]),
+        );
         let after = fs::read_to_string(tree.join(".telemetry/usage.csv")).unwrap().lines().count();
         assert_eq!(after, before + 1, "{name}");
         assert!(sandbox.ok("usage-report", &["--weekly"]).contains("| claude-3-opus |"), "{name}");

@@ -37,8 +37,12 @@ fn every_setting_is_there_with_a_comment_and_can_be_set() {
 
 #[test]
 fn init_says_that_the_ledger_is_ignored() {
-    let rules =
-        [("*.csv\n", true), (".telemetry/\n", true), ("*.csv\n!/.telemetry/**/*.csv\n", false), ("x\n", false)];
+    let rules = [
+        ("*.csv\n", true),
+        (".telemetry/\n", true),
+        ("*.csv\n!/.telemetry/**/*.csv\n", false),
+        ("x\n", false),
+    ];
     for (rule, is_warned) in rules {
         let sandbox = Sandbox::repository();
         sandbox.write(".gitignore", rule);

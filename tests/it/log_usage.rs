@@ -52,9 +52,31 @@ fn each_field_is_refused_by_its_name_and_nothing_is_made() {
         (
             "prompt_tokens",
             1,
-            &["", "-5", "+5", "1.5", "1e3", "0x1F", "1_000", "1,000", " 1", "1 ", "٣", "１", "01",
-                "00", "-0", "NaN", "inf", "true", "--5", "-", "9007199254740992",
-                "18446744073709551616", "99999999999999999999999999"],
+            &[
+                "",
+                "-5",
+                "+5",
+                "1.5",
+                "1e3",
+                "0x1F",
+                "1_000",
+                "1,000",
+                " 1",
+                "1 ",
+                "٣",
+                "１",
+                "01",
+                "00",
+                "-0",
+                "NaN",
+                "inf",
+                "true",
+                "--5",
+                "-",
+                "9007199254740992",
+                "18446744073709551616",
+                "99999999999999999999999999",
+            ],
         ),
         ("completion_tokens", 2, &["", "-1", "1.0", "many", "9007199254740992"]),
         (
@@ -66,8 +88,21 @@ fn each_field_is_refused_by_its_name_and_nothing_is_made() {
         (
             "duration_ms",
             5,
-            &["", "-5", "-5s", "1.5", "5 bananas", "1500us", "045", "1e3", "s", "45,000", "soon",
-                "9007199254740992", "300000000years"],
+            &[
+                "",
+                "-5",
+                "-5s",
+                "1.5",
+                "5 bananas",
+                "1500us",
+                "045",
+                "1e3",
+                "s",
+                "45,000",
+                "soon",
+                "9007199254740992",
+                "300000000years",
+            ],
         ),
         ("notes", 6, &[&long_notes]),
     ];
@@ -135,7 +170,8 @@ fn what_looks_like_an_option_can_be_logged_behind_two_hyphens() {
 fn a_duration_may_be_a_time_and_tags_join_the_notes() {
     let sandbox = Sandbox::new();
     let tags = ["--tag", "id=a1", "--tag=source=codex"];
-    sandbox.ok("log-usage", &[&["m", "1", "2", "true", "plan", "2m 5s", "done"], &tags[..]].concat());
+    sandbox
+        .ok("log-usage", &[&["m", "1", "2", "true", "plan", "2m 5s", "done"], &tags[..]].concat());
     let row = &sandbox.rows()[0];
     assert!(row.ends_with(",125000,done {source=codex id=a1}"), "{row}");
 }
@@ -175,21 +211,71 @@ fn timestamps_are_strict_rfc_3339() {
     good.iter().for_each(|stamp| assert!(is_taken(stamp), "{stamp}"));
     let mut bad: Vec<String> = Vec::new();
     let dates = [
-        "2026-02-29", "2026-02-30", "2026-00-10", "2026-13-01", "2026-01-32", "2026-04-31",
-        "1900-02-29", "2026-1-01", "2026-01-1", "26-01-01", "02026-01-01", "2026/01/01",
-        "20260101", "-2026-01-01", "+2026-01-01", "2026-W09-1", "2026-054", "２026-01-01",
-        "2026-01-00", "2026−01−01",
+        "2026-02-29",
+        "2026-02-30",
+        "2026-00-10",
+        "2026-13-01",
+        "2026-01-32",
+        "2026-04-31",
+        "1900-02-29",
+        "2026-1-01",
+        "2026-01-1",
+        "26-01-01",
+        "02026-01-01",
+        "2026/01/01",
+        "20260101",
+        "-2026-01-01",
+        "+2026-01-01",
+        "2026-W09-1",
+        "2026-054",
+        "２026-01-01",
+        "2026-01-00",
+        "2026−01−01",
     ];
     bad.extend(dates.iter().map(|date| format!("{date}T12:00:00Z")));
     let times = [
-        "24:00:00", "23:60:00", "23:59:60", "12:00", "12", "1:00:00", "12:0:00", "12:00:0",
-        "120000", "12.00.00", "12:00:00.", "12:00:00.1234567890", "12:00:00,5", "12:00:00.-5",
-        "12:00:-1", "-1:00:00", "12:00:00 ", " 12:00:00", "1２:00:00", "12:00:00.5.5",
+        "24:00:00",
+        "23:60:00",
+        "23:59:60",
+        "12:00",
+        "12",
+        "1:00:00",
+        "12:0:00",
+        "12:00:0",
+        "120000",
+        "12.00.00",
+        "12:00:00.",
+        "12:00:00.1234567890",
+        "12:00:00,5",
+        "12:00:00.-5",
+        "12:00:-1",
+        "-1:00:00",
+        "12:00:00 ",
+        " 12:00:00",
+        "1２:00:00",
+        "12:00:00.5.5",
     ];
     bad.extend(times.iter().map(|time| format!("2026-02-23T{time}Z")));
     let zones = [
-        "", "z", "+0100", "+01", "+1:00", "+24:00", "+01:60", "+01:0", "\u{2212}01:00", "UTC",
-        " Z", "Z ", "+01:00:00", "±01:00", "+-1:00", "[Europe/Oslo]", "Z[UTC]", "+01:00Z", "ZZ",
+        "",
+        "z",
+        "+0100",
+        "+01",
+        "+1:00",
+        "+24:00",
+        "+01:60",
+        "+01:0",
+        "\u{2212}01:00",
+        "UTC",
+        " Z",
+        "Z ",
+        "+01:00:00",
+        "±01:00",
+        "+-1:00",
+        "[Europe/Oslo]",
+        "Z[UTC]",
+        "+01:00Z",
+        "ZZ",
         "+99:99",
     ];
     bad.extend(zones.iter().map(|zone| format!("2026-02-23T12:00:00{zone}")));
@@ -201,10 +287,26 @@ fn timestamps_are_strict_rfc_3339() {
         }
     }
     for words in [
-        "", "now", "yesterday", "2026", "2026-02", "2026-02-23", "12:00:00Z", "1700000000",
-        "1700000000000", "2026-02-23T", "T12:00:00Z", "Mon, 23 Feb 2026 12:00:00 GMT",
-        "23/02/2026 12:00", "02/23/2026", "2026-02-23T12:00:00Z\n", "\t2026-02-23T12:00:00Z",
-        "\"2026-02-23T12:00:00Z\"", "2026-02-23T12:00:00Z,", "'2026-02-23T12:00:00Z", "7d",
+        "",
+        "now",
+        "yesterday",
+        "2026",
+        "2026-02",
+        "2026-02-23",
+        "12:00:00Z",
+        "1700000000",
+        "1700000000000",
+        "2026-02-23T",
+        "T12:00:00Z",
+        "Mon, 23 Feb 2026 12:00:00 GMT",
+        "23/02/2026 12:00",
+        "02/23/2026",
+        "2026-02-23T12:00:00Z\n",
+        "\t2026-02-23T12:00:00Z",
+        "\"2026-02-23T12:00:00Z\"",
+        "2026-02-23T12:00:00Z,",
+        "'2026-02-23T12:00:00Z",
+        "7d",
     ] {
         bad.push(words.to_owned());
     }
@@ -227,7 +329,10 @@ fn a_given_timestamp_is_kept_and_repeated_only_once() {
     let arguments = [&SEED[..], &["--timestamp", stamp]].concat();
     sandbox.ok("log-usage", &arguments);
     sandbox.ok("log-usage", &arguments);
-    assert_eq!(sandbox.rows(), [format!("{stamp},claude-3-opus,1500,3200,true,execute,45000,notes")]);
+    assert_eq!(
+        sandbox.rows(),
+        [format!("{stamp},claude-3-opus,1500,3200,true,execute,45000,notes")]
+    );
     let other = [&arguments[..], &["--tag", "id=1"]].concat();
     sandbox.ok("log-usage", &other);
     assert_eq!(sandbox.rows().len(), 2);
@@ -239,7 +344,8 @@ fn a_repeated_row_is_found_in_the_archive() {
     let at = |second: &str| format!("2026-02-23T22:19:{second}Z");
     for second in ["01", "02", "03", "01", "02", "03"] {
         let stamp = at(second);
-        sandbox.ok("log-usage", &[&SEED[..], &["--timestamp", &stamp, "--max-size", "170"]].concat());
+        sandbox
+            .ok("log-usage", &[&SEED[..], &["--timestamp", &stamp, "--max-size", "170"]].concat());
     }
     assert_eq!(std::fs::read_dir(sandbox.path(".telemetry/archive")).unwrap().count(), 2);
     let report = sandbox.json(&[]);
@@ -258,7 +364,9 @@ fn a_dry_run_prints_and_writes_nothing() {
 #[test]
 fn the_environment_may_forbid_logging() {
     let sandbox = Sandbox::new();
-    for (value, is_logged) in [("1", false), ("yes", false), ("0", true), ("false", true), ("", true)] {
+    for (value, is_logged) in
+        [("1", false), ("yes", false), ("0", true), ("false", true), ("", true)]
+    {
         let mut command = sandbox.command("log-usage");
         let output = command.env("LOG_USAGE_DISABLED", value).args(SEED).output().unwrap();
         assert!(output.status.success());
@@ -307,7 +415,8 @@ fn a_personal_ledger_lies_outside_any_repository() {
 fn a_ledger_rotates_at_its_limit() {
     let sandbox = Sandbox::new();
     for _ in 0..60 {
-        sandbox.ok("log-usage", &[&SEED[..], &["--max-size", "1K", "--durability", "none"]].concat());
+        sandbox
+            .ok("log-usage", &[&SEED[..], &["--max-size", "1K", "--durability", "none"]].concat());
     }
     let mut segments = 0;
     for entry in std::fs::read_dir(sandbox.path(".telemetry/archive")).unwrap() {

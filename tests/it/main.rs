@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the doors")]
 #![allow(clippy::print_stderr, reason = "what is skipped is said")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod sandbox;
 
@@ -13,6 +14,7 @@ mod floors;
 mod git;
 mod golden;
 mod init;
+mod invariants;
 mod log_usage;
 mod oracle;
 mod usage_report;

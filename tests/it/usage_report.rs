@@ -1,1 +1,116 @@
-//! Soon.
+//! The reader's flags and doors; what reports look like stands in the golden folders.
+
+use std::fs;
+
+use crate::sandbox::{SEED, Sandbox, text};
+
+const ROWS: [&str; 3] = [
+    "2026-02-23T22:19:28Z,claude-3-opus,2500,4800,true,execute,125000,a",
+    "2026-02-24T22:19:28Z,gpt-5,800,1200,false,quick,15000,b",
+    "2026-03-24T22:19:28Z,claude-3-opus,1,2,true,plan,5,c",
+];
+
+#[test]
+fn reports_change_nothing() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    sandbox.write(".telemetry/usage_backup_20260101_000000.csv", "torn");
+    let before = sandbox.snapshot();
+    for arguments in [&["--weekly"][..], &["--format", "json"], &["verify"], &["--by", "file"]] {
+        sandbox.run("usage-report", arguments);
+    }
+    assert_eq!(sandbox.snapshot(), before);
+}
+
+#[test]
+fn an_age_is_counted_from_now() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    sandbox.ok("log-usage", &SEED);
+    assert_eq!(sandbox.json(&["--since", "7d"])["totals"]["rows"], 1);
+    assert_eq!(sandbox.json(&["--until", "1h"])["totals"]["rows"], 3);
+    assert_eq!(sandbox.json(&["--since", "100years"])["totals"]["rows"], 4);
+}
+
+#[test]
+fn a_report_goes_to_a_file_whole_or_not_at_all() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    let printed = sandbox.ok("usage-report", &["--weekly"]);
+    assert_eq!(sandbox.ok("usage-report", &["--weekly", "--output", "report.md"]), "");
+    assert_eq!(sandbox.read("report.md"), printed);
+    let refused = sandbox.run("usage-report", &["--output", ".telemetry/usage.csv"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert_eq!(sandbox.rows().len(), 3);
+    let missing = sandbox.run("usage-report", &["--output", "no/such/report.md"]);
+    assert_eq!(missing.status.code(), Some(1));
+    let names: Vec<_> =
+        fs::read_dir(sandbox.path("")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+}
+
+#[test]
+fn strict_fails_after_the_report_is_printed() {
+    let sandbox = Sandbox::with_rows(&[ROWS[0], "2026-02-23T22:19:29Z,m,1,2,yes,plan,3,"]);
+    let output = sandbox.run("usage-report", &["--strict"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stdout).starts_with("# Usage report\n"));
+    assert_eq!(sandbox.run("usage-report", &[]).status.code(), Some(0));
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_end() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    let script = "usage-report --format json | head -c 1; usage-report --format json > /dev/full";
+    let output = sandbox.command("sh").args(["-c", script]).output().unwrap();
+    let error = text(&output.stderr);
+    assert!(error.starts_with("error: cannot write to standard output"), "{error}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_ledger_that_is_no_file_is_said_to_be_none() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path(".telemetry/usage.csv")).unwrap();
+    let output = sandbox.run("usage-report", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is not a regular file"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn odd_flags_are_refused() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    for (line, start) in [
+        ("--weakly", "no option --weakly"),
+        ("--format xml", "--format <FORMAT>: \"xml\" is not one of markdown, csv, json, table"),
+        ("--by colour", "--by <DIM>: \"colour\" is not one of day, week"),
+        ("--since 2026-02-30", "--since: \"2026-02-30\" is not a date"),
+        ("--since -5d", "--since: \"-5d\" is not a date"),
+        ("--until", "--until <T> lacks its value"),
+        ("verfy", "no command verfy"),
+        ("--task-type quik", "--task-type <TYPE>: \"quik\" is not one of plan"),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let output = sandbox.run("usage-report", &arguments);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}: {error}");
+        assert!(error.starts_with(&format!("error: {start}")), "{line}: {error}");
+        assert!(error.contains("\n  why: ") && error.contains("\n  fix: "), "{error}");
+    }
+}
+
+#[test]
+fn every_grouping_has_a_place_in_every_format() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    let all = "day,week,month,hour,weekday,model,task-type,source,session,user,file";
+    let json = sandbox.json(&["--by", all]);
+    for name in all.split(',') {
+        let key = format!("by_{}", name.replace('-', "_"));
+        assert!(!json[&key].as_array().unwrap().is_empty(), "{key}");
+    }
+    for format in ["markdown", "csv", "table"] {
+        let printed = sandbox.ok("usage-report", &["--by", all, "--format", format]);
+        let width = if format == "table" { 80 } else { 120 };
+        assert!(
+            printed.lines().filter(|it| it.contains('|')).all(|it| it.chars().count() <= width)
+        );
+        assert!(printed.contains("2026-W09"), "{format}: {printed}");
+    }
+}

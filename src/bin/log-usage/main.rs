@@ -1,4 +1,4 @@
-//! The writer's door: argv[1] a command? else the row form. It reads time, environment and
+//! The writer's door: the first argument a command? else the row form. It reads time, environment and
 //! terminal, and hands plain values to the library.
 
 // What the library may not do is the doors' work.
