@@ -325,7 +325,7 @@ impl Error {
             Error::BatchHeader { expected, .. } => format!("begin with the line {expected}"),
             Error::BatchSkipped { .. } => "correct the named lines and send only them".to_owned(),
             Error::Io { .. } => "mend what the system says, then run the command again".to_owned(),
-            Error::NoFolder { path } => format!("mkdir -p {}", shown(path)),
+            Error::NoFolder { path } => format!("mkdir -p {}", shell_word(&shown(path))),
             Error::Locked { .. } => {
                 "run the command again; if it stays so, end the process that holds the file"
                     .to_owned()
@@ -338,7 +338,7 @@ impl Error {
                 "look at the end of the file; usage-report verify names each line".to_owned()
             }
             Error::TrackedButMissing { path } => {
-                format!("git checkout -- {}", shown(path))
+                format!("git checkout -- {}", shell_word(&shown(path)))
             }
             Error::SyncFailed { .. } => {
                 "look at the last line of the ledger and at the disk before you log it again"
@@ -381,6 +381,15 @@ pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// A word as a shell takes it: in quotes where it needs them.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:/@+-=,%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 /// A path in full, so that it can be pasted, but with nothing that could move a cursor.

@@ -1,25 +1,34 @@
 //! Questions to the git repository around us, answered by the `git` on the path.
 
-use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Whether git tracks the file of that name in the folder: it stands in the index. False where there is no git.
-pub fn tracks(folder: &Path, name: &OsStr) -> bool {
-    let mut command = git(folder, &["ls-files", "--error-unmatch", "--"]);
-    command.arg(name).stdout(Stdio::null()).stderr(Stdio::null());
+/// Whether git tracks the file: it stands in the index. False where there is no git.
+pub fn tracks(file: &Path) -> bool {
+    let (folder, rest) = split(file);
+    let mut command = git(&folder, &["ls-files", "--error-unmatch", "--"]);
+    command.arg(rest).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// The rule that hides the file from git, if one does: `source:line:pattern`.
-pub fn ignoring_rule(folder: &Path, name: &OsStr) -> Option<String> {
+pub fn ignoring_rule(file: &Path) -> Option<String> {
+    let (folder, rest) = split(file);
     let arguments = ["check-ignore", "--verbose", "--no-index", "--"];
-    let output = git(folder, &arguments).arg(name).stderr(Stdio::null()).output().ok()?;
+    let output = git(&folder, &arguments).arg(rest).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rule = text.split('\t').next().unwrap_or_default().to_owned();
     // A rule that begins with ! says that the file is not ignored after all.
     let is_ignored = !rule.is_empty() && !rule.splitn(3, ':').nth(2)?.starts_with('!');
     is_ignored.then_some(rule)
+}
+
+/// The nearest folder above the file that is there, for git to stand in, and the way from it.
+fn split(file: &Path) -> (PathBuf, PathBuf) {
+    let folder = file.ancestors().skip(1).find(|folder| folder.is_dir());
+    let folder = folder.unwrap_or(Path::new("."));
+    let rest = file.strip_prefix(folder).unwrap_or(file).to_owned();
+    (folder.to_owned(), rest)
 }
 
 /// git in that folder and nowhere else: inside a hook the environment may point to another index

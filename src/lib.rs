@@ -5,6 +5,7 @@
 pub mod error;
 pub mod figures;
 pub mod timestamp;
+pub mod record;
 pub mod row;
 pub mod notes;
 pub mod workspace;

@@ -6,7 +6,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, excerpt};
-use crate::timestamp::Timestamp;
+use crate::record::{self, Unquoter};
+use crate::timestamp::{Day, Timestamp};
 
 /// The columns of the ledger, in order. They never change.
 pub const COLUMNS: [&str; 8] = [
@@ -122,19 +123,12 @@ impl<'a> Row<'a> {
 
     /// Reads one line of the file, without its line end, by the header's own order of columns.
     pub fn parse(line: &str) -> Result<Row<'static>, Refused> {
-        // The csv crate closes a quote at the end of its input; a torn row must not pass as whole.
-        if line.matches('"').count() % 2 == 1 {
-            return Err(Refused::line("a quote that is not closed"));
+        if record::end(format!("{line}\n").as_bytes()) != Some(Ok(line.len())) {
+            return Err(Refused::line("is not one CSV record"));
         }
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
-        let mut record = csv::StringRecord::new();
-        let whole = |_| Refused::line("is not a CSV record");
-        reader.read_record(&mut record).map_err(whole)?;
-        if reader.position().byte() < line.len() as u64 {
-            return Err(Refused::line("is more than one record"));
-        }
-        let fields: [&str; 8] = record
-            .iter()
+        let mut unquoter = Unquoter::default();
+        let fields = unquoter.fields(line).ok_or_else(|| Refused::line("too many fields"))?;
+        let fields: [&str; 8] = fields
             .collect::<Vec<_>>()
             .try_into()
             .map_err(|fields: Vec<_>| Refused::field_count(fields.len()))?;
@@ -303,9 +297,19 @@ impl fmt::Display for Refused {
     }
 }
 
-/// The refusal of a timestamp.
+/// The refusal of a timestamp, as exact as can be.
 pub fn refuse_timestamp(given: &str) -> Refused {
-    Refused::new("timestamp", given, "is not RFC 3339 with an offset")
+    let date = given.get(..10).filter(|date| date.bytes().filter(u8::is_ascii_digit).count() == 8);
+    let has_dashes = date.is_some_and(|date| &date[4..5] == "-" && &date[7..8] == "-");
+    let problem = match date.filter(|_| has_dashes) {
+        Some(date) if Day::parse(date).is_none() => "has a date that does not exist",
+        Some(_) if given.get(17..19) == Some("60") => "has a second 60, which the ledger has not",
+        Some(_) if given.get(11..).is_some_and(|time| !time.contains(['Z', '+', '-'])) => {
+            "lacks its offset from UTC: Z or ±hh:mm"
+        }
+        _ => "is not RFC 3339 with an offset",
+    };
+    Refused::new("timestamp", given, problem)
 }
 
 /// The refusal of a word for success.
@@ -323,7 +327,7 @@ pub fn check_model(model: &str) -> Result<&str, Refused> {
         return Err(refuse("is longer than 128 characters"));
     }
     if !model.as_bytes()[0].is_ascii_alphanumeric() {
-        return Err(refuse("does not begin with a letter or a digit"));
+        return Err(refuse("does not begin with A-Z, a-z or 0-9"));
     }
     let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"._:/@+[]-".contains(b);
     match model.as_bytes().iter().all(allowed) {

@@ -65,11 +65,15 @@ impl Timestamp {
         self.at_microsecond(self.instant.seconds, 0)
     }
 
-    /// `YYYYMMDDTHHMMSSZ`, in UTC, as it stands in the names of sealed segments.
+    /// `YYYYMMDDTHHMMSSZ`, in UTC, as it stands in the names of sealed segments. An offset may put
+    /// the first or last day of the calendar outside its four-digit years: then that day's end.
     pub fn compact_utc(self) -> String {
-        DateTime::from_timestamp(self.instant.seconds, 0)
-            .map(|utc| utc.format("%Y%m%dT%H%M%SZ").to_string())
-            .unwrap_or_default()
+        let utc = DateTime::from_timestamp(self.instant.seconds, 0);
+        match utc.filter(|utc| (0..=9999).contains(&utc.year())) {
+            Some(utc) => utc.format("%Y%m%dT%H%M%SZ").to_string(),
+            None if self.instant.seconds < 0 => "00000101T000000Z".to_owned(),
+            None => "99991231T235959Z".to_owned(),
+        }
     }
 
     fn local_seconds(self) -> i64 {

@@ -69,7 +69,7 @@ fn each_row(
         let reader = input.open(progress)?;
         let named = |line, reason| SkippedLine { file: label.clone(), line, reason };
         let scanned = scan::scan(reader, &mut |line, item| match item {
-            Item::Row(row) => take(&row, at),
+            Item::Row(row, _) => take(&row, at),
             Item::Bad(refused) => {
                 left_out.unreadable += 1;
                 if left_out.lines.len() < LINES_NAMED_MAX {

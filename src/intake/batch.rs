@@ -1,10 +1,14 @@
 //! Many rows from one input: CSV with a header, or one JSON object a line.
 
+use std::str;
+
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, excerpt};
 use crate::intake::draft::{Draft, check};
 use crate::ledger::Entry;
+use crate::ledger::scan::RECORD_BYTES_MAX;
+use crate::record::{self, Unquoter};
 use crate::row::{COLUMNS, HEADER, Refused};
 
 /// Columns that a batch may leave out.
@@ -42,32 +46,81 @@ pub fn read(input: &[u8]) -> Result<Batch> {
 }
 
 fn read_csv(input: &[u8]) -> Result<Batch> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
-    let refuse = |problem| Error::BatchHeader { problem, expected: HEADER };
-    let header = reader.headers().map_err(|error| refuse(error.to_string()))?;
-    let columns = header.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>();
-    let places = places(&columns).map_err(refuse)?;
     let mut batch = Batch::default();
-    let mut record = csv::StringRecord::new();
-    loop {
-        let line = reader.position().line();
-        match reader.read_record(&mut record) {
-            Ok(false) => return Ok(batch),
-            Ok(true) => {
-                let line = record.position().map_or(line, csv::Position::line);
-                let fields = match record.len() == columns.len() {
-                    true => {
-                        Ok(places.map(|at| at.and_then(|at| record.get(at)).unwrap_or_default()))
-                    }
-                    false => Err(Refused::field_count(record.len())),
-                };
-                batch.add(line, fields);
-            }
-            Err(error) => {
-                let line = error.position().map_or(line, csv::Position::line);
-                batch.add(line, Err(Refused::line("is not UTF-8")));
+    let mut unquoter = Unquoter::default();
+    let mut columns: Option<Columns> = None;
+    let (mut at, mut line) = (0, 1);
+    while at < input.len() {
+        let rest = &input[at..];
+        let line_end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let closed = match memchr::memchr(b'"', &rest[..line_end]) {
+            None => Some(line_end),
+            Some(_) => quoted_end(rest),
+        };
+        let end = closed.unwrap_or(line_end);
+        let record = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+        let text = match closed {
+            // Only this line is lost; what follows is read as if it had been closed.
+            None => Err(Refused::line("a quote that is not closed, or closed too early")),
+            Some(_) if record.len() > RECORD_BYTES_MAX => Err(Refused::line("longer than 64 KiB")),
+            Some(_) => str::from_utf8(record).map_err(|_| Refused::line("is not UTF-8")),
+        };
+        if !record.trim_ascii().is_empty() {
+            match &columns {
+                None => columns = Some(Columns::named(text, &mut unquoter)?),
+                Some(columns) => {
+                    let fields = text.and_then(|text| columns.pick(text, &mut unquoter));
+                    batch.add(line, fields);
+                }
             }
         }
+        line += memchr::memchr_iter(b'\n', &rest[..end]).count() as u64 + 1;
+        at += end + 1;
+    }
+    Ok(batch)
+}
+
+/// The end of a record with quotes; None where a quote is stray.
+fn quoted_end(rest: &[u8]) -> Option<usize> {
+    match record::end(rest) {
+        Some(end) => end.ok(),
+        // The last record may lack its line end, but not a closing quote.
+        None => (!record::has_open_quote(rest)).then_some(rest.len()),
+    }
+}
+
+/// Where the ledger's columns stand in the input.
+struct Columns {
+    places: [Option<usize>; 8],
+    width: usize,
+}
+
+impl Columns {
+    fn named(header: Result<&str, Refused>, unquoter: &mut Unquoter) -> Result<Columns> {
+        let refuse = |problem| Error::BatchHeader { problem, expected: HEADER };
+        let header = header.map_err(|refused| refuse(refused.to_string()))?;
+        let names = unquoter.fields(header).ok_or_else(|| refuse("too many columns".to_owned()))?;
+        let names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
+        let places = places(&names).map_err(refuse)?;
+        Ok(Columns { places, width: names.len() })
+    }
+
+    fn pick<'a>(&self, text: &'a str, unquoter: &'a mut Unquoter) -> Result<[&'a str; 8], Refused> {
+        let mut fields = [""; 8];
+        let mut width = 0;
+        let mut place = |(at, field): (usize, &'a str)| {
+            width = at + 1;
+            if let Some(column) = self.places.iter().position(|it| *it == Some(at)) {
+                fields[column] = field;
+            }
+        };
+        if text.contains('"') {
+            let all = unquoter.fields(text).ok_or_else(|| Refused::line("too many fields"))?;
+            all.enumerate().for_each(&mut place);
+        } else {
+            text.split(',').enumerate().for_each(&mut place);
+        }
+        if width == self.width { Ok(fields) } else { Err(Refused::field_count(width)) }
     }
 }
 
@@ -169,6 +222,17 @@ mod tests {
         });
         assert_eq!(lines[0], [",m,1,2,true,plan,3,\"a, b\""]);
         assert_eq!(lines[0], lines[1]);
+    }
+
+    #[test]
+    fn a_stray_quote_costs_one_line() {
+        let csv = "model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes\n\
+                   m,1,2,true,plan,3,\"two\nlines\"\nm,1,2,true,plan,3,\"open\n\
+                   m,1,2,true,plan,3,next\nm,1,2,true,plan,3,\"last\"";
+        let batch = read(csv.as_bytes()).unwrap();
+        let notes: Vec<&str> = batch.entries.iter().map(|entry| &*entry.row.notes).collect();
+        assert_eq!(notes, ["two lines", "next", "last"]);
+        assert_eq!(batch.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [4]);
     }
 
     #[test]

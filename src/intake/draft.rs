@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::ledger::Entry;
-use crate::notes;
+use crate::notes::{self, Tags};
 use crate::row::{COUNT_MAX, Refused, Row};
 use crate::row::{check_count, check_model, check_task_type, refuse_success, refuse_timestamp};
 use crate::timestamp::{Instant, Timestamp};
@@ -51,6 +51,12 @@ pub fn check<'a>(draft: &Draft<'a>) -> Result<Entry<'a>, Refused> {
         duration_ms: check_duration(draft.duration)?,
         notes: notes::compose(draft.notes, draft.tags)?,
     };
+    if let Some(cached) = Tags::of(&row.notes).count("cache_read")
+        && cached > row.prompt_tokens
+    {
+        let tag = format!("cache_read={cached}");
+        return Err(Refused::new("tag", &tag, "is more than prompt_tokens, which include it"));
+    }
     Ok(Entry { row, is_dated: draft.timestamp.is_some() })
 }
 

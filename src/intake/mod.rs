@@ -3,7 +3,7 @@
 pub mod draft;
 pub mod batch;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::segment::Policy;
 use crate::ledger::{self, Appended, Entry};
 use crate::setup;
@@ -27,6 +27,10 @@ pub struct Gate<'a> {
 impl Gate<'_> {
     /// Appends checked rows: all of them, or none.
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
+        // git may have taken the whole folder away; then nothing is made in its place.
+        if !self.place.folder().is_dir() && (self.is_tracked)() {
+            return Err(Error::TrackedButMissing { path: self.place.active() });
+        }
         setup::prepare(self.place, self.may_create_folder)?;
         ledger::append(self.place, &self.policy, entries, self.clock, self.is_tracked)
     }

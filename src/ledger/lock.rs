@@ -1,7 +1,7 @@
 //! The writers' lock: a side file that is never renamed, so that git, editors and rotation can
 //! replace the ledger without moving the lock. The kernel drops it when its holder dies.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::ledger::disk;
 
 /// How long a writer waits unless its caller says otherwise.
 pub const WAIT: Duration = Duration::from_secs(10);
@@ -42,7 +43,7 @@ impl Lock {
                 .map_err(|error| Error::io("make the lock", path, &error))?;
             match fs2::FileExt::try_lock_exclusive(&file) {
                 // `git clean` may have taken the file away between the two calls.
-                Ok(()) if is_at(&file, path) => return Ok(Lock { _file: file }),
+                Ok(()) if disk::is_at(&file, path) => return Ok(Lock { _file: file }),
                 Ok(()) => continue,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -58,19 +59,4 @@ impl Lock {
             nap_us = (nap_us * 2).min(NAP_US_MAX);
         }
     }
-}
-
-/// Whether the open file is what the path names: git replaces files by unlinking them.
-#[cfg(unix)]
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_at(_: &File, path: &Path) -> bool {
-    fs::exists(path).unwrap_or(false)
 }

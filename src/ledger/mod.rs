@@ -1,7 +1,9 @@
 //! The ledger as a whole: rows into the active segment, each stamped so that it is unique.
 
+pub mod disk;
 pub mod lock;
 pub mod tail;
+pub mod rotate;
 pub mod segment;
 pub mod files;
 pub mod scan;
@@ -11,11 +13,12 @@ pub mod verify;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::str;
+use std::time::{Duration, SystemTime};
 
 use hashbrown::HashSet;
 
 use crate::error::{Error, Result};
-use crate::ledger::segment::{Outcome, Policy};
+use crate::ledger::segment::{Newest, Outcome, Policy};
 use crate::ledger::tail::Format;
 use crate::row::{HEADER, LINE_BYTES_MAX, Row, line_hash};
 use crate::timestamp::{Instant, Timestamp};
@@ -64,8 +67,8 @@ pub fn append(
     is_tracked: &dyn Fn() -> bool,
 ) -> Result<Appended> {
     let mut appended = Appended::default();
-    let outcome = segment::append(place, policy, &FORMAT, is_tracked, &mut |last_line| {
-        let lines = compose(place, entries, clock(), last_line)?;
+    let outcome = segment::append(place, policy, &FORMAT, is_tracked, &mut |newest| {
+        let lines = compose(place, entries, clock(), newest)?;
         appended.added = lines.added;
         appended.already_there = entries.len() - lines.added;
         Ok(lines.bytes)
@@ -83,19 +86,23 @@ fn compose(
     place: &Place,
     entries: &mut [Entry<'_>],
     now: Timestamp,
-    last_line: Option<&[u8]>,
+    newest: &Newest,
 ) -> Result<Lines> {
     let mut there = already_there(place, entries)?;
-    let mut last = match last_line.and_then(instant_of) {
-        Some(last) => Some(last),
-        // A ledger without rows may follow sealed segments that have some.
-        None => newest_sealed(place)?,
+    let mut past = Past {
+        row: match newest.line.as_deref().and_then(instant_of) {
+            Some(at) => Some(at),
+            // A ledger without rows may follow sealed segments that have some.
+            None => newest_sealed(place)?,
+        },
+        changed: newest.changed.and_then(instant_of_change),
+        stamped: None,
     };
     let mut lines = Lines { bytes: Vec::new(), added: 0 };
     for entry in entries {
         let start = lines.bytes.len();
         if !entry.is_dated {
-            let at = stamp(now, last);
+            let at = past.stamp(now);
             entry.row.stamp = at.to_string().into();
             entry.row.at = at;
         }
@@ -104,25 +111,50 @@ fn compose(
             lines.bytes.truncate(start);
             continue;
         }
-        last = Some(entry.row.at.instant());
+        past.row = Some(entry.row.at.instant());
         lines.added += 1;
     }
     Ok(lines)
 }
 
-/// The time of a row that the clock stamps: whole seconds, unless the ledger's last row is of the
-/// same second or of a later one; then the clock's real microseconds, at least one more than a row
-/// of the same second. A mere counter would collide between branches.
-fn stamp(now: Timestamp, last: Option<Instant>) -> Timestamp {
-    let Instant { seconds, nanos } = now.instant();
-    match last {
-        Some(last) if last.seconds == seconds => {
-            let micros = (nanos / 1_000).max(last.nanos / 1_000 + 1);
-            now.at_microsecond(seconds + i64::from(micros / 1_000_000), micros % 1_000_000)
+/// What a row that the clock stamps must be unlike.
+struct Past {
+    /// The moment of the ledger's last row.
+    row: Option<Instant>,
+    /// When the ledger was last changed, a little later than the file system says.
+    changed: Option<Instant>,
+    /// The moment of the last row that this writer stamped.
+    stamped: Option<Instant>,
+}
+
+impl Past {
+    /// Whole seconds, unless the ledger's last row is of the same second or of a later one, or rows
+    /// of other times were added within this second; then the clock's real microseconds, at least
+    /// one more than a row of the same second. A mere counter would collide between branches.
+    fn stamp(&mut self, now: Timestamp) -> Timestamp {
+        let Instant { seconds, nanos } = now.instant();
+        let is_shared = |it: Option<Instant>| it.is_some_and(|it| it.seconds >= seconds);
+        let mut micros =
+            match is_shared(self.row) || is_shared(self.changed) || is_shared(self.stamped) {
+                true => nanos / 1_000,
+                false => 0,
+            };
+        let same_second = [self.row, self.stamped].into_iter().flatten();
+        for other in same_second.filter(|it| it.seconds == seconds) {
+            micros = micros.max(other.nanos / 1_000 + 1);
         }
-        Some(last) if last.seconds > seconds => now.at_microsecond(seconds, nanos / 1_000),
-        _ => now.at_second(),
+        let at = now.at_microsecond(seconds + i64::from(micros / 1_000_000), micros % 1_000_000);
+        self.stamped = Some(at.instant());
+        at
     }
+}
+
+/// File systems stamp changes by a clock that lags behind the one that stamps rows, by one tick of
+/// the kernel at most.
+fn instant_of_change(changed: SystemTime) -> Option<Instant> {
+    let since =
+        (changed + Duration::from_millis(20)).duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Instant { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() })
 }
 
 fn instant_of(line: &[u8]) -> Option<Instant> {
@@ -200,9 +232,19 @@ mod tests {
             ("2026-02-23T21:19:12.999999Z", "2026-02-23T22:19:13+01:00"),
             ("2027-01-01T00:00:00Z", "2026-02-23T22:19:12.483920+01:00"),
         ] {
-            assert_eq!(stamp(now, Some(at(last).instant())).to_string(), stamped, "{last}");
+            let row = Some(at(last).instant());
+            let mut past = Past { row, changed: None, stamped: None };
+            assert_eq!(past.stamp(now).to_string(), stamped, "{last}");
         }
-        assert_eq!(stamp(now, None).to_string(), "2026-02-23T22:19:12+01:00");
+        let mut past = Past { row: None, changed: None, stamped: None };
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12+01:00");
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12.483920+01:00");
+        past.row = Some(at("2020-01-01T00:00:00Z").instant());
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12.483921+01:00");
+        let changed = Some(at("2026-02-23T21:19:12Z").instant());
+        let mut past = Past { changed, ..past };
+        past.stamped = None;
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12.483920+01:00");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::str;
 
 use crate::error::excerpt;
+use crate::record::{self, StrayQuote, Unquoter};
 use crate::row::{COLUMNS, HEADER, Refused, Row};
 
 /// The longest record a reader takes: four times the longest that we write.
@@ -12,9 +13,6 @@ pub const RECORD_BYTES_MAX: usize = 64 << 10;
 
 /// Large enough that reading costs little, small enough to stay in the processor's cache.
 const BUFFER_BYTES: usize = 256 << 10;
-
-/// A file with more columns is not a ledger.
-const COLUMNS_MAX: usize = 64;
 
 /// A first line with this many NULs is no text; fewer may be damage to one that is.
 const NULS_MIN: usize = 3;
@@ -24,8 +22,8 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// What stands on a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item<'a> {
-    /// A row.
-    Row(Row<'a>),
+    /// A row, and the bytes that it was read from.
+    Row(Row<'a>, &'a [u8]),
     /// A row that cannot be read, and why.
     Bad(Refused),
     /// A header, the first or a repeated one.
@@ -41,8 +39,8 @@ pub enum Item<'a> {
 pub struct Traits {
     /// It begins with a byte order mark.
     pub has_bom: bool,
-    /// The first line that ends in CRLF.
-    pub first_crlf: Option<u64>,
+    /// The first line that ends in CRLF, and how many do.
+    pub crlf: Option<(u64, u64)>,
     /// The number of its last line, where that lacks its line end.
     pub unfinished: Option<u64>,
     /// It has rows, but no header before them.
@@ -144,7 +142,7 @@ impl<'v> Scanner<'v> {
             columns: None,
             is_in_long_line: false,
             is_in_broken_record: false,
-            unquoter: Unquoter::new(),
+            unquoter: Unquoter::default(),
         }
     }
 
@@ -215,25 +213,25 @@ impl<'v> Scanner<'v> {
 
     /// Where the record ends that begins these bytes, whose first line holds a quote.
     fn record_end(&self, bytes: &[u8], line_end: usize, is_end: bool) -> End {
-        match quoted_end(bytes) {
+        match record::end(bytes) {
             Some(Ok(end)) => End::At(end),
             None if !is_end && bytes.len() <= RECORD_BYTES_MAX => End::Unknown,
             // A stray quote inside one line is the csv crate's to read.
-            Some(Err(())) | None => match quotes(&bytes[..line_end]) % 2 {
-                0 => End::At(line_end),
-                _ => End::Nowhere,
+            Some(Err(StrayQuote)) | None => match record::has_open_quote(&bytes[..line_end]) {
+                false => End::At(line_end),
+                true => End::Nowhere,
             },
         }
     }
 
     fn record(&mut self, record: &[u8]) -> Result<(), NotALedger> {
         let line = self.line;
-        self.line += 1 + quotes_newlines(record);
+        self.line += 1 + memchr::memchr_iter(b'\n', record).count() as u64;
         if std::mem::take(&mut self.is_in_long_line) {
             return Ok(());
         }
-        if record.last() == Some(&b'\r') && self.traits.first_crlf.is_none() {
-            self.traits.first_crlf = Some(line);
+        if record.last() == Some(&b'\r') {
+            self.traits.crlf.get_or_insert((line, 0)).1 += 1;
         }
         let record = record.strip_suffix(b"\r").unwrap_or(record);
         if record.len() > RECORD_BYTES_MAX {
@@ -323,8 +321,8 @@ impl<'v> Scanner<'v> {
                 None => Err(Refused::line("too many fields")),
             },
         };
-        let item = item.and_then(Row::read).map_or_else(Item::Bad, Item::Row);
-        (self.visit)(line, item);
+        let item = item.and_then(Row::read);
+        (self.visit)(line, item.map_or_else(Item::Bad, |row| Item::Row(row, record)));
         Ok(())
     }
 }
@@ -396,81 +394,6 @@ fn too_long() -> Refused {
     Refused::line("longer than 64 KiB")
 }
 
-fn quotes(bytes: &[u8]) -> usize {
-    memchr::memchr_iter(b'"', bytes).count()
-}
-
-fn quotes_newlines(record: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', record).count() as u64
-}
-
-/// The line end that closes the record at the start of these bytes, where quoted fields may hold
-/// line ends (RFC 4180). An error where a quote is followed by neither a comma nor a line end; None
-/// where the bytes end before the record does.
-fn quoted_end(bytes: &[u8]) -> Option<Result<usize, ()>> {
-    let mut at = 0;
-    loop {
-        if bytes.get(at)? != &b'"' {
-            let skip = memchr::memchr2(b',', b'\n', &bytes[at..])?;
-            at += skip;
-        } else {
-            at += 1;
-            loop {
-                at += memchr::memchr(b'"', bytes.get(at..)?)? + 1;
-                match bytes.get(at)? {
-                    b'"' => at += 1,
-                    b'\r' if bytes.get(at + 1)? == &b'\n' => {
-                        at += 1;
-                        break;
-                    }
-                    b',' | b'\n' => break,
-                    _ => return Some(Err(())),
-                }
-            }
-        }
-        if bytes[at] == b'\n' {
-            return Some(Ok(at));
-        }
-        at += 1;
-    }
-}
-
-/// The csv crate's state machine, and room for one record without its quotes. To build one costs
-/// more than to read a thousand records.
-struct Unquoter {
-    reader: csv_core::Reader,
-    text: Vec<u8>,
-    ends: [usize; COLUMNS_MAX],
-}
-
-impl Unquoter {
-    fn new() -> Unquoter {
-        let terminator = csv_core::Terminator::Any(b'\n');
-        let reader = csv_core::ReaderBuilder::new().terminator(terminator).build();
-        Unquoter { reader, text: Vec::new(), ends: [0; COLUMNS_MAX] }
-    }
-
-    /// The fields of a record; None where there are more than any ledger has.
-    fn fields(&mut self, record: &str) -> Option<impl Iterator<Item = &str>> {
-        self.reader.reset();
-        self.text.resize(record.len() + 1, 0);
-        let (text, ends) = (&mut self.text, &mut self.ends);
-        let (result, _, mut written, mut fields) =
-            self.reader.read_record(record.as_bytes(), text, ends);
-        if result == csv_core::ReadRecordResult::InputEmpty {
-            // An empty input tells the reader that the record is over.
-            let rest = self.reader.read_record(&[], &mut text[written..], &mut ends[fields..]);
-            written += rest.2;
-            fields += rest.3;
-        } else if result == csv_core::ReadRecordResult::OutputEndsFull {
-            return None;
-        }
-        let text = str::from_utf8(&text[..written]).unwrap_or_default();
-        let starts = [0].into_iter().chain(ends[..fields].iter().copied());
-        Some(starts.zip(&ends[..fields]).map(|(start, end)| &text[start..*end]))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -481,7 +404,7 @@ mod tests {
         let mut seen = Vec::new();
         let traits = scan(bytes, &mut |line, item| {
             seen.push(match item {
-                Item::Row(row) => format!("{line}:{}", row.notes),
+                Item::Row(row, _) => format!("{line}:{}", row.notes),
                 Item::Bad(refused) => format!("{line}:! {}", refused.short()),
                 Item::Header => format!("{line}:header"),
                 Item::Marker => format!("{line}:marker"),
@@ -613,7 +536,7 @@ mod tests {
             }
             let mut seen = Vec::new();
             let bytes = writer.into_inner().unwrap();
-            scan(&bytes[..], &mut |_, item| if let Item::Row(row) = item {
+            scan(&bytes[..], &mut |_, item| if let Item::Row(row, _) = item {
                 seen.push(row.notes.into_owned());
             }).unwrap().unwrap();
             prop_assert_eq!(seen, notes);
@@ -625,7 +548,7 @@ mod tests {
             file.extend_from_slice(&bytes);
             let mut first = None;
             let _ = scan(&file[..], &mut |line, item| if line == 2 {
-                first = Some(matches!(item, Item::Row(_)));
+                first = Some(matches!(item, Item::Row(..)));
             });
             prop_assert_eq!(first, Some(true));
         }

@@ -1,14 +1,16 @@
-//! Bytes into the active segment: lock, repair, one write, sync, rotation. Knows lines and their
-//! ends, not CSV. Every step is chosen so that a writer may die before or after it.
+//! Bytes into the active segment: lock, look at the tail, repair, one write, one sync. Knows lines
+//! and their ends, not CSV. Every step is chosen so that a writer may die before or after it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result};
-use crate::ledger::lock::{self, Lock};
+use crate::ledger::disk;
+use crate::ledger::lock::Lock;
+use crate::ledger::rotate::{self, Rotated, Rotation};
 use crate::ledger::tail::{self, Format, Tail};
 use crate::workspace::{Durability, Place};
 
@@ -18,8 +20,8 @@ const TAIL_WINDOWS: [u64; 2] = [8 << 10, 64 << 10];
 /// git needs milliseconds to put a tracked file back in its place; longer, and it is gone.
 const GIT_WAIT: Duration = Duration::from_secs(2);
 
-/// One write call takes at most 2 GiB; a single row never comes near it.
-const WRITE_BYTES_MAX: usize = 1 << 30;
+/// Between two pieces of a file git pauses for less than this.
+const GIT_STILL: Duration = Duration::from_millis(100);
 
 /// How often a ledger may be replaced under a writer before it gives up.
 const REPLACED_MAX: usize = 100;
@@ -46,8 +48,17 @@ pub struct Outcome {
     pub torn_bytes: u64,
 }
 
-/// Makes the lines to be written, given the last line of the ledger without its line end.
-pub type Compose<'a> = dyn FnMut(Option<&[u8]>) -> Result<Vec<u8>> + 'a;
+/// What new lines must be unlike.
+#[derive(Clone, Debug, Default)]
+pub struct Newest {
+    /// The last line of the active segment, without its line end.
+    pub line: Option<Vec<u8>>,
+    /// When the active segment was last changed; None where it was just made.
+    pub changed: Option<SystemTime>,
+}
+
+/// Makes the lines to be written.
+pub type Compose<'a> = dyn FnMut(&Newest) -> Result<Vec<u8>> + 'a;
 
 /// Appends lines to the ledger. `compose` is called once, under the lock, and gives whole lines,
 /// each with its line end; none at all means that there is nothing to write. `is_tracked` says
@@ -71,16 +82,20 @@ pub fn append(
         outcome.torn_bytes += active.repair()?;
         let lines = match &mut lines {
             Some(lines) => lines,
-            None => lines.insert(compose(active.last_line.as_deref())?),
+            None => lines.insert(compose(&active.newest)?),
         };
         if lines.is_empty() {
             return Ok(outcome);
         }
-        outcome.sealed += active.write(lines)?;
         // git may have replaced the file meanwhile; the same lines again do no harm, for readers
         // count distinct rows.
-        if outcome.sealed > 0 || lock::is_at(&active.file, &active.path) {
-            return Ok(outcome);
+        match active.write(lines)? {
+            Rotated::Sealed(0) if !disk::is_at(&active.file, &active.path) => {}
+            Rotated::Sealed(segments) => {
+                outcome.sealed = segments;
+                return Ok(outcome);
+            }
+            Rotated::Replaced => {}
         }
     }
     let reason = io::Error::other("it is replaced again and again");
@@ -99,9 +114,9 @@ struct Active<'a> {
     tail: Tail,
     /// Where the window that `tail` was judged by begins in the file.
     window_start: u64,
-    last_line: Option<Vec<u8>>,
-    /// The segment that an unfinished rotation has already sealed this file as.
-    sealed_as: Option<PathBuf>,
+    newest: Newest,
+    /// Whether a rotation that was cut short has sealed this file already.
+    is_sealed: bool,
 }
 
 impl<'a> Active<'a> {
@@ -111,8 +126,41 @@ impl<'a> Active<'a> {
         format: &'a Format,
         is_tracked: &dyn Fn() -> bool,
     ) -> Result<Active<'a>> {
-        let path = resolved(place.active());
+        let path = resolved(place.active())?;
         let (file, is_new) = open_or_create(&path, is_tracked)?;
+        let active = Active::look(place, policy, format, path, file, is_new)?;
+        if is_new || active.tail == Tail::Whole && active.size > 0 || !is_tracked() {
+            return Ok(active);
+        }
+        active.settled()
+    }
+
+    /// git writes a tracked file in pieces: what looks torn may only be on its way. Once it has
+    /// stopped changing, it is what it is.
+    fn settled(mut self) -> Result<Active<'a>> {
+        let deadline = Instant::now() + GIT_WAIT;
+        let mut still = Instant::now();
+        while still.elapsed() < GIT_STILL && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+            let (file, is_new) = open_or_create(&self.path, &|| true)?;
+            let path = self.path.clone();
+            let now = Active::look(self.place, self.policy, self.format, path, file, is_new)?;
+            if now.size != self.size || !disk::is_at(&self.file, &self.path) {
+                still = Instant::now();
+            }
+            self = now;
+        }
+        Ok(self)
+    }
+
+    fn look(
+        place: &'a Place,
+        policy: &'a Policy,
+        format: &'a Format,
+        path: PathBuf,
+        file: File,
+        is_new: bool,
+    ) -> Result<Active<'a>> {
         let meta = file.metadata().map_err(|error| Error::io("look at", &path, &error))?;
         if !meta.is_file() {
             return Err(Error::NotAFile { path });
@@ -127,12 +175,13 @@ impl<'a> Active<'a> {
             size: meta.len(),
             tail: Tail::Whole,
             window_start: 0,
-            last_line: None,
-            sealed_as: None,
+            newest: Newest { line: None, changed: meta.modified().ok().filter(|_| !is_new) },
+            is_sealed: false,
         };
         active.look_at_tail()?;
-        if link_count(&meta) > 1 {
-            active.sealed_as = active.find_own_segment()?;
+        if disk::link_count(&meta) > 1 {
+            let first_row = active.first_row()?;
+            active.is_sealed = rotate::is_sealed(place, format, &active.file, &first_row);
         }
         Ok(active)
     }
@@ -164,8 +213,8 @@ impl<'a> Active<'a> {
                 Tail::Void(at) | Tail::Torn(at) => at,
                 Tail::Whole | Tail::Unfinished => window.len(),
             };
-            self.last_line = tail::last_line(&window[..end], is_whole_file).map(<[u8]>::to_vec);
-            if self.last_line.is_some() || is_whole_file {
+            self.newest.line = tail::last_line(&window[..end], is_whole_file).map(<[u8]>::to_vec);
+            if self.newest.line.is_some() || is_whole_file {
                 break;
             }
         }
@@ -173,7 +222,7 @@ impl<'a> Active<'a> {
             let head = self.read(0, self.format.header.len() as u64 + 8)?;
             self.check_header(&head)?;
         }
-        if self.last_line.is_none() && self.tail == Tail::Whole && self.window_start > 0 {
+        if self.newest.line.is_none() && self.tail == Tail::Whole && self.window_start > 0 {
             return Err(self.not_a_ledger("its last 64 KiB hold no row"));
         }
         Ok(())
@@ -206,7 +255,7 @@ impl<'a> Active<'a> {
             Tail::Torn(at) => (self.window_start + at as u64, true),
             Tail::Whole | Tail::Unfinished => return Ok(0),
         };
-        if self.sealed_as.is_some() {
+        if self.is_sealed {
             return Ok(0);
         }
         let torn_bytes = self.size - cut;
@@ -232,9 +281,9 @@ impl<'a> Active<'a> {
         keep().map_err(|error| Error::io("keep torn bytes in", &path, &error))
     }
 
-    /// Writes the lines, sealing the segment where they do not fit. Gives how many were sealed.
-    fn write(&mut self, lines: &[u8]) -> Result<usize> {
-        let is_sealed = self.sealed_as.is_some();
+    /// Writes the lines, sealing the segment where they do not fit.
+    fn write(&mut self, lines: &[u8]) -> Result<Rotated> {
+        let is_sealed = self.is_sealed;
         let header_bytes = self.format.header.len() as u64 + 1;
         let has_rows = self.size > header_bytes;
         let room = match is_sealed {
@@ -251,13 +300,27 @@ impl<'a> Active<'a> {
         }
         let old_size = self.size;
         let written = self.write_here(here).and_then(|()| match parts.is_empty() {
-            true => Ok(0),
+            true => Ok(Rotated::Sealed(0)),
             false => self.rotate(&parts),
         });
-        if matches!(written, Err(ref error) if !matches!(error, Error::SyncFailed { .. })) {
+        if !matches!(written, Ok(Rotated::Sealed(_)) | Err(Error::SyncFailed { .. })) {
             self.cut_back(old_size);
         }
         written
+    }
+
+    fn rotate(&mut self, parts: &[&[u8]]) -> Result<Rotated> {
+        let first_row = self.first_row()?;
+        let rotation = Rotation {
+            place: self.place,
+            format: self.format,
+            durability: self.policy.durability,
+            path: &self.path,
+            file: &self.file,
+            first_row: &first_row,
+            is_sealed: self.is_sealed,
+        };
+        rotation.run(parts)
     }
 
     /// The lines that go to the active segment itself: one write, one sync.
@@ -266,148 +329,33 @@ impl<'a> Active<'a> {
         if self.size == 0 {
             bytes.extend_from_slice(self.format.header.as_bytes());
             bytes.push(b'\n');
-        } else if self.tail == Tail::Unfinished && self.sealed_as.is_none() {
+        } else if self.tail == Tail::Unfinished && !self.is_sealed {
             bytes.push(b'\n');
         }
         bytes.extend_from_slice(lines);
         if bytes.is_empty() {
             return Ok(());
         }
-        for piece in bytes.chunks(WRITE_BYTES_MAX) {
-            write_once(&mut self.file, piece)
-                .map_err(|error| Error::io("append to", &self.path, &error))?;
-        }
+        disk::write(&mut self.file, &bytes)
+            .map_err(|error| Error::io("append to", &self.path, &error))?;
         self.size += bytes.len() as u64;
-        self.sync(&self.file, &self.path)?;
-        if self.is_new { self.sync_folder(self.place.folder()) } else { Ok(()) }
-    }
-
-    /// Seals the active segment and puts new ones in its place: the last part becomes the active
-    /// one. There is no moment without a ledger, and one with two links is a rotation to finish.
-    fn rotate(&mut self, parts: &[&[u8]]) -> Result<usize> {
-        let temps: Vec<PathBuf> = (0..parts.len()).map(|at| self.place.temp(at)).collect();
-        let prepared =
-            temps.iter().zip(parts).try_for_each(|(temp, part)| self.prepare(temp, part));
-        let sealed = prepared.and_then(|()| self.seal(&temps, parts));
-        if sealed.is_err() {
-            for temp in &temps {
-                // What is not there need not go, and what cannot go is removed by the next rotation.
-                let _ = fs::remove_file(temp);
-            }
+        let durability = self.policy.durability;
+        disk::sync(&self.file, &self.path, durability)?;
+        match self.is_new {
+            true => disk::sync_folder(self.place.folder(), durability),
+            false => Ok(()),
         }
-        sealed
     }
 
-    fn prepare(&self, temp: &Path, part: &[u8]) -> Result<()> {
-        let mut bytes = Vec::with_capacity(part.len() + self.format.header.len() + 1);
-        bytes.extend_from_slice(self.format.header.as_bytes());
-        bytes.push(b'\n');
-        bytes.extend_from_slice(part);
-        let write = || -> io::Result<File> {
-            match fs::remove_file(temp) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = OpenOptions::new().write(true).create_new(true).open(temp)?;
-            file.set_permissions(self.file.metadata()?.permissions())?;
-            for piece in bytes.chunks(WRITE_BYTES_MAX) {
-                write_once(&mut file, piece)?;
-            }
-            Ok(file)
-        };
-        let file = write().map_err(|error| Error::io("write", temp, &error))?;
-        // Nothing points to the file yet, so a failed sync means that nothing has changed.
-        self.sync(&file, temp).map_err(|error| match error {
-            Error::SyncFailed { path, reason } => Error::Io { action: "sync", path, reason },
-            other => other,
-        })
-    }
-
-    fn seal(&mut self, temps: &[PathBuf], parts: &[&[u8]]) -> Result<usize> {
-        let archive = self.place.archive();
-        let made = match fs::create_dir(&archive) {
-            Ok(()) => true,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
-            Err(error) => return Err(Error::io("make the folder", &archive, &error)),
-        };
-        let mut moves = Moves::default();
-        let done = self.move_all(temps, parts, &mut moves);
-        if let Err((path, error)) = done {
-            moves.undo();
-            if made {
-                let _ = fs::remove_dir(&archive);
-            }
-            return Err(Error::io("rotate", &path, &error));
-        }
-        if self.policy.durability == Durability::Data {
-            self.sync_folder(&archive)?;
-            self.sync_folder(self.place.folder())?;
-        }
-        Ok(parts.len())
-    }
-
-    fn move_all(
-        &mut self,
-        temps: &[PathBuf],
-        parts: &[&[u8]],
-        moves: &mut Moves,
-    ) -> Result<(), (PathBuf, io::Error)> {
-        let fail = |path: &Path| {
-            let path = path.to_owned();
-            move |error| (path, error)
-        };
-        if self.sealed_as.is_none() {
-            let first = self.first_row().map_err(fail(&self.path))?;
-            let segment = self.segment_path(&first);
-            moves.link(&self.path, &segment).map_err(fail(&segment))?;
-        }
-        let (last, middle) = temps.split_last().expect("a rotation has at least one part");
-        for (temp, part) in middle.iter().zip(parts) {
-            let first = part.split(|b| *b == b'\n').next().unwrap_or_default();
-            let segment = self.segment_path(first);
-            moves.link(temp, &segment).map_err(fail(&segment))?;
-            fs::remove_file(temp).map_err(fail(temp))?;
-        }
-        fs::rename(last, &self.path).map_err(fail(last))
-    }
-
-    /// The first free name for a segment that begins with this row.
-    fn segment_path(&self, first_row: &[u8]) -> PathBuf {
-        let free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
-        self.segment_names(first_row).find(free).unwrap_or_default()
-    }
-
-    /// The segment in the archive that is this very file, after a rotation that was cut short.
-    fn find_own_segment(&mut self) -> Result<Option<PathBuf>> {
-        let first = self.first_row().map_err(|error| Error::io("read", &self.path, &error))?;
-        let taken = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
-        let mut names = self.segment_names(&first).take_while(taken);
-        Ok(names.find(|path| lock::is_at(&self.file, path)))
-    }
-
-    fn segment_names(&self, first_row: &[u8]) -> impl Iterator<Item = PathBuf> {
-        let mut base = self.place.stem().to_owned();
-        base.push("-");
-        base.push((self.format.seal)(first_row));
-        let archive = self.place.archive();
-        (1u64..).map(move |number| {
-            let mut name = base.clone();
-            if number > 1 {
-                name.push(format!("-{number}"));
-            }
-            name.push(".csv");
-            archive.join(name)
-        })
-    }
-
-    fn first_row(&mut self) -> io::Result<Vec<u8>> {
-        let head = read_at(&mut self.file, 0, TAIL_WINDOWS[1])?;
+    fn first_row(&mut self) -> Result<Vec<u8>> {
+        let head = self.read(0, TAIL_WINDOWS[1])?;
         let mut lines = head.split(|b| *b == b'\n').skip(1).map(<[u8]>::trim_ascii_end);
         Ok(lines.find(|line| !line.is_empty()).unwrap_or_default().to_vec())
     }
 
     fn read(&mut self, start: u64, bytes: u64) -> Result<Vec<u8>> {
-        read_at(&mut self.file, start, bytes).map_err(|error| Error::io("read", &self.path, &error))
+        disk::read(&mut self.file, start, bytes)
+            .map_err(|error| Error::io("read", &self.path, &error))
     }
 
     fn set_len(&self, size: u64) -> Result<()> {
@@ -422,60 +370,6 @@ impl<'a> Active<'a> {
             let _ = self.file.set_len(old_size);
         }
     }
-
-    fn sync(&self, file: &File, path: &Path) -> Result<()> {
-        match self.policy.durability {
-            Durability::None => Ok(()),
-            Durability::Data => file.sync_data().map_err(|error| sync_failed(path, &error)),
-        }
-    }
-
-    fn sync_folder(&self, folder: &Path) -> Result<()> {
-        if self.policy.durability == Durability::None || cfg!(windows) {
-            return Ok(());
-        }
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| sync_failed(folder, &error))
-    }
-}
-
-/// The links that a rotation has made, so that a failure in its middle leaves no trace.
-#[derive(Default)]
-struct Moves {
-    made: Vec<(PathBuf, PathBuf, bool)>,
-}
-
-impl Moves {
-    /// Gives the file a second name; where the file system knows no links, renames it.
-    fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let is_rename = match fs::hard_link(from, to) {
-            Ok(()) => false,
-            Err(error) if knows_no_links(&error) => {
-                fs::rename(from, to)?;
-                true
-            }
-            Err(error) => return Err(error),
-        };
-        self.made.push((from.to_owned(), to.to_owned(), is_rename));
-        Ok(())
-    }
-
-    fn undo(&self) {
-        for (from, to, is_rename) in self.made.iter().rev() {
-            let _ = match is_rename {
-                true => fs::rename(to, from),
-                false => fs::remove_file(to),
-            };
-        }
-    }
-}
-
-fn knows_no_links(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
-}
-
-fn sync_failed(path: &Path, error: &io::Error) -> Error {
-    Error::SyncFailed { path: path.to_owned(), reason: error.to_string() }
 }
 
 /// How many of the lines fit into `room` bytes, and the rest. Where there are no rows yet, at least
@@ -494,10 +388,12 @@ fn fit(lines: &[u8], room: u64, has_rows: bool) -> (&[u8], &[u8]) {
 }
 
 /// A link is followed once, so that lock, rotation and inode check mean the file itself.
-fn resolved(path: PathBuf) -> PathBuf {
+fn resolved(path: PathBuf) -> Result<PathBuf> {
     match fs::symlink_metadata(&path) {
-        Ok(meta) if meta.is_symlink() => fs::canonicalize(&path).unwrap_or(path),
-        _ => path,
+        Ok(meta) if meta.is_symlink() => {
+            fs::canonicalize(&path).map_err(|error| Error::io("follow the link", &path, &error))
+        }
+        _ => Ok(path),
     }
 }
 
@@ -532,35 +428,6 @@ fn open_or_create(path: &Path, is_tracked: &dyn Fn() -> bool) -> Result<(File, b
         }
         Err(error) => Err(Error::io("append to", path, &error)),
     }
-}
-
-fn read_at(file: &mut File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut window = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-    file.seek(SeekFrom::Start(start))?;
-    file.take(bytes).read_to_end(&mut window)?;
-    Ok(window)
-}
-
-/// One write, whole or failed: what a short one left is cut back by the caller, not continued.
-fn write_once(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    loop {
-        return match file.write(bytes) {
-            Ok(written) if written == bytes.len() => Ok(()),
-            Ok(_) => Err(io::Error::new(ErrorKind::StorageFull, "it was cut short: no space left")),
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => Err(error),
-        };
-    }
-}
-
-#[cfg(unix)]
-fn link_count(meta: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(meta)
-}
-
-#[cfg(not(unix))]
-fn link_count(_: &fs::Metadata) -> u64 {
-    1
 }
 
 #[cfg(test)]

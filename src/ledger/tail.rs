@@ -1,5 +1,7 @@
 //! The end of a file that somebody may have died on: bytes → what to do about them. Pure.
 
+use crate::record::has_open_quote;
+
 /// What the bytes of a ledger mean, as far as the protocol must know it.
 #[derive(Clone, Copy)]
 pub struct Format {
@@ -76,10 +78,6 @@ pub fn last_line(window: &[u8], is_whole_file: bool) -> Option<&[u8]> {
 fn line_starts_backwards(window: &[u8]) -> impl Iterator<Item = usize> {
     let inner = &window[..window.len().saturating_sub(1)];
     memchr::memrchr_iter(b'\n', inner).map(|at| at + 1).chain((!window.is_empty()).then_some(0))
-}
-
-fn has_open_quote(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b'"', bytes).count() % 2 == 1
 }
 
 #[cfg(test)]

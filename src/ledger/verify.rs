@@ -1,4 +1,5 @@
-//! Is every line of every file sound? Findings, each with its file and line; nothing is changed.
+//! Is every line of every file as the writer would have written it? Findings, each with its file
+//! and line; nothing is changed.
 
 use std::io::{self, Read};
 
@@ -7,17 +8,39 @@ use hashbrown::HashMap;
 use crate::ledger::distinct;
 use crate::ledger::files::Role;
 use crate::ledger::scan::{self, Item};
-use crate::timestamp::Instant;
+use crate::notes::{self, Tags};
+use crate::row::{NOTES_BYTES_MAX, Row};
+use crate::timestamp::{Instant, Timestamp};
 
 /// Something that is not as we would have written it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+struct Finding {
     /// Which file, by its place in the order of reading.
-    pub file: usize,
+    file: usize,
     /// Its line, the first being 1.
-    pub line: u64,
-    /// What is wrong.
-    pub what: String,
+    line: u64,
+    what: String,
+}
+
+/// Faults of style, which a spreadsheet or a merge puts on many lines at once: each is named at its
+/// first line, with a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Style {
+    Order,
+    Crlf,
+    Blank,
+    Written,
+}
+
+impl Style {
+    fn words(self) -> &'static str {
+        match self {
+            Style::Order => "is earlier than a row before it",
+            Style::Crlf => "ends in CRLF",
+            Style::Blank => "is blank",
+            Style::Written => "is quoted or written otherwise than log-usage does",
+        }
+    }
 }
 
 /// What is known of all files read so far.
@@ -36,75 +59,44 @@ impl Verifier {
     /// # Errors
     /// The reader's own.
     pub fn read(&mut self, label: &str, role: Role, input: impl Read) -> io::Result<()> {
+        let mut page = Page::default();
         let file = self.labels.len();
         self.labels.push(label.to_owned());
-        let mut newest: Option<Instant> = None;
-        let mut has_header = false;
-        let mut last_bad = None;
-        let scanned = scan::scan(input, &mut |line, item| {
-            let mut find = |what: String| self.findings.push(Finding { file, line, what });
-            match item {
-                Item::Row(row) => {
-                    self.rows += 1;
-                    let at = row.at.instant();
-                    if newest.is_some_and(|newest| at < newest) {
-                        find("is earlier than a row before it".to_owned());
-                    }
-                    newest = newest.max(Some(at));
-                    let key = (at, distinct::fingerprint(&row));
-                    match self.seen.get(&key) {
-                        None => {
-                            self.seen.insert(key, (file, line));
-                        }
-                        Some((first, at)) => find(match *first == file {
-                            true => format!("repeats line {at}"),
-                            false => format!("repeats {}:{at}", self.labels[*first]),
-                        }),
-                    }
+        let scanned = scan::scan(input, &mut |line, item| match item {
+            Item::Row(row, raw) => {
+                self.rows += 1;
+                page.row(line, &row, raw);
+                if let Some(first) = self.first_seen(&row, (file, line)) {
+                    page.find(line, format!("repeats {}", self.place(first, file)));
                 }
-                Item::Bad(refused) => {
-                    last_bad = Some(line);
-                    find(format!("cannot be read: {refused}"));
-                }
-                Item::Header if has_header => find("repeats the header".to_owned()),
-                Item::Header => has_header = true,
-                Item::Marker => find("is a marker of a merge conflict".to_owned()),
-                Item::Blank => find("is blank".to_owned()),
             }
+            Item::Bad(refused) => {
+                page.last_bad = Some(line);
+                page.find(line, format!("cannot be read: {refused}"));
+            }
+            Item::Header if page.has_header => page.find(line, "repeats the header".to_owned()),
+            Item::Header => page.has_header = true,
+            Item::Marker => page.find(line, "is a marker of a merge conflict".to_owned()),
+            Item::Blank => page.note(line, Style::Blank),
         })?;
-        let traits = match scanned {
-            Ok(traits) => traits,
-            Err(refusal) => {
-                self.findings.push(Finding { file, line: refusal.line, what: refusal.reason });
-                return Ok(());
-            }
-        };
-        if let Some(line) = traits.unfinished {
-            let is_torn = last_bad == Some(line) && role == Role::Active;
-            match self.findings.last_mut().filter(|_| is_torn) {
-                Some(last) => last.what = "is torn: a writer died here".to_owned(),
-                None => {
-                    let what = "lacks its line end".to_owned();
-                    self.findings.push(Finding { file, line, what });
-                }
-            }
+        match scanned {
+            Ok(traits) => page.finish(&traits, role),
+            Err(refusal) => page.find(refusal.line, refusal.reason),
         }
-        let mut find = |line, what: &str| {
-            self.findings.push(Finding { file, line, what: what.to_owned() });
-        };
-        if traits.has_bom {
-            find(1, "begins with a byte order mark");
-        }
-        if traits.is_headerless {
-            find(1, "is not the header");
-        }
-        if traits.has_other_columns {
-            find(1, "has other columns than the ledger's, or another order");
-        }
-        if let Some(line) = traits.first_crlf {
-            find(line, "ends in CRLF");
-        }
+        let found = page.found.into_iter();
+        self.findings.extend(found.map(|(line, what)| Finding { file, line, what }));
         Ok(())
+    }
+
+    /// Where the same row was seen before, if it was.
+    fn first_seen(&mut self, row: &Row<'_>, here: (usize, u64)) -> Option<(usize, u64)> {
+        let key = (row.at.instant(), distinct::fingerprint(row));
+        let first = *self.seen.entry(key).or_insert(here);
+        (first != here).then_some(first)
+    }
+
+    fn place(&self, (file, line): (usize, u64), here: usize) -> String {
+        if file == here { format!("line {line}") } else { format!("{}:{line}", self.labels[file]) }
     }
 
     /// All findings as `file:line: what`, in the order of files and lines; and how many rows and
@@ -115,4 +107,84 @@ impl Verifier {
         let text = |it: &Finding| format!("{}:{}: {}", labels[it.file], it.line, it.what);
         (self.findings.iter().map(text).collect(), self.rows, labels.len())
     }
+}
+
+/// What is found in one file.
+#[derive(Default)]
+struct Page {
+    found: Vec<(u64, String)>,
+    styles: HashMap<Style, (u64, u64)>,
+    newest: Option<Instant>,
+    has_header: bool,
+    last_bad: Option<u64>,
+}
+
+impl Page {
+    fn find(&mut self, line: u64, what: String) {
+        self.found.push((line, what));
+    }
+
+    fn note(&mut self, line: u64, style: Style) {
+        self.styles.entry(style).or_insert((line, 0)).1 += 1;
+    }
+
+    fn row(&mut self, line: u64, row: &Row<'_>, raw: &[u8]) {
+        let at = row.at.instant();
+        if self.newest.is_some_and(|newest| at < newest) {
+            self.note(line, Style::Order);
+        }
+        self.newest = self.newest.max(Some(at));
+        match contract_breach(row) {
+            Some(what) => self.find(line, what),
+            None if row.to_line().as_bytes() != raw => self.note(line, Style::Written),
+            None => {}
+        }
+    }
+
+    fn finish(&mut self, traits: &scan::Traits, role: Role) {
+        if let Some(line) = traits.unfinished {
+            let is_torn = self.last_bad == Some(line) && role == Role::Active;
+            match self.found.last_mut().filter(|_| is_torn) {
+                Some((_, what)) => *what = "is torn: a writer died here".to_owned(),
+                None => self.find(line, "lacks its line end".to_owned()),
+            }
+        }
+        if traits.has_bom {
+            self.find(1, "begins with a byte order mark".to_owned());
+        }
+        if traits.is_headerless {
+            self.find(1, "is not the header".to_owned());
+        }
+        if traits.has_other_columns {
+            self.find(1, "has other columns than the ledger's, or another order".to_owned());
+        }
+        let crlf = traits.crlf.map(|lines| (Style::Crlf, lines));
+        for (style, (line, lines)) in std::mem::take(&mut self.styles).into_iter().chain(crlf) {
+            let more = match lines {
+                1 => String::new(),
+                lines => format!(" ({lines} such lines)"),
+            };
+            self.find(line, format!("{}{more}", style.words()));
+        }
+    }
+}
+
+/// What readers take as it is, and the writer would have refused.
+fn contract_breach(row: &Row<'_>) -> Option<String> {
+    let text = &row.notes;
+    if Timestamp::parse(&row.stamp).is_none() {
+        return Some("timestamp: is written in lower case".to_owned());
+    }
+    if text.contains(['\n', '\r']) {
+        return Some("notes: are of several lines, which merges tear apart".to_owned());
+    }
+    if text.len() > NOTES_BYTES_MAX {
+        return Some(format!("notes: are {} bytes, more than 4096", text.len()));
+    }
+    if notes::clean(text) != text.as_ref() {
+        return Some("notes: hold characters that log-usage takes out".to_owned());
+    }
+    let cached = Tags::of(text).count("cache_read")?;
+    (cached > row.prompt_tokens)
+        .then(|| "notes: cache_read is more than prompt_tokens, which include it".to_owned())
 }

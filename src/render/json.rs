@@ -65,6 +65,7 @@ fn measures(measures: &Measures) -> Map<String, Value> {
         "tasks": measures.tasks,
         "prompt_tokens": exact(measures.prompt_tokens),
         "cached_tokens": cached.map(exact),
+        "cache_known_tokens": exact(measures.cache_known_tokens),
         "completion_tokens": exact(measures.completion_tokens),
         "total_tokens": exact(measures.total_tokens()),
         "successes": measures.successes,

@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use crate::error::is_unprintable;
 use crate::figures;
+use crate::render::sentences;
 use crate::render::tables::{self, Cell, RATE_TASKS_MIN, Table};
 use crate::report::Report;
 
@@ -13,17 +14,19 @@ const WIDTH_MAX: usize = 120;
 
 /// The report as one Markdown document.
 pub fn render(report: &Report) -> String {
-    let mut out = format!("# {}\n\n", tables::title(report));
+    let mut out = format!("# {}\n\n", sentences::title(report));
     if report.span.is_none() {
-        out += &format!("{}\n", tables::nothing(report));
+        out += &format!("{}\n", sentences::nothing(report));
         let left_out = &report.left_out;
         if left_out.unreadable > 0 {
-            out +=
-                &format!("\n**Notes**\n- {}\n", tables::left_out_note(report).unwrap_or_default());
+            out += &format!(
+                "\n**Notes**\n- {}\n",
+                sentences::left_out_note(report).unwrap_or_default()
+            );
         }
         return out;
     }
-    out += &format!("**{}**\n", tables::headline(report));
+    out += &format!("**{}**\n", sentences::headline(report));
     let (asked, rest) = report.breakdowns.split_at(report.by.len());
     let tables_of = |breakdowns: &[crate::report::Breakdown]| -> Vec<Table> {
         let shown = breakdowns.iter().filter(|it| it.is_shown && !it.groups.is_empty());
@@ -41,7 +44,7 @@ pub fn render(report: &Report) -> String {
         section(&mut out, Some(&table.heading), &table);
     }
     out += "\n**Notes**\n";
-    for note in tables::notes(report) {
+    for note in sentences::notes(report) {
         out += &format!("- {note}\n");
     }
     out
@@ -118,12 +121,18 @@ fn shorten_names(lines: &mut [Vec<String>]) {
         if length > room {
             let code = cell.starts_with('`');
             let name: Vec<char> = cell.trim_matches('`').chars().collect();
-            let room = room - if code { 3 } else { 1 };
-            let head: String = name[..room.div_ceil(2)].iter().collect();
-            let tail: String = name[name.len() - room / 2..].iter().collect();
-            *cell = if code { format!("`{head}…{tail}`") } else { format!("{head}…{tail}") };
+            let cut = shortened(&name, room - if code { 2 } else { 0 });
+            *cell = if code { format!("`{cut}`") } else { cut };
         }
     }
+}
+
+/// A name of that many characters without its middle: both ends tell models apart.
+pub(super) fn shortened(name: &[char], room: usize) -> String {
+    let room = room.saturating_sub(1);
+    let head: String = name[..room.div_ceil(2)].iter().collect();
+    let tail: String = name[name.len() - room / 2..].iter().collect();
+    format!("{head}…{tail}")
 }
 
 fn text(cell: &Cell) -> String {
@@ -173,7 +182,7 @@ fn name_text(name: &str) -> String {
         && name.match_indices('_').all(inner);
     match is_plain {
         true => name,
-        false => tables::code(&name.replace('|', "\\|")),
+        false => sentences::code(&name.replace('|', "\\|")),
     }
 }
 

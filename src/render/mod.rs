@@ -1,6 +1,7 @@
 //! How a report looks: the table of formats. A new one is one file and one row.
 
 pub mod tables;
+pub mod sentences;
 pub mod json;
 pub mod csv;
 pub mod markdown;
@@ -15,6 +16,8 @@ pub struct Format {
     pub name: &'static str,
     /// What it is for.
     pub about: &'static str,
+    /// Whether it is for programs that have no place for notes.
+    pub is_data: bool,
     /// Draws the report; only the terminal's format looks at the screen.
     pub render: fn(&Report, Screen) -> String,
 }
@@ -24,13 +27,25 @@ pub const FORMATS: [Format; 4] = [
     Format {
         name: "markdown",
         about: "tables for people, in a terminal or rendered",
+        is_data: false,
         render: |report, _| markdown::render(report),
     },
     Format {
         name: "csv",
         about: "one table for a spreadsheet",
+        is_data: true,
         render: |report, _| csv::render(report),
     },
-    Format { name: "json", about: "for programs", render: |report, _| json::render(report) },
-    Format { name: "table", about: "compact, for a terminal", render: terminal::render },
+    Format {
+        name: "json",
+        about: "for programs",
+        is_data: false,
+        render: |report, _| json::render(report),
+    },
+    Format {
+        name: "table",
+        about: "compact, for a terminal",
+        is_data: false,
+        render: terminal::render,
+    },
 ];

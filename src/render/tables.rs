@@ -1,11 +1,11 @@
-//! Report → neutral tables and sentences, from which Markdown and the terminal view are drawn. What
-//! is said, in which order, is decided here once.
+//! Report → neutral tables, from which Markdown and the terminal view are drawn. Which columns and
+//! lines there are is decided here once.
 
 use crate::figures;
 use crate::report::aggregate::{Dimension, Key};
 use crate::report::interval::{may_be_chance, wilson};
-use crate::report::measures::{Measures, Origin};
-use crate::report::{Breakdown, Group, Report, SkippedLine};
+use crate::report::measures::Measures;
+use crate::report::{Breakdown, Group, Report};
 use crate::row::TaskType;
 use crate::timestamp::Day;
 
@@ -13,15 +13,13 @@ use crate::timestamp::Day;
 pub const RATE_TASKS_MIN: u64 = 20;
 
 /// Below this many tasks a percentile is just one of them.
-const PERCENTILE_TASKS_MIN: u64 = 5;
-
-/// How many skipped lines a note names.
-const LINES_NAMED: usize = 3;
+pub const PERCENTILE_TASKS_MIN: u64 = 5;
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+/// The days of the week, from Monday.
+pub const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// One cell, not yet text: Markdown shows counts exactly, a terminal compactly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,53 +59,6 @@ pub struct Table {
     pub all: Option<Vec<Cell>>,
     /// For each line, how long its bar is, in tokens; empty where bars say nothing.
     pub bars: Vec<u128>,
-}
-
-/// `Usage report`, or `Usage report by week`.
-pub fn title(report: &Report) -> String {
-    match report.by.as_slice() {
-        [] => "Usage report".to_owned(),
-        by => {
-            let names: Vec<String> = by.iter().map(|it| it.name().replace('-', " ")).collect();
-            format!("Usage report by {}", names.join(", "))
-        }
-    }
-}
-
-/// The four answers in one sentence.
-pub fn headline(report: &Report) -> String {
-    let totals = &report.totals;
-    let tasks = match totals.tasks {
-        1 => "1 task".to_owned(),
-        tasks => format!("{} tasks", figures::thousands(tasks.into())),
-    };
-    let success = match totals.tasks {
-        0 => "none succeeded".to_owned(),
-        tasks if tasks < RATE_TASKS_MIN => format!("{} of {tasks} succeeded", totals.successes),
-        tasks => {
-            let rate = figures::percent_tenths(totals.successes.into(), tasks.into());
-            format!("{rate} succeeded")
-        }
-    };
-    let tokens = figures::rough(totals.total_tokens());
-    let span = report.span.map(span).unwrap_or_default();
-    format!("{tasks} · {success} · {tokens} tokens · {span}")
-}
-
-/// What is said where no row was selected.
-pub fn nothing(report: &Report) -> String {
-    let rows = match report.ledger_rows {
-        0 => return "No rows yet.".to_owned(),
-        1 => "1 row".to_owned(),
-        rows => format!("{} rows", figures::thousands(rows.into())),
-    };
-    let when = match report.ledger_span {
-        Some((from, to)) if from == to => format!(" of {from}"),
-        Some((from, to)) => format!(" from {from} to {to}"),
-        None => String::new(),
-    };
-    let selection = report.selection.join(" ");
-    format!("No rows match. The ledger holds {rows}{when}; {selection} leaves none.")
 }
 
 /// The totals, beside the last seven days and the seven before where that says something.
@@ -193,6 +144,11 @@ pub fn table(report: &Report, breakdown: &Breakdown) -> Table {
     }
 }
 
+/// Whether a line of the table has enough tasks for an interval to say something.
+pub fn has_interval(breakdown: &Breakdown) -> bool {
+    breakdown.groups.iter().any(|group| group.measures.tasks >= RATE_TASKS_MIN)
+}
+
 /// Which columns a table has.
 struct Kind {
     dimension: Dimension,
@@ -202,11 +158,10 @@ struct Kind {
 
 impl Kind {
     fn of(report: &Report, breakdown: &Breakdown) -> Kind {
-        let tasks = |group: &Group| group.measures.tasks;
         Kind {
             dimension: breakdown.dimension,
             has_cached: report.totals.cache_known_tokens > 0,
-            has_interval: breakdown.groups.iter().map(tasks).max() >= Some(RATE_TASKS_MIN),
+            has_interval: has_interval(breakdown),
         }
     }
 
@@ -286,7 +241,7 @@ impl Kind {
                 cells
             }
             (Key::Text(name), _) => vec![Cell::Name(name.to_string())],
-            (Key::None, _) => text("none"),
+            (Key::None, _) => text("(none)"),
         }
     }
 
@@ -309,137 +264,6 @@ pub fn key_text(dimension: Dimension, number: i64) -> String {
         Dimension::Weekday => WEEKDAYS[number.rem_euclid(7) as usize].to_owned(),
         _ => TaskType::ALL[number.rem_euclid(5) as usize].name().to_owned(),
     }
-}
-
-/// What must be known to read the figures right; only what applies. Names of files and values stand
-/// in code spans, for nothing in them may act as markup.
-pub fn notes(report: &Report) -> Vec<String> {
-    let totals = &report.totals;
-    let mut notes = vec![success_note(report)];
-    let mut tokens =
-        "Prompt is everything the model read, cached or not; completion everything it wrote."
-            .to_owned();
-    let subs = totals.rows - totals.tasks;
-    if subs > 0 {
-        tokens += &format!(
-            " {} are {}: {} of sub-agents, in tokens but not in tasks, success or durations.",
-            counted(totals.tasks, "task"),
-            counted(totals.rows, "row"),
-            match subs {
-                1 => "1 row is".to_owned(),
-                subs => format!("{} rows are", figures::thousands(subs.into())),
-            },
-        );
-    }
-    notes.push(tokens);
-    notes.extend(period_note(report));
-    notes.extend(left_out_note(report));
-    notes.extend(marker_note(report));
-    notes
-}
-
-fn success_note(report: &Report) -> String {
-    let totals = &report.totals;
-    let origins = [
-        (Origin::Agent, "by the agent's own end of turn (*it finished*, not *it is right*)"),
-        (Origin::ExitCode, "by an exit code"),
-        (Origin::People, "by people"),
-    ];
-    let mut noun = "task";
-    let mut parts = Vec::new();
-    for (origin, words) in origins {
-        let tasks = totals.origin(origin);
-        if tasks > 0 {
-            let tasks = if noun.is_empty() {
-                figures::thousands(tasks.into())
-            } else {
-                counted(tasks, noun)
-            };
-            parts.push(format!("{tasks} {words}"));
-            noun = "";
-        }
-    }
-    let mut note = match parts.is_empty() {
-        true => "No row is a task of its own.".to_owned(),
-        false => format!("Success is what was recorded: {}.", parts.join(", ")),
-    };
-    let task_types = report.breakdowns.iter().find(|it| it.dimension == Dimension::TaskType);
-    if task_types.is_some_and(|breakdown| Kind::of(report, breakdown).has_interval) {
-        note += " CI is the 95 % Wilson interval;";
-        if report.windows.as_ref().is_some_and(|windows| {
-            windows.is_shown && success_change(&windows.last, &windows.previous) != Cell::Empty
-        }) {
-            note += " `~` marks a change that chance alone explains;";
-        }
-        note += " below 20 tasks the count stands instead of a rate.";
-    }
-    note
-}
-
-fn period_note(report: &Report) -> Option<String> {
-    let shown =
-        |dimension| report.breakdowns.iter().any(|it| it.dimension == dimension && it.is_shown);
-    let mut parts = Vec::new();
-    if report.totals.tasks >= PERCENTILE_TASKS_MIN {
-        parts.push("p50 and p95 are of durations rounded to three digits.".to_owned());
-    }
-    let newest = report.span.map(|(_, newest)| newest);
-    if let Some(newest) = newest.filter(|_| shown(Dimension::Week)) {
-        parts.push("Weeks are ISO weeks; a row's day is that of its own offset.".to_owned());
-        if newest.weekday() < 6 {
-            let weekday = WEEKDAYS[usize::from(newest.weekday())];
-            parts.push(format!(
-                "{} ends with the newest row, {weekday} {}.",
-                newest.iso_week(),
-                day_month(newest)
-            ));
-        }
-    } else if shown(Dimension::Day) || shown(Dimension::Month) {
-        parts.push("A row's day is that of its own offset.".to_owned());
-    }
-    (!parts.is_empty()).then(|| parts.join(" "))
-}
-
-/// What was not counted, where anything was.
-pub fn left_out_note(report: &Report) -> Option<String> {
-    let left_out = &report.left_out;
-    let mut parts = Vec::new();
-    if left_out.unreadable > 0 {
-        let named: Vec<String> = left_out.lines.iter().take(LINES_NAMED).map(place).collect();
-        let more = left_out.unreadable - named.len() as u64;
-        let more = match more {
-            0 => String::new(),
-            more => {
-                format!("; and {} more: `usage-report verify`", figures::thousands(more.into()))
-            }
-        };
-        let rows = counted(left_out.unreadable, "unreadable row");
-        parts.push(format!("{rows} ({}{more})", named.join("; ")));
-    }
-    if left_out.repeated > 0 {
-        parts.push(counted(left_out.repeated, "repeated row"));
-    }
-    (!parts.is_empty()).then(|| format!("Left out: {}.", parts.join(", ")))
-}
-
-fn marker_note(report: &Report) -> Option<String> {
-    let first = report.left_out.markers.first()?;
-    Some(format!(
-        "A merge conflict was left in the ledger ({}): the rows of both sides are counted.",
-        code(&format!("{}:{}", first.file, first.line))
-    ))
-}
-
-fn place(line: &SkippedLine) -> String {
-    code(&format!("{}:{} {}", line.file, line.line, line.reason))
-}
-
-/// A code span that shows the text as it is: its fence is one backtick longer than any run inside.
-pub fn code(text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{fence}{pad}{text}{pad}{fence}")
 }
 
 fn cached(measures: &Measures) -> Cell {
@@ -477,7 +301,7 @@ fn change(now: u128, before: u128) -> Cell {
 }
 
 /// `-5.0 pt`, with `~` where chance alone explains it; nothing where a rate says too much.
-fn success_change(now: &Measures, before: &Measures) -> Cell {
+pub fn success_change(now: &Measures, before: &Measures) -> Cell {
     if now.tasks < RATE_TASKS_MIN || before.tasks < RATE_TASKS_MIN {
         return Cell::Empty;
     }
@@ -501,23 +325,10 @@ pub fn interval(part: u64, whole: u64) -> String {
     format!("{}–{} %", percent(low), percent(high))
 }
 
-/// `28 Sep – 20 Nov 2026`.
-pub fn span((from, to): (Day, Day)) -> String {
-    let ((from_year, ..), (to_year, ..)) = (from.ymd(), to.ymd());
-    match (from == to, from_year == to_year) {
-        (true, _) => format!("{} {to_year}", day_month(to)),
-        (_, true) => format!("{} – {} {to_year}", day_month(from), day_month(to)),
-        _ => format!("{} {from_year} – {} {to_year}", day_month(from), day_month(to)),
-    }
-}
-
-fn day_month(day: Day) -> String {
+/// `20 Nov`.
+pub fn day_month(day: Day) -> String {
     let (_, month, day) = day.ymd();
     format!("{day} {}", MONTHS[month as usize - 1])
-}
-
-fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
 }
 
 fn capitalised(word: &str) -> String {

@@ -5,12 +5,16 @@ use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use crate::error::is_unprintable;
 use crate::figures;
-use crate::render::markdown::common_text;
+use crate::render::markdown::{common_text, shortened};
+use crate::render::sentences;
 use crate::render::tables::{self, Cell, Table};
 use crate::report::{Breakdown, Report};
 
 /// Columns that give way where a line is too wide, the first to go first.
 const EXPENDABLE: [&str; 5] = ["p50", "Cached", "Mean", "95 % CI", "Max"];
+
+/// Shorter names could not be told apart.
+const NAME_WIDTH_MIN: usize = 24;
 
 /// How long the longest bar is, in columns.
 const BAR_WIDTH: usize = 9;
@@ -29,9 +33,11 @@ pub struct Screen {
 
 /// The report for that screen. With a grouping asked for, its table alone.
 pub fn render(report: &Report, screen: Screen) -> String {
-    let span = report.span.map(tables::span).unwrap_or_default();
+    let span = report.span.map(sentences::span).unwrap_or_default();
     if report.span.is_none() {
-        return format!(" {}\n\n {}\n", tables::title(report), tables::nothing(report));
+        let mut out = format!(" {}\n\n {}\n", sentences::title(report), sentences::nothing(report));
+        notes(report).iter().for_each(|note| out += &format!("\n {note}\n"));
+        return out;
     }
     let mut out = String::new();
     let shown: Vec<&Breakdown> = match report.by.is_empty() {
@@ -76,7 +82,8 @@ fn notes(report: &Report) -> Vec<String> {
     let left_out = &report.left_out;
     let mut parts = Vec::new();
     if left_out.unreadable > 0 {
-        parts.push(format!("{} unreadable", figures::thousands(left_out.unreadable.into())));
+        let rows = if left_out.unreadable == 1 { "row" } else { "rows" };
+        parts.push(format!("{} {rows} unreadable", figures::thousands(left_out.unreadable.into())));
     }
     if left_out.repeated > 0 {
         parts.push(format!("{} repeated", figures::thousands(left_out.repeated.into())));
@@ -86,7 +93,7 @@ fn notes(report: &Report) -> Vec<String> {
     }
     match parts.is_empty() {
         true => Vec::new(),
-        false => vec![format!("rows {}: usage-report verify", parts.join(", "))],
+        false => vec![format!("{}: usage-report verify", parts.join(", "))],
     }
 }
 
@@ -99,9 +106,16 @@ fn draw(table: &Table, screen: Screen) -> (Vec<String>, usize) {
     let room = screen.width.saturating_sub(2);
     let mut bars = bars(table);
     let mut expendable = EXPENDABLE.iter();
+    let mut table = table.clone();
+    let longest = table.rows.iter().map(|row| text(&row[0]).chars().count()).max().unwrap_or(0);
+    let first_width = lines_width(&grid(&table, &keep));
+    if first_width > room && longest > NAME_WIDTH_MIN {
+        shorten(&mut table, longest.saturating_sub(first_width - room).max(NAME_WIDTH_MIN));
+    }
+    let table = &table;
     loop {
         let lines = grid(table, &keep);
-        let width = lines.first().map_or(0, |line| line.chars().count());
+        let width = lines_width(&lines);
         let bar_width = if bars.is_empty() { 0 } else { BAR_WIDTH + 2 };
         if width + bar_width > room {
             if !bars.is_empty() {
@@ -114,6 +128,20 @@ fn draw(table: &Table, screen: Screen) -> (Vec<String>, usize) {
             }
         }
         return (ruled(table, lines, &bars, width, screen), width);
+    }
+}
+
+fn lines_width(lines: &[String]) -> usize {
+    lines.first().map_or(0, |line| line.chars().count())
+}
+
+/// Long names lose their middle before a column goes.
+fn shorten(table: &mut Table, room: usize) {
+    for cell in table.rows.iter_mut().filter_map(|row| row.first_mut()) {
+        let name: Vec<char> = text(cell).chars().collect();
+        if name.len() > room {
+            *cell = Cell::Text(shortened(&name, room));
+        }
     }
 }
 
@@ -150,6 +178,7 @@ fn ruled(
             _ => line,
         };
         match at.checked_sub(1).and_then(|row| bars.get(row)) {
+            None if at == 0 && !bars.is_empty() => out.push(format!("{line}  tokens")),
             Some(bar) if !bar.is_empty() => out.push(format!("{line}  {bar}")),
             _ => out.push(line.trim_end().to_owned()),
         }

@@ -47,7 +47,8 @@ impl Measures {
         self.prompt_tokens += u128::from(row.prompt_tokens);
         self.completion_tokens += u128::from(row.completion_tokens);
         if let Some(cached) = tags.count("cache_read") {
-            self.cached_tokens += u128::from(cached);
+            // Prompt tokens include what came from the cache; a hand-made tag may say otherwise.
+            self.cached_tokens += u128::from(cached.min(row.prompt_tokens));
             self.cache_known_tokens += u128::from(row.prompt_tokens);
         }
         if tags.get("role") == Some("sub") {

@@ -68,6 +68,8 @@ pub struct Breakdown {
     pub groups: Vec<Group>,
     /// All weeks before those shown.
     pub earlier: Option<Measures>,
+    /// Whether empty periods were left out, for there are too many of them.
+    pub has_gaps: bool,
     /// Whether it is shown to people, or only to programs.
     pub is_shown: bool,
 }
@@ -165,7 +167,18 @@ fn breakdown(aggregate: &Aggregate, dimension: Dimension, span: Option<(Day, Day
         }
         _ => of_groups(aggregate, dimension),
     };
-    Breakdown { dimension, groups, earlier: None, is_shown: true }
+    let has_gaps = match (groups.first(), groups.last()) {
+        (
+            Some(Group { key: Key::Number(newest), .. }),
+            Some(Group { key: Key::Number(oldest), .. }),
+        ) => {
+            let step = if dimension == Dimension::Week { 7 } else { 1 };
+            newest - oldest >= groups.len() as i64 * step
+        }
+        _ => false,
+    };
+    let is_period = matches!(dimension, Dimension::Day | Dimension::Week | Dimension::Month);
+    Breakdown { dimension, groups, earlier: None, has_gaps: has_gaps && is_period, is_shown: true }
 }
 
 /// Sums of days, newest first, with the empty periods of the span between them.

@@ -34,19 +34,7 @@ fn a_users_own_hooks_can_log() {
         let tree = sandbox.path("tree");
         let before = fs::read_to_string(tree.join(".telemetry/usage.csv")).unwrap().lines().count();
         fs::write(tree.join("code"), "4").unwrap();
-        sandbox.git(
-            [tree.as_os_str().as_encoded_bytes()]
-                .map(|_| "-C")
-                .iter()
-                .map(|it| (*it).into())
-                .chain([
-                    tree.clone().into_os_string(),
-                    "commit".into(),
-                    "--quiet".into(),
-                    "-am".into(),
-                    "in a worktree".into(),
-                ]),
-        );
+        sandbox.git(["-C", "tree", "commit", "--quiet", "-am", "in a worktree"]);
         let after = fs::read_to_string(tree.join(".telemetry/usage.csv")).unwrap().lines().count();
         assert_eq!(after, before + 1, "{name}");
         assert!(sandbox.ok("usage-report", &["--weekly"]).contains("| claude-3-opus |"), "{name}");
@@ -64,6 +52,9 @@ fn a_tracked_ledger_that_is_gone_is_never_begun_anew() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("is missing, but git tracks it"));
     assert!(!sandbox.path(".telemetry/usage.csv").exists());
+    fs::remove_dir_all(sandbox.path(".telemetry")).unwrap();
+    assert_eq!(sandbox.run("log-usage", &SEED).status.code(), Some(1));
+    assert!(!sandbox.path(".telemetry").exists(), "a refusal makes nothing");
     sandbox.git(["checkout", "--", ".telemetry/usage.csv"]);
     sandbox.ok("log-usage", &SEED);
     assert_eq!(sandbox.rows().len(), 2);
@@ -82,7 +73,8 @@ fn a_writer_waits_while_git_replaces_the_ledger() {
         sandbox.git(["checkout", "--", ".telemetry/usage.csv"]);
         writer.join().unwrap();
     });
-    assert_eq!(sandbox.rows().len(), 2);
+    let rows = sandbox.rows();
+    assert_eq!(rows.len(), 2, "{rows:?}");
 }
 
 #[test]

@@ -11,8 +11,9 @@ fn init_lays_down_the_folder_and_twice_changes_nothing() {
     }
     sandbox.write(".telemetry/README.md", "our own words\n");
     let before = sandbox.snapshot();
-    let printed = sandbox.ok("log-usage", &["init"]);
-    assert!(printed.contains("nothing was changed"), "{printed}");
+    let output = sandbox.run("log-usage", &["init"]);
+    assert!(text(&output.stderr).contains("nothing was changed"));
+    assert!(output.stdout.is_empty());
     assert_eq!(sandbox.snapshot(), before);
     sandbox.ok("log-usage", &SEED);
     assert_eq!(sandbox.git(["status", "--porcelain", "-uall"]).lines().count(), 5);
@@ -36,20 +37,31 @@ fn every_setting_is_there_with_a_comment_and_can_be_set() {
 }
 
 #[test]
-fn init_says_that_the_ledger_is_ignored() {
-    let rules = [
-        ("*.csv\n", true),
-        (".telemetry/\n", true),
-        ("*.csv\n!/.telemetry/**/*.csv\n", false),
-        ("x\n", false),
-    ];
-    for (rule, is_warned) in rules {
+fn an_ignored_ledger_is_said_to_be_and_the_fix_mends_it() {
+    for (rule, is_warned) in [
+        ("*.csv", true),
+        (".telemetry/", true),
+        (".telemetry/*", true),
+        ("/.telemetry/usage.csv", true),
+        ("*.csv\n!.telemetry/*.csv", true),
+        (".*", true),
+        ("*", true),
+        ("*.csv\n!/.telemetry/**/*.csv", false),
+        ("x", false),
+    ] {
         let sandbox = Sandbox::repository();
-        sandbox.write(".gitignore", rule);
-        let output = sandbox.run("log-usage", &["init"]);
-        let error = text(&output.stderr);
-        assert!(output.status.success());
+        sandbox.write(".gitignore", format!("{rule}\n"));
+        let error = text(&sandbox.run("log-usage", &SEED).stderr);
         assert_eq!(error.contains("ignore rules hide the ledger"), is_warned, "{rule}: {error}");
-        assert!(!is_warned || error.contains(".gitignore:1:"), "{error}");
+        let error = text(&sandbox.run("log-usage", &["init"]).stderr);
+        assert_eq!(error.contains("ignore rules hide the ledger"), is_warned, "{rule}: {error}");
+        let Some((_, fix)) = error.split_once("  fix: ").filter(|_| is_warned) else { continue };
+        let fix = fix.lines().next().unwrap();
+        sandbox.ok("sh", &["-c", fix]);
+        let error = text(&sandbox.run("log-usage", &["init"]).stderr);
+        assert!(!error.contains("warning"), "{rule}: {error}");
+        sandbox.write(".telemetry/archive/usage-20260101T000000Z-01234567.csv", "");
+        let status = sandbox.git(["status", "--porcelain", "-uall", ".telemetry"]);
+        assert_eq!(status.lines().count(), 6, "{rule}: {status}");
     }
 }

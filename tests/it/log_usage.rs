@@ -143,8 +143,17 @@ fn odd_command_lines_are_refused_and_nothing_is_made() {
         ("m 1 2 true plan 3 --tag id=a --tag id=b", "tag: \"id=b\" is given twice"),
         ("m 1 2 true plan 3 --tag cost_usd=1.5", "tag: \"cost_usd=1.5\" is not dollars"),
         ("m 1 2 true plan 3 --file a --personal", "--file does not go with --personal"),
+        ("m 1 2 true plan 3 --file --quiet", "--file lacks its value"),
+        ("--notes x m 1 2 true plan 3", "no option --notes"),
+        ("--file - m 1 2 true plan 3", "--file: \"-\" is not the path of a ledger"),
+        ("--quiet init", "the command init must stand before its options"),
+        (
+            "m 1 2 true plan 3 --tag cache_read=2",
+            "tag: \"cache_read=2\" is more than prompt_tokens",
+        ),
+        ("batch --max-size -5", "--max-size: \"-5\" is not a size"),
         ("inti", "no command inti"),
-        ("batch --max-size ten", "--max-size <SIZE>: \"ten\" is not a size"),
+        ("batch --max-size ten", "--max-size: \"ten\" is not a size"),
         ("batch --nope", "no option --nope"),
     ] {
         let arguments: Vec<&str> = line.split_terminator(' ').collect();
@@ -154,6 +163,26 @@ fn odd_command_lines_are_refused_and_nothing_is_made() {
         assert!(error.starts_with(&format!("error: {start}")), "{line}: {error}");
     }
     assert_eq!(sandbox.snapshot(), before);
+}
+
+/// What the error proposes is the user's own command, with one value changed, and it works.
+#[test]
+fn the_fix_can_be_pasted() {
+    let sandbox = Sandbox::new();
+    for (given, fix) in [
+        ("gpt-5 10 20 no plan 7s 'two words'", "gpt-5 10 20 false plan 7s 'two words'"),
+        ("gpt-5 10 20 passed plan '2m 5s'", "gpt-5 10 20 true plan '2m 5s'"),
+        ("gpt-5 -10 20 true plan 7s", "gpt-5 1500 20 true plan 7s"),
+        ("gpt-5 10 20 true coding 7s", "gpt-5 10 20 true execute 7s"),
+        ("'a b' 10 20 true plan 7s -- '- x'", "claude-3-opus 10 20 true plan 7s -- '- x'"),
+    ] {
+        let run = |line: &str| {
+            sandbox.command("sh").args(["-c", &format!("log-usage {line}")]).output().unwrap()
+        };
+        let error = text(&run(given).stderr);
+        assert!(error.ends_with(&format!("  fix: log-usage {fix}\n")), "{error}");
+        assert!(run(fix).status.success(), "{fix}");
+    }
 }
 
 #[test]
@@ -338,6 +367,42 @@ fn a_given_timestamp_is_kept_and_repeated_only_once() {
     assert_eq!(sandbox.rows().len(), 2);
 }
 
+/// An older row, a damaged one or a batch in between must not make equal rows of the clock.
+#[test]
+fn rows_of_the_clock_stay_apart_whatever_stands_between() {
+    let sandbox = Sandbox::new();
+    let old = ["--timestamp", "2020-01-01T00:00:00Z", "old", "1", "2", "true", "plan", "3"];
+    let json = |time: &str| {
+        format!(
+            "{{{time}\"model\":\"b\",\"prompt_tokens\":1,\"completion_tokens\":2,\
+             \"task_success\":true,\"task_type\":\"plan\",\"duration_ms\":3}}\n"
+        )
+    };
+    let dated = |n: u8| json(&format!("\"timestamp\":\"202{n}-01-01T00:00:00Z\","));
+    let batch = (0..3).map(|n| json("") + &dated(n)).collect::<String>() + &dated(9) + &json("");
+    for _ in 0..5 {
+        sandbox.ok("log-usage", &SEED);
+        sandbox.ok("log-usage", &old);
+        sandbox.ok("log-usage", &SEED);
+        sandbox.command("log-usage").arg("batch").write_stdin(batch.as_str()).assert().success();
+    }
+    let mut rows = sandbox.rows();
+    let logged = rows.len();
+    rows.sort();
+    rows.dedup();
+    assert_eq!((rows.len(), logged), (5 * 6 + 1 + 4, 5 * 6 + 1 + 4));
+}
+
+#[test]
+fn the_edges_of_the_calendar_are_read_back() {
+    let sandbox = Sandbox::new();
+    for stamp in ["0000-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01T00:00:00Z"]
+    {
+        sandbox.ok("log-usage", &[&SEED[..], &["--timestamp", stamp, "--max-size", "1"]].concat());
+    }
+    assert_eq!(sandbox.json(&[])["totals"]["rows"], 3);
+}
+
 #[test]
 fn a_repeated_row_is_found_in_the_archive() {
     let sandbox = Sandbox::new();
@@ -453,6 +518,8 @@ fn torn_bytes_are_kept_aside_and_the_next_row_is_whole() {
         ("2026-02-23T22:19:29Z,m,1,2,true,plan,3,unfinished", "", 3),
         ("\0\0\0\0", "", 2),
         ("2026-02-23T22:19:29Z,m,1,2,true,plan,3,\"two\nlines", "\"two\nlines", 2),
+        ("2026-02-2", "2026-02-2", 2),
+        ("2026-02-23T22:19:29Z,m,1,2,true,plan,3,\"he said", "\"he said", 2),
     ] {
         let sandbox = Sandbox::new();
         sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n{row}\n{tail}"));

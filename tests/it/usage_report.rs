@@ -38,12 +38,17 @@ fn a_report_goes_to_a_file_whole_or_not_at_all() {
     assert_eq!(sandbox.read("report.md"), printed);
     let refused = sandbox.run("usage-report", &["--output", ".telemetry/usage.csv"]);
     assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    let active = sandbox.path(".telemetry/usage.csv");
+    fs::copy(&active, sandbox.path("copy.csv")).unwrap();
+    let refused = sandbox.run("usage-report", &["--file", "copy.csv", "--output", "copy.csv"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+    assert_eq!(fs::read(active).unwrap(), fs::read(sandbox.path("copy.csv")).unwrap());
     assert_eq!(sandbox.rows().len(), 3);
     let missing = sandbox.run("usage-report", &["--output", "no/such/report.md"]);
     assert_eq!(missing.status.code(), Some(1));
     let names: Vec<_> =
         fs::read_dir(sandbox.path("")).unwrap().map(|it| it.unwrap().file_name()).collect();
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
 }
 
 #[test]
@@ -79,13 +84,16 @@ fn odd_flags_are_refused() {
     let sandbox = Sandbox::with_rows(&ROWS);
     for (line, start) in [
         ("--weakly", "no option --weakly"),
-        ("--format xml", "--format <FORMAT>: \"xml\" is not one of markdown, csv, json, table"),
-        ("--by colour", "--by <DIM>: \"colour\" is not one of day, week"),
+        ("--format xml", "--format: \"xml\" is not one of markdown, csv, json, table"),
+        ("--by colour", "--by: \"colour\" is not one of day, week"),
         ("--since 2026-02-30", "--since: \"2026-02-30\" is not a date"),
         ("--since -5d", "--since: \"-5d\" is not a date"),
-        ("--until", "--until <T> lacks its value"),
+        ("--until", "--until lacks its value"),
         ("verfy", "no command verfy"),
-        ("--task-type quik", "--task-type <TYPE>: \"quik\" is not one of plan"),
+        ("--weekly verify", "verify looks at every line"),
+        ("--weekly=1", "--weekly takes no value"),
+        ("--format -1", "--format: \"-1\" is not one of"),
+        ("--task-type quik", "--task-type: \"quik\" is not one of plan"),
     ] {
         let arguments: Vec<&str> = line.split(' ').collect();
         let output = sandbox.run("usage-report", &arguments);
@@ -113,4 +121,32 @@ fn every_grouping_has_a_place_in_every_format() {
         );
         assert!(printed.contains("2026-W09"), "{format}: {printed}");
     }
+}
+
+#[test]
+fn csv_says_beside_the_table_what_it_leaves_out() {
+    let sandbox = Sandbox::with_rows(&[ROWS[0], ROWS[0], "2026-02-23T22:19:29Z,m,1,2,yes,plan,3,"]);
+    let output = sandbox.run("usage-report", &["--format", "csv"]);
+    let error = text(&output.stderr);
+    assert!(error.starts_with("warning: Left out: 1 unreadable row"), "{error}");
+    assert!(error.contains("1 repeated row"), "{error}");
+}
+
+#[test]
+fn a_ledger_that_git_tracks_but_is_gone_is_said_to_be() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    sandbox.git(["add", "."]);
+    fs::remove_file(sandbox.path(".telemetry/usage.csv")).unwrap();
+    let output = sandbox.run("usage-report", &[]);
+    assert!(text(&output.stderr).contains("is missing, but git tracks it"));
+}
+
+#[test]
+fn a_command_may_stand_behind_the_files() {
+    let sandbox = Sandbox::with_rows(&ROWS);
+    sandbox.write("other.csv", sandbox.read(".telemetry/usage.csv"));
+    for arguments in [&["verify", "--file", "other.csv"][..], &["--file", "other.csv", "verify"]] {
+        assert_eq!(sandbox.ok("usage-report", arguments), "3 rows in 1 file: nothing found\n");
+    }
+    assert_eq!(sandbox.json(&["--task-type", "verify"])["totals"]["rows"], 0);
 }

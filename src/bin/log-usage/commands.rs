@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use usage_ledger::error::{Error, Result, excerpt, shown};
-use usage_ledger::intake::batch;
+use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::figures;
+use usage_ledger::intake::batch::{self, BadLine};
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, SIZES, parse_size};
-use usage_ledger::{figures, git};
 
 use crate::voice;
 use crate::world::{self, Target};
-use crate::write::{append, policy, refused_by_environment, tell};
+use crate::write::{append, policy, refused_by_environment, tell, warn_of_ignore_rules};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {
@@ -69,8 +69,7 @@ fn parsed<P: Parser>(
 #[command(
     name = "log-usage batch",
     bin_name = "log-usage batch",
-    after_help = "Example:\n  echo '{\"model\":\"claude-3-opus\",\"prompt_tokens\":1500,\"completion_tokens\":3200,\
-                  \"task_success\":true,\"task_type\":\"execute\",\"duration_ms\":45000}' | log-usage batch"
+    after_help = "Examples:\n  log-usage batch < rows.csv\n  log-usage batch --keep-going < rows.jsonl"
 )]
 struct Batch {
     /// Skip and name bad lines, store every other one (exit code 3)
@@ -83,7 +82,7 @@ struct Batch {
     #[arg(long)]
     personal: bool,
     /// Seal the ledger into archive/ at this size [default: 10M, or config.toml]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
     max_size: Option<u64>,
     /// Whether exit code 0 means that the rows are on the disk: none or data [default: data]
     #[arg(long, value_name = "LEVEL", value_parser = durability)]
@@ -95,6 +94,9 @@ struct Batch {
     #[arg(long, short)]
     quiet: bool,
 }
+
+/// A batch is checked whole before a row of it is written, so it must fit into memory.
+const INPUT_BYTES_MAX: u64 = 1 << 30;
 
 fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| SIZES.to_owned())
@@ -108,17 +110,19 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let policy = policy(&Config::load(&target.place)?, options.max_size, options.durability);
     let mut input = Vec::new();
-    io::stdin()
-        .lock()
-        .read_to_end(&mut input)
-        .map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
+    let limited = io::stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_end(&mut input);
+    let whole = limited.and_then(|read| match read as u64 > INPUT_BYTES_MAX {
+        true => Err(io::Error::other("it is more than 1 GiB: send it in parts")),
+        false => Ok(()),
+    });
+    whole.map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
     let mut batch = batch::read(&input)?;
     drop(input);
     if let Some(bad) = batch.bad.first().filter(|_| !options.keep_going) {
         return Err(Error::BatchLine { line: bad.line, problem: bad.problem.clone() });
     }
     for bad in &batch.bad {
-        voice::say(&format!("skipped  standard input:{}: {}", bad.line, excerpt(&bad.problem)));
+        voice::say(&format!("skipped  standard input:{}: {}", bad.line, bad.problem));
     }
     let stored = batch.entries.len() as u64;
     if options.dry_run {
@@ -130,7 +134,8 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
             }
             entry.row.write_line(&mut lines);
         }
-        return Ok(voice::print(&lines));
+        let printed = voice::print(&lines);
+        return skipped(&batch.bad, 0).map_or(Ok(printed), Err);
     }
     if refused_by_environment(options.quiet) {
         return Ok(ExitCode::SUCCESS);
@@ -139,18 +144,26 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
         let appended = append(&target, policy, &mut batch.entries)?;
         if !options.quiet {
             tell(&target, &appended, &|verb| {
-                let there = match appended.already_there {
-                    0 => String::new(),
-                    rows => format!(", {} already there", figures::thousands(rows as u128)),
+                let counted = |n: usize| {
+                    let noun = if n == 1 { "row" } else { "rows" };
+                    format!("{} {noun}", figures::thousands(n as u128))
                 };
-                format!("{verb}  {} rows{there}", figures::thousands(appended.added as u128))
+                match (appended.added, appended.already_there) {
+                    (0, there) => format!("{verb}  {}", counted(there)),
+                    (added, 0) => format!("{verb}  {}", counted(added)),
+                    (added, there) => {
+                        format!("{verb}  {}, {} already there", counted(added), counted(there))
+                    }
+                }
             });
         }
     }
-    match batch.bad.len() as u64 {
-        0 => Ok(ExitCode::SUCCESS),
-        skipped => Err(Error::BatchSkipped { skipped, stored }),
-    }
+    skipped(&batch.bad, stored).map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+fn skipped(bad: &[BadLine], stored: u64) -> Option<Error> {
+    let skipped = bad.len() as u64;
+    (skipped > 0).then_some(Error::BatchSkipped { skipped, stored })
 }
 
 /// Lay down README, settings and git rules in .telemetry/; what is there stays as it is
@@ -166,23 +179,17 @@ fn run_init(options: Init) -> Result<ExitCode> {
     let target = Target::find(None, false)?;
     let place = &target.place;
     let made = setup::init(place)?;
-    if let Some(rule) = git::ignoring_rule(place.folder(), place.name()) {
-        voice::say(&format!(
-            "warning: your own ignore rules hide the ledger from git ({})\n  \
-             why: an ignored ledger is lost with this clone\n  \
-             fix: take the rule out, or add to .gitignore: !/.telemetry/ and !/.telemetry/**/*.csv",
-            excerpt(&rule)
-        ));
-    }
+    warn_of_ignore_rules(place);
     if options.quiet {
         return Ok(ExitCode::SUCCESS);
     }
-    let mut text = match made.is_empty() {
-        true => format!("{} is complete; nothing was changed\n", shown(place.folder())),
-        false => format!("{}: wrote {}\n", shown(place.folder()), made.join(", ")),
-    };
-    if !place.active().exists() && io::stdout().is_terminal() {
-        text += "next: log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"\n";
+    let folder = shown(place.folder());
+    voice::say(&match made.is_empty() {
+        true => format!("{folder} is complete; nothing was changed"),
+        false => format!("{folder}: wrote {}", made.join(", ")),
+    });
+    if !place.active().exists() && io::stderr().is_terminal() {
+        voice::say("next: log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"");
     }
-    Ok(voice::print(text.as_bytes()))
+    Ok(ExitCode::SUCCESS)
 }

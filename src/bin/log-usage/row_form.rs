@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use usage_ledger::error::{Error, Result, excerpt};
+use usage_ledger::error::{Error, Result, excerpt, shell_word};
 use usage_ledger::row::{Refused, TaskType};
 use usage_ledger::workspace::{Durability, SIZES, parse_size};
 
@@ -31,6 +31,10 @@ const OPTIONS: [(&str, bool); 13] = [
     ("--version", false),
     ("-V", false),
 ];
+
+/// Words that people use for `false`; any other is taken for a kind of `true`.
+const FAILURES: [&str; 12] =
+    ["0", "no", "n", "f", "fail", "failed", "failure", "false", "flase", "fals", "error", "ko"];
 
 /// How many letters a slip of the fingers may change; more, and another word was meant.
 const SLIP_EDITS_MAX: usize = 2;
@@ -74,42 +78,52 @@ pub(crate) struct RowForm {
 }
 
 impl RowForm {
-    /// The same command with the refused field as it should be, to be pasted.
+    /// What to type instead: the same command with the refused value as it should be.
     pub(crate) fn corrected(&self, refused: &Refused) -> String {
-        if let Some(word) = suggestion(refused) {
-            return format!("did you mean {word}?");
-        }
-        let plain = |text: &str| {
-            !text.is_empty()
-                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/@+-".contains(&b))
-        };
-        let mut words = vec!["log-usage".to_owned()];
-        for ((name, given), example) in FIELDS.iter().zip(&self.fields).zip(EXAMPLES) {
-            let is_sound = match *name {
-                "task_success" => matches!(given.as_str(), "true" | "false"),
-                "task_type" => TaskType::parse(given).is_some(),
-                "model" => true,
-                _ => given.as_bytes().first().is_some_and(u8::is_ascii_digit),
-            };
-            let keep = *name != refused.field && is_sound && plain(given);
-            words.push(if keep { given.clone() } else { example.to_owned() });
-        }
-        match refused.field {
-            "notes" => words.push("\"a short remark\"".to_owned()),
-            "timestamp" => words.push(format!("--timestamp {}", refused.example())),
-            "tag" => words.push("--tag session=0123456789ab".to_owned()),
+        let given = refused.given.to_lowercase();
+        let at = FIELDS.iter().position(|field| *field == refused.field);
+        let mut fields: Vec<&str> = self.fields.iter().map(String::as_str).collect();
+        let mut notes = self.notes.as_str();
+        let mut options = String::new();
+        match (refused.field, at) {
+            ("model", _) if refused.given.starts_with("--") => {
+                return format!("no option is named {}; log-usage -h lists them", refused.given);
+            }
+            ("task_type", _) => {
+                if let Some(word) = nearest(&given, TaskType::ALL.into_iter().map(TaskType::name)) {
+                    return format!("did you mean {word}?");
+                }
+            }
+            ("task_success", _) if FAILURES.contains(&given.as_str()) => fields[3] = "false",
+            ("timestamp", _) => options = format!(" --timestamp {}", refused.example()),
+            ("tag", _) => options = format!(" --tag {}", tag_example(&refused.given)),
+            ("notes", _) => notes = "a short remark",
             _ => {}
         }
-        words.join(" ")
+        if let Some(at) = at.filter(|at| fields[*at] == self.fields[*at]) {
+            fields[at] = EXAMPLES[at];
+        }
+        let words: Vec<String> = fields.iter().map(|field| shell_word(field)).collect();
+        let notes = match notes {
+            "" => String::new(),
+            notes if notes.starts_with('-') => format!(" -- {}", shell_word(notes)),
+            notes => format!(" {}", shell_word(notes)),
+        };
+        format!("log-usage{options} {}{notes}", words.join(" "))
     }
 }
 
-fn suggestion(refused: &Refused) -> Option<&'static str> {
-    let given = refused.given.to_lowercase();
-    match refused.field {
-        "task_type" => nearest(&given, TaskType::ALL.into_iter().map(TaskType::name)),
-        "task_success" => nearest(&given, ["true", "false"].into_iter()),
-        _ => None,
+fn tag_example(given: &str) -> String {
+    let key = given.split('=').next().unwrap_or_default();
+    match key {
+        "session" => "session=0123456789ab".to_owned(),
+        "role" => "role=sub".to_owned(),
+        "cost_usd" => "cost_usd=0.250000".to_owned(),
+        "rev" | "requests" | "tool_errors" | "cache_read" | "cache_write" | "cache_write_1h" => {
+            format!("{key}=1")
+        }
+        "source" | "id" | "agent" | "user" | "reason" => format!("{key}=a-word"),
+        _ => "id=a-word".to_owned(),
     }
 }
 
@@ -149,10 +163,12 @@ pub(crate) fn parse(arguments: Vec<OsString>, commands: &[&str]) -> Result<Asked
             (false, None) => OsString::new(),
             (false, Some(_)) => return Err(usage(format!("{option} takes no value"), option)),
             (true, Some(value)) => OsString::from(value),
-            (true, None) => match arguments.next() {
-                Some(value) => value,
-                None => return Err(usage(format!("{option} lacks its value"), &example(option))),
-            },
+            (true, None) => {
+                // What is itself an option was not meant as a value.
+                let is_value = |value: &OsString| OPTIONS.iter().all(|(it, _)| value != *it);
+                let value = arguments.next().filter(is_value);
+                value.ok_or_else(|| usage(format!("{option} lacks its value"), &example(option)))?
+            }
         };
         match *option {
             "-h" => return Ok(Asked::ShortHelp),
@@ -161,7 +177,7 @@ pub(crate) fn parse(arguments: Vec<OsString>, commands: &[&str]) -> Result<Asked
             _ => form.set(option, value, inline.is_some().then_some(&argument))?,
         }
     }
-    form.fill(fields, commands)?;
+    form.fill(fields, commands, only_fields)?;
     Ok(Asked::Log(Box::new(form)))
 }
 
@@ -193,7 +209,14 @@ impl RowForm {
         Ok(())
     }
 
-    fn fill(&mut self, fields: Vec<String>, commands: &[&str]) -> Result<()> {
+    fn fill(&mut self, fields: Vec<String>, commands: &[&str], only_fields: bool) -> Result<()> {
+        if let Some(word) = fields.first().filter(|word| commands.contains(&word.as_str()))
+            && fields.len() < FIELDS.len()
+            && !only_fields
+        {
+            let problem = format!("the command {word} must stand before its options");
+            return Err(usage(problem, &format!("log-usage {word}")));
+        }
         if let [word] = &fields[..]
             && let Some(command) = nearest(word, commands.iter().copied())
         {
@@ -203,6 +226,16 @@ impl RowForm {
             ));
         }
         let given = fields.len();
+        let is_option = |field: &&String| {
+            field.starts_with("--") && field[2..].starts_with(|c: char| c.is_ascii_alphabetic())
+        };
+        if let Some(option) = fields.iter().find(is_option)
+            && !(FIELDS.len()..=FIELDS.len() + 1).contains(&given)
+            && !only_fields
+        {
+            let name = excerpt(option.split('=').next().unwrap_or(option));
+            return Err(usage(format!("no option {name}"), "log-usage -h lists what there is"));
+        }
         if given < FIELDS.len() {
             return Err(Error::MissingFields { given, missing: FIELDS[given..].to_vec() });
         }

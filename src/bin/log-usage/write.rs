@@ -2,12 +2,12 @@
 
 use std::io::{self, IsTerminal};
 
-use usage_ledger::error::Result;
+use usage_ledger::error::{Result, excerpt};
 use usage_ledger::git;
 use usage_ledger::intake::Gate;
 use usage_ledger::ledger::segment::Policy;
 use usage_ledger::ledger::{Appended, Entry, lock};
-use usage_ledger::workspace::{Config, Durability, MAX_SIZE};
+use usage_ledger::workspace::{Config, Durability, MAX_SIZE, Place};
 
 use crate::voice;
 use crate::world::{self, Choice, Target};
@@ -19,7 +19,7 @@ pub(crate) fn append(
     entries: &mut [Entry<'_>],
 ) -> Result<Appended> {
     let place = &target.place;
-    let is_tracked = || git::tracks(place.folder(), place.name());
+    let is_tracked = || git::tracks(&place.active());
     Gate {
         place,
         may_create_folder: target.choice != Choice::Named,
@@ -71,13 +71,31 @@ pub(crate) fn tell(target: &Target, appended: &Appended, stored: &dyn Fn(&str) -
              a writer died there, and its row was never acknowledged"
         ));
     }
+    let is_new = appended.outcome.created && target.choice == Choice::Repository;
+    let is_hidden = is_new && warn_of_ignore_rules(&target.place);
     if !io::stderr().is_terminal() {
         return;
     }
     voice::say(&stored(if appended.added == 0 { "already there" } else { "logged" }));
-    if appended.outcome.created && target.choice == Choice::Repository {
-        voice::say(&format!(
-            "  new ledger: {name} (commit it with your code; log-usage init adds a README and settings)"
-        ));
+    if is_new && !is_hidden {
+        let has_readme = target.place.folder().join("README.md").exists();
+        let init = if has_readme { "" } else { "; log-usage init adds a README and settings" };
+        voice::say(&format!("  new ledger: {name} (commit it with your code{init})"));
     }
+}
+
+/// Says that the user's own ignore rules hide something of the ledger from git; whether they do.
+pub(crate) fn warn_of_ignore_rules(place: &Place) -> bool {
+    // One file of each kind that is committed.
+    let sealed = "archive/usage-20260101T000000Z-00000000.csv";
+    let mut files = vec![place.active()];
+    files.extend([sealed, ".gitattributes", ".gitignore"].map(|name| place.folder().join(name)));
+    let Some(rule) = files.iter().find_map(|file| git::ignoring_rule(file)) else { return false };
+    voice::say(&format!(
+        "warning: your own ignore rules hide the ledger from git ({})\n  \
+         why: an ignored ledger is lost with this clone\n  \
+         fix: printf '!/.telemetry/\\n!/.telemetry/**\\n' >> .gitignore",
+        excerpt(&rule)
+    ));
+    true
 }

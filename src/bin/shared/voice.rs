@@ -48,7 +48,7 @@ pub(crate) fn parse<P: clap::Parser>(
 /// clap's error in our three lines.
 fn usage(program: &str, error: &clap::Error) -> Error {
     let text = |kind| error.get(kind).map(words).unwrap_or_default();
-    let given = excerpt(&text(ContextKind::InvalidArg));
+    let given = excerpt(text(ContextKind::InvalidArg).split(' ').next().unwrap_or_default());
     let value = excerpt(&text(ContextKind::InvalidValue));
     let problem = match error.kind() {
         ErrorKind::UnknownArgument if given.starts_with('-') => format!("no option {given}"),
@@ -66,6 +66,7 @@ fn usage(program: &str, error: &clap::Error) -> Error {
             };
             format!("{given}: \"{value}\" is not {rule}")
         }
+        ErrorKind::TooManyValues => format!("{given} takes no value"),
         ErrorKind::ArgumentConflict => {
             format!("{given} does not go with {}", text(ContextKind::PriorArg))
         }

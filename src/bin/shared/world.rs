@@ -44,7 +44,13 @@ impl Target {
         }
         let named = file.map(Path::to_owned).or_else(|| non_empty("LOG_USAGE_FILE"));
         if let Some(file) = named {
-            let place = Place::of_file(&file).ok_or(Error::NotAFile { path: file })?;
+            let place = Place::of_file(&file).filter(|_| file != Path::new("-"));
+            let place = place.ok_or_else(|| Error::OptionValue {
+                option: "--file".to_owned(),
+                given: file.to_string_lossy().into_owned(),
+                allowed: "the path of a ledger".to_owned(),
+                example: "notes/usage.csv".to_owned(),
+            })?;
             return Ok(Target { place, choice: Choice::Named });
         }
         let here = env::current_dir()

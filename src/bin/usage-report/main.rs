@@ -12,7 +12,7 @@ mod voice;
 #[path = "../shared/world.rs"]
 mod world;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -22,12 +22,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use terminal_size::{Width, terminal_size};
 use usage_ledger::engine::inputs::{self, Input};
 use usage_ledger::engine::{self, Query};
-use usage_ledger::error::{Error, Result};
+use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::git;
 use usage_ledger::ledger::verify::Verifier;
+use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
 use usage_ledger::render::{FORMATS, Format};
 use usage_ledger::report::aggregate::{Bound, Dimension, Selection};
-use usage_ledger::report::{self, Ask};
+use usage_ledger::report::{self, Ask, Report};
 use usage_ledger::row::TaskType;
 use usage_ledger::timestamp::{Day, Instant, Timestamp};
 use usage_ledger::workspace::{FOLDER, LEDGER};
@@ -46,14 +48,13 @@ const PROGRESS_BYTES_MIN: u64 = 256 << 20;
 #[command(
     name = "usage-report",
     version,
-    args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
-    max_term_width = 100,
+    max_term_width = 80,
     after_help = "Examples:\n  \
         usage-report --weekly                        week by week\n  \
         usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
         usage-report --format json | jq .totals      for programs\n\n\
-        Log rows with log-usage: log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\"",
+        Log a row: log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\"",
     after_long_help = "Examples:\n  \
         usage-report --weekly                        week by week\n  \
         usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
@@ -81,11 +82,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Check every line of every file of the ledger; exit code 1 if anything was found
-    Verify {
-        #[command(flatten)]
-        source: Source,
-    },
+    /// Check every line of every file; exit code 1 if anything was found
+    Verify,
 }
 
 #[derive(Args)]
@@ -99,8 +97,16 @@ struct Groupings {
     /// Every month first
     #[arg(long)]
     monthly: bool,
-    /// Group by this first; may be repeated, or a list with commas
-    #[arg(long, value_name = "DIM", value_delimiter = ',', value_parser = dimensions())]
+    /// By day, week, month, hour, weekday, model, task-type, source, session, user or file first
+    ///
+    /// May be repeated, or a list with commas; each is a table of its own.
+    #[arg(
+        long,
+        value_name = "DIM",
+        value_delimiter = ',',
+        value_parser = dimensions(),
+        hide_possible_values = true
+    )]
     by: Vec<Dimension>,
 }
 
@@ -131,10 +137,10 @@ struct Filters {
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only this model; * and ? match any; may be repeated
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", allow_negative_numbers = true)]
     model: Vec<String>,
-    /// Only this task type; may be repeated
-    #[arg(long, value_name = "TYPE", value_parser = task_types())]
+    /// Only plan, execute, verify, discuss or quick; may be repeated
+    #[arg(long, hide_possible_values = true, value_name = "TYPE", allow_negative_numbers = true, value_parser = task_types())]
     task_type: Vec<TaskType>,
 }
 
@@ -164,21 +170,21 @@ impl Filters {
 
 #[derive(Args)]
 struct Source {
-    /// Read this ledger, with its archive; - is standard input; may be repeated
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    /// Read these ledgers, each with its archive; - is standard input
+    #[arg(long, value_name = "PATH", num_args = 1.., global = true, allow_negative_numbers = true)]
     file: Vec<PathBuf>,
     /// Read your own ledger, outside any repository
-    #[arg(long)]
+    #[arg(long, global = true)]
     personal: bool,
 }
 
 #[derive(Args)]
 struct Output {
-    /// How the report looks
-    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name, value_parser = formats())]
+    /// As markdown, csv, json or table (compact, for a terminal) [default: markdown]
+    #[arg(long, hide_possible_values = true, hide_default_value = true, value_name = "FORMAT", allow_negative_numbers = true, default_value = FORMATS[0].name, value_parser = formats())]
     format: &'static Format,
     /// Write the report to this file
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", allow_negative_numbers = true)]
     output: Option<PathBuf>,
     /// Count repeated rows too
     #[arg(long)]
@@ -208,12 +214,16 @@ fn formats() -> impl TypedValueParser<Value = &'static Format> {
 }
 
 fn main() -> ExitCode {
-    let cli = match voice::parse::<Cli>("usage-report", std::env::args_os()) {
+    let mut cli = match voice::parse::<Cli>("usage-report", std::env::args_os()) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    // `--file` takes several paths, and so the command behind them too.
+    if cli.source.file.len() > 1 && cli.source.file.pop_if(|last| last == "verify").is_some() {
+        cli.command = Some(Command::Verify);
+    }
     let outcome = match &cli.command {
-        Some(Command::Verify { source }) => verify(source),
+        Some(Command::Verify) => verify(&cli),
         None => report(&cli),
     };
     outcome.unwrap_or_else(|error| voice::fail(&error))
@@ -227,8 +237,9 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         keep_duplicates: cli.output.keep_duplicates,
     };
     let mut inputs = cli.source.inputs()?;
-    if let Some(path) = &cli.output.output {
-        refuse_ledger_folder(path)?;
+    let output = cli.output.output.as_deref().filter(|path| *path != Path::new("-"));
+    if let Some(path) = output {
+        refuse_ledger(path)?;
     }
     let bar = progress(&inputs);
     let (aggregate, left_out) = engine::sum(&mut inputs, &query, &|bytes| bar.inc(bytes))?;
@@ -237,7 +248,10 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     let ask = Ask { by, selection: cli.filters.words() };
     let report = report::build(&aggregate, left_out, &ask);
     let text = (cli.output.format.render)(&report, screen());
-    let code = match &cli.output.output {
+    if cli.output.format.is_data {
+        warn(&report);
+    }
+    let code = match output {
         Some(path) => write_file(path, &text)?,
         None => voice::print(text.as_bytes()),
     };
@@ -247,8 +261,21 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     Ok(code)
 }
 
-fn verify(source: &Source) -> Result<ExitCode> {
-    let mut inputs = source.inputs()?;
+fn verify(cli: &Cli) -> Result<ExitCode> {
+    let output = &cli.output;
+    let is_of_reports = !cli.groupings.dimensions().is_empty()
+        || !cli.filters.words().is_empty()
+        || output.format.name != FORMATS[0].name
+        || output.output.is_some()
+        || output.keep_duplicates
+        || output.strict;
+    if is_of_reports {
+        return Err(Error::Usage {
+            problem: "verify looks at every line, and takes only --file and --personal".to_owned(),
+            fix: "usage-report verify".to_owned(),
+        });
+    }
+    let mut inputs = cli.source.inputs()?;
     let mut verifier = Verifier::default();
     let bar = progress(&inputs);
     for input in &mut inputs {
@@ -274,7 +301,9 @@ impl Source {
     fn inputs(&self) -> Result<Vec<Input>> {
         if self.file.is_empty() {
             let target = Target::find(None, self.personal)?;
+            let active = target.place.active();
             let missing = || match target.choice {
+                _ if git::tracks(&active) => Error::TrackedButMissing { path: active },
                 Choice::Repository => {
                     Error::NoLedger { looked_for: Path::new(FOLDER).join(LEDGER) }
                 }
@@ -322,20 +351,32 @@ fn bound(option: &str, text: &str) -> Result<Bound> {
     Ok(Bound::Moment(Instant { seconds: now.seconds.saturating_sub(seconds), ..now }))
 }
 
-/// The reader writes nothing beside the ledger, not even by mistake.
-fn refuse_ledger_folder(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let Ok(folder) = folder.canonicalize() else { return Ok(()) };
-    match folder.ancestors().any(|it| it.file_name().is_some_and(|name| name == FOLDER)) {
+/// The reader changes no ledger, not even by a slip of the fingers.
+fn refuse_ledger(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+    let is_inside = folder.canonicalize().is_ok_and(|folder| {
+        folder.ancestors().any(|it| it.file_name().is_some_and(|name| name == FOLDER))
+    });
+    let mut head = [0; 256];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    let is_ledger = String::from_utf8_lossy(&head[..read])
+        .contains("prompt_tokens,completion_tokens,task_success");
+    match is_inside || is_ledger {
         false => Ok(()),
         true => Err(Error::Usage {
-            problem: format!("--output: {} is inside {FOLDER}", path.display()),
-            fix: "name a file outside it; the reader changes nothing there".to_owned(),
+            problem: match is_ledger {
+                true => format!("--output: {} is a ledger", shown(path)),
+                false => format!("--output: {} is inside {FOLDER}", shown(path)),
+            },
+            fix: "name another file; the reader changes no ledger".to_owned(),
         }),
     }
+}
+
+/// A table for programs has no place for notes; what changes its figures is said beside it.
+fn warn(report: &Report) {
+    let notes = [sentences::left_out_note(report), sentences::marker_note(report)];
+    notes.into_iter().flatten().for_each(|note| voice::say(&format!("warning: {note}")));
 }
 
 /// The whole report or the old file, never half of one.

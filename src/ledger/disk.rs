@@ -1,0 +1,91 @@
+//! Single steps on the disk, each whole or failed; and what the file system knows of a file.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::workspace::Durability;
+
+/// One write call takes at most 2 GiB; a single row never comes near it.
+const WRITE_BYTES_MAX: usize = 1 << 30;
+
+/// Writes the bytes by one call, whole or failed: what a short one left is cut back by the caller,
+/// not continued.
+pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    for piece in bytes.chunks(WRITE_BYTES_MAX) {
+        loop {
+            match file.write(piece) {
+                Ok(written) if written == piece.len() => break,
+                Ok(_) => return Err(io::Error::other("it was cut short: no space left")),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads at most `bytes` bytes from `start` on.
+pub(super) fn read(file: &mut File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut window = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    file.seek(SeekFrom::Start(start))?;
+    file.take(bytes).read_to_end(&mut window)?;
+    Ok(window)
+}
+
+/// Waits until the file's bytes are on the disk. A failed sync is never tried again: the system may
+/// have dropped the bytes and would call the second try a success.
+pub(super) fn sync(file: &File, path: &Path, durability: Durability) -> Result<()> {
+    match durability {
+        Durability::None => Ok(()),
+        Durability::Data => file.sync_data().map_err(|error| sync_failed(path, &error)),
+    }
+}
+
+/// Waits until the folder's names are on the disk.
+pub(super) fn sync_folder(folder: &Path, durability: Durability) -> Result<()> {
+    if durability == Durability::None || cfg!(windows) {
+        return Ok(());
+    }
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| sync_failed(folder, &error))
+}
+
+/// Removes a file; one that is not there is gone already.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the open file is what the path names: git replaces files by unlinking them.
+#[cfg(unix)]
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_at(_: &File, path: &Path) -> bool {
+    fs::exists(path).unwrap_or(false)
+}
+
+/// How many names the file has.
+#[cfg(unix)]
+pub(super) fn link_count(meta: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(meta)
+}
+
+#[cfg(not(unix))]
+pub(super) fn link_count(_: &fs::Metadata) -> u64 {
+    1
+}
+
+fn sync_failed(path: &Path, error: &io::Error) -> Error {
+    Error::SyncFailed { path: path.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,215 @@
+//! Report → sentences: the title, the headline, and the notes that say how to read the figures.
+
+use crate::figures;
+use crate::render::tables::{
+    Cell, PERCENTILE_TASKS_MIN, RATE_TASKS_MIN, WEEKDAYS, day_month, has_interval, success_change,
+};
+use crate::report::aggregate::Dimension;
+use crate::report::measures::Origin;
+use crate::report::{Report, SkippedLine};
+use crate::timestamp::Day;
+
+/// How many skipped lines a note names.
+const LINES_NAMED: usize = 3;
+
+/// `Usage report`, or `Usage report by week`.
+pub fn title(report: &Report) -> String {
+    match report.by.as_slice() {
+        [] => "Usage report".to_owned(),
+        by => {
+            let names: Vec<String> = by.iter().map(|it| it.name().replace('-', " ")).collect();
+            format!("Usage report by {}", names.join(", "))
+        }
+    }
+}
+
+/// The four answers in one sentence.
+pub fn headline(report: &Report) -> String {
+    let totals = &report.totals;
+    let tasks = match totals.tasks {
+        1 => "1 task".to_owned(),
+        tasks => format!("{} tasks", figures::thousands(tasks.into())),
+    };
+    let success = match totals.tasks {
+        0 => "none succeeded".to_owned(),
+        tasks if tasks < RATE_TASKS_MIN => format!("{} of {tasks} succeeded", totals.successes),
+        tasks => {
+            let rate = figures::percent_tenths(totals.successes.into(), tasks.into());
+            format!("{rate} succeeded")
+        }
+    };
+    let tokens = figures::rough(totals.total_tokens());
+    let span = report.span.map(span).unwrap_or_default();
+    format!("{tasks} · {success} · {tokens} tokens · {span}")
+}
+
+/// What is said where no row was selected.
+pub fn nothing(report: &Report) -> String {
+    let rows = match report.ledger_rows {
+        0 if report.left_out.unreadable > 0 => return "No row can be read.".to_owned(),
+        0 => return "No rows yet.".to_owned(),
+        1 => "1 row".to_owned(),
+        rows => format!("{} rows", figures::thousands(rows.into())),
+    };
+    let when = match report.ledger_span {
+        Some((from, to)) if from == to => format!(" of {from}"),
+        Some((from, to)) => format!(" from {from} to {to}"),
+        None => String::new(),
+    };
+    let selection = report.selection.join(" ");
+    format!("No rows match. The ledger holds {rows}{when}; {selection} leaves none.")
+}
+
+/// What must be known to read the figures right; only what applies. Names of files and values stand
+/// in code spans, for nothing in them may act as markup.
+pub fn notes(report: &Report) -> Vec<String> {
+    let totals = &report.totals;
+    let mut notes = vec![success_note(report)];
+    let mut tokens =
+        "Prompt is everything the model read, cached or not; completion everything it wrote."
+            .to_owned();
+    let subs = totals.rows - totals.tasks;
+    if subs > 0 {
+        tokens += &format!(
+            " {} {} {}: {} of sub-agents, in tokens but not in tasks, success or durations.",
+            counted(totals.tasks, "task"),
+            if totals.tasks == 1 { "is" } else { "are" },
+            counted(totals.rows, "row"),
+            match subs {
+                1 => "1 row is".to_owned(),
+                subs => format!("{} rows are", figures::thousands(subs.into())),
+            },
+        );
+    }
+    if (1..totals.prompt_tokens).contains(&totals.cache_known_tokens) {
+        let share = figures::percent(totals.cache_known_tokens, totals.prompt_tokens);
+        tokens += &format!(" Cached is of the rows that tell it ({share} of the prompt tokens).");
+    }
+    notes.push(tokens);
+    notes.extend(period_note(report));
+    notes.extend(left_out_note(report));
+    notes.extend(marker_note(report));
+    notes
+}
+
+fn success_note(report: &Report) -> String {
+    let totals = &report.totals;
+    let origins = [
+        (Origin::Agent, "by the agent's own end of turn (*it finished*, not *it is right*)"),
+        (Origin::ExitCode, "by an exit code"),
+        (Origin::People, "by people"),
+    ];
+    let mut noun = "task";
+    let mut parts = Vec::new();
+    for (origin, words) in origins {
+        let tasks = totals.origin(origin);
+        if tasks > 0 {
+            let tasks = if noun.is_empty() {
+                figures::thousands(tasks.into())
+            } else {
+                counted(tasks, noun)
+            };
+            parts.push(format!("{tasks} {words}"));
+            noun = "";
+        }
+    }
+    let mut note = match parts.is_empty() {
+        true => "No row is a task of its own.".to_owned(),
+        false => format!("Success is what was recorded: {}.", parts.join(", ")),
+    };
+    let task_types = report.breakdowns.iter().find(|it| it.dimension == Dimension::TaskType);
+    if task_types.is_some_and(has_interval) {
+        note += " CI is the 95 % Wilson interval;";
+        if report.windows.as_ref().is_some_and(|windows| {
+            windows.is_shown && success_change(&windows.last, &windows.previous) != Cell::Empty
+        }) {
+            note += " `~` marks a change that chance alone explains;";
+        }
+        note += " below 20 tasks the count stands instead of a rate.";
+    }
+    note
+}
+
+fn period_note(report: &Report) -> Option<String> {
+    let shown =
+        |dimension| report.breakdowns.iter().any(|it| it.dimension == dimension && it.is_shown);
+    let mut parts = Vec::new();
+    if report.totals.tasks >= PERCENTILE_TASKS_MIN {
+        parts.push("p50 and p95 are of durations rounded to three digits.".to_owned());
+    }
+    let newest = report.span.map(|(_, newest)| newest);
+    if let Some(newest) = newest.filter(|_| shown(Dimension::Week)) {
+        parts.push("Weeks are ISO weeks; a row's day is that of its own offset.".to_owned());
+        if newest.weekday() < 6 {
+            let weekday = WEEKDAYS[usize::from(newest.weekday())];
+            parts.push(format!(
+                "{} ends with the newest row, {weekday} {}.",
+                newest.iso_week(),
+                day_month(newest)
+            ));
+        }
+    } else if shown(Dimension::Day) || shown(Dimension::Month) {
+        parts.push("A row's day is that of its own offset.".to_owned());
+    }
+    if report.breakdowns.iter().any(|it| it.is_shown && it.has_gaps) {
+        parts.push("Empty periods are left out: there are thousands of them.".to_owned());
+    }
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// What was not counted, where anything was.
+pub fn left_out_note(report: &Report) -> Option<String> {
+    let left_out = &report.left_out;
+    let mut parts = Vec::new();
+    if left_out.unreadable > 0 {
+        let named: Vec<String> = left_out.lines.iter().take(LINES_NAMED).map(place).collect();
+        let more = left_out.unreadable - named.len() as u64;
+        let more = match more {
+            0 => String::new(),
+            more => {
+                format!("; and {} more: `usage-report verify`", figures::thousands(more.into()))
+            }
+        };
+        let rows = counted(left_out.unreadable, "unreadable row");
+        parts.push(format!("{rows} ({}{more})", named.join("; ")));
+    }
+    if left_out.repeated > 0 {
+        parts.push(counted(left_out.repeated, "repeated row"));
+    }
+    (!parts.is_empty()).then(|| format!("Left out: {}.", parts.join(", ")))
+}
+
+/// That a conflict was left in, where one was.
+pub fn marker_note(report: &Report) -> Option<String> {
+    let first = report.left_out.markers.first()?;
+    Some(format!(
+        "A merge conflict was left in the ledger ({}): the rows of both sides are counted.",
+        code(&format!("{}:{}", first.file, first.line))
+    ))
+}
+
+fn place(line: &SkippedLine) -> String {
+    code(&format!("{}:{} {}", line.file, line.line, line.reason))
+}
+
+/// A code span that shows the text as it is: its fence is one backtick longer than any run inside.
+pub fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// `28 Sep – 20 Nov 2026`.
+pub fn span((from, to): (Day, Day)) -> String {
+    let ((from_year, ..), (to_year, ..)) = (from.ymd(), to.ymd());
+    match (from == to, from_year == to_year) {
+        (true, _) => format!("{} {to_year}", day_month(to)),
+        (_, true) => format!("{} – {} {to_year}", day_month(from), day_month(to)),
+        _ => format!("{} {from_year} – {} {to_year}", day_month(from), day_month(to)),
+    }
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
+}
