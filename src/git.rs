@@ -1,5 +1,6 @@
 //! Questions to the git repository around us, answered by the `git` on the path.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -21,6 +22,17 @@ pub fn ignoring_rule(file: &Path) -> Option<String> {
     // A rule that begins with ! says that the file is not ignored after all.
     let is_ignored = !rule.is_empty() && !rule.splitn(3, ':').nth(2)?.starts_with('!');
     is_ignored.then_some(rule)
+}
+
+/// The folder of git's own files for the work tree around this folder; None outside one.
+pub fn git_dir(folder: &Path) -> Option<PathBuf> {
+    let top = folder.ancestors().find(|folder| folder.join(".git").exists())?;
+    let dot_git = top.join(".git");
+    match fs::read_to_string(&dot_git) {
+        // In a linked work tree or a submodule it is a file that says where the folder is.
+        Ok(text) => Some(top.join(text.trim().strip_prefix("gitdir: ")?)),
+        Err(_) => Some(dot_git),
+    }
 }
 
 /// The nearest folder above the file that is there, for git to stand in, and the way from it.

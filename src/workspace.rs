@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -21,14 +21,32 @@ pub const MAX_SIZE: u64 = 10 << 20;
 
 /// The nearest folder, from `start` upwards, that holds `.telemetry/` or `.git`; else `start`.
 /// Folders above one that belongs to somebody else are not looked at.
-pub fn find_root(start: &Path) -> PathBuf {
+///
+/// # Errors
+/// A folder that cannot be looked at: its ledger may be there, and another would be begun beside it.
+pub fn find_root(start: &Path) -> Result<PathBuf> {
     let owner = owner(start);
-    start
-        .ancestors()
-        .take_while(|folder| self::owner(folder) == owner)
-        .find(|folder| folder.join(FOLDER).is_dir() || folder.join(".git").exists())
-        .unwrap_or(start)
-        .to_owned()
+    for folder in start.ancestors().take_while(|folder| self::owner(folder) == owner) {
+        if is_there(&folder.join(FOLDER))?.is_some_and(|meta| meta.is_dir())
+            || is_there(&folder.join(".git"))?.is_some()
+        {
+            return Ok(folder.to_owned());
+        }
+    }
+    Ok(start.to_owned())
+}
+
+fn is_there(path: &Path) -> Result<Option<fs::Metadata>> {
+    match fs::metadata(path) {
+        Ok(meta) => Ok(Some(meta)),
+        Err(error) => match error.kind() {
+            // A folder that may not be looked into belongs to somebody else.
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied => {
+                Ok(None)
+            }
+            _ => Err(Error::io("look at", path, &error)),
+        },
+    }
 }
 
 #[cfg(unix)]
@@ -93,6 +111,11 @@ impl Place {
     /// A file that a rotation prepares; `number` tells those of one batch apart.
     pub fn temp(&self, number: usize) -> PathBuf {
         self.hidden(&format!(".tmp.{number}"))
+    }
+
+    /// What the names of all such files begin with.
+    pub fn temp_stem(&self) -> OsString {
+        joined([OsStr::new("."), &self.name, OsStr::new(".tmp.")])
     }
 
     /// Where torn bytes are kept.
@@ -170,9 +193,9 @@ impl Config {
         let path = place.folder().join("config.toml");
         match fs::read_to_string(&path) {
             Ok(text) => Config::parse(&text, &path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Config::default()),
             // A part of the path is a file: whoever uses the ledger's path says so better.
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(Config::default()),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(Config::default()),
             Err(error) => Err(Error::io("read", &path, &error)),
         }
     }

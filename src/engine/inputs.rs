@@ -4,10 +4,18 @@
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::ledger::files::{self, LedgerFile, Role};
 use crate::workspace::Place;
+
+/// How long a row may be seen in halves: one write call of a few hundred bytes.
+const ROW_ON_ITS_WAY: Duration = Duration::from_millis(2);
+
+/// After that a row without its line end is not on its way.
+const ROW_ON_ITS_WAY_TRIES: u32 = 10;
 
 /// One file to be read, perhaps more than once.
 #[derive(Debug)]
@@ -109,9 +117,26 @@ fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
     }
-    let file = File::open(path)?;
-    let meta = file.metadata()?;
+    let mut file = File::open(path)?;
+    let mut meta = file.metadata()?;
+    // A row that crosses a page of memory is seen in halves for a moment; a torn one stays so.
+    for _ in 0..ROW_ON_ITS_WAY_TRIES {
+        if ends_whole(&mut file, meta.len())? {
+            break;
+        }
+        thread::sleep(ROW_ON_ITS_WAY);
+        meta = file.metadata()?;
+    }
     Ok((file, meta))
+}
+
+fn ends_whole(file: &mut File, bytes: u64) -> io::Result<bool> {
+    let Some(last) = bytes.checked_sub(1) else { return Ok(true) };
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(last))?;
+    // Nothing to read: the ledger was cut meanwhile.
+    let read = file.read(&mut byte)?;
+    Ok(read == 1 && byte[0] == b'\n')
 }
 
 #[cfg(unix)]

@@ -4,6 +4,7 @@ pub mod draft;
 pub mod batch;
 
 use crate::error::{Error, Result};
+use crate::ledger::around::Around;
 use crate::ledger::segment::Policy;
 use crate::ledger::{self, Appended, Entry};
 use crate::setup;
@@ -20,18 +21,18 @@ pub struct Gate<'a> {
     pub policy: Policy,
     /// The clock on the wall.
     pub clock: &'a dyn Fn() -> Timestamp,
-    /// Whether git tracks the ledger.
-    pub is_tracked: &'a dyn Fn() -> bool,
+    /// The git repository around the ledger.
+    pub around: Around<'a>,
 }
 
 impl Gate<'_> {
     /// Appends checked rows: all of them, or none.
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
         // git may have taken the whole folder away; then nothing is made in its place.
-        if !self.place.folder().is_dir() && (self.is_tracked)() {
+        if !self.place.folder().is_dir() && (self.around.is_tracked)() {
             return Err(Error::TrackedButMissing { path: self.place.active() });
         }
         setup::prepare(self.place, self.may_create_folder)?;
-        ledger::append(self.place, &self.policy, entries, self.clock, self.is_tracked)
+        ledger::append(self.place, &self.policy, entries, self.clock, &self.around)
     }
 }

@@ -1,6 +1,6 @@
 //! Single steps on the disk, each whole or failed; and what the file system knows of a file.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -60,29 +60,31 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the open file is what the path names: git replaces files by unlinking them.
+/// Whether the open file is what the path names: git replaces files by unlinking them. Where the file
+/// system does not answer, nothing says that it was replaced.
 #[cfg(unix)]
 pub(super) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (file.metadata(), fs::metadata(path)) {
         (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        _ => false,
+        (_, Err(error)) => error.kind() != ErrorKind::NotFound,
+        _ => true,
     }
 }
 
 #[cfg(not(unix))]
 pub(super) fn is_at(_: &File, path: &Path) -> bool {
-    fs::exists(path).unwrap_or(false)
+    fs::exists(path).unwrap_or(true)
 }
 
 /// How many names the file has.
 #[cfg(unix)]
-pub(super) fn link_count(meta: &fs::Metadata) -> u64 {
+pub(super) fn link_count(meta: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::nlink(meta)
 }
 
 #[cfg(not(unix))]
-pub(super) fn link_count(_: &fs::Metadata) -> u64 {
+pub(super) fn link_count(_: &Metadata) -> u64 {
     1
 }
 

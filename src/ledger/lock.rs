@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,9 +21,13 @@ const NAP_US_MIN: u64 = 100;
 const NAP_US_MAX: u64 = 10_000;
 
 /// The lock, held until dropped.
+///
+/// The file is empty but while a rotation runs: whoever finds it otherwise knows, without another
+/// call, that a rotation was cut short and what it left must be cleared away.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+    is_marked: bool,
 }
 
 impl Lock {
@@ -43,8 +47,11 @@ impl Lock {
                 .map_err(|error| Error::io("make the lock", path, &error))?;
             match fs2::FileExt::try_lock_exclusive(&file) {
                 // `git clean` may have taken the file away between the two calls.
-                Ok(()) if disk::is_at(&file, path) => return Ok(Lock { _file: file }),
-                Ok(()) => continue,
+                Ok(()) if !disk::is_at(&file, path) => continue,
+                Ok(()) => {
+                    let meta = file.metadata().map_err(|error| Error::io("lock", path, &error))?;
+                    return Ok(Lock { file, is_marked: meta.len() > 0 });
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(Error::io("lock", path, &error)),
@@ -58,5 +65,17 @@ impl Lock {
             thread::sleep(Duration::from_micros(nap_us / 2 + jitter / 2).min(left));
             nap_us = (nap_us * 2).min(NAP_US_MAX);
         }
+    }
+
+    /// Whether a rotation was cut short, or runs now.
+    pub(super) fn is_marked(&self) -> bool {
+        self.is_marked
+    }
+
+    /// Says that a rotation begins, or that it has ended.
+    pub(super) fn mark(&mut self, is_marked: bool) -> io::Result<()> {
+        self.file.set_len(u64::from(is_marked))?;
+        self.is_marked = is_marked;
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The ledger as a whole: rows into the active segment, each stamped so that it is unique.
 
+pub mod around;
 pub mod disk;
 pub mod lock;
 pub mod tail;
@@ -18,6 +19,7 @@ use std::time::{Duration, SystemTime};
 use hashbrown::HashSet;
 
 use crate::error::{Error, Result};
+use crate::ledger::around::Around;
 use crate::ledger::segment::{Newest, Outcome, Policy};
 use crate::ledger::tail::Format;
 use crate::row::{HEADER, LINE_BYTES_MAX, Row, line_hash};
@@ -64,10 +66,10 @@ pub fn append(
     policy: &Policy,
     entries: &mut [Entry<'_>],
     clock: &dyn Fn() -> Timestamp,
-    is_tracked: &dyn Fn() -> bool,
+    around: &Around<'_>,
 ) -> Result<Appended> {
     let mut appended = Appended::default();
-    let outcome = segment::append(place, policy, &FORMAT, is_tracked, &mut |newest| {
+    let outcome = segment::append(place, policy, &FORMAT, around, &mut |newest| {
         let lines = compose(place, entries, clock(), newest)?;
         appended.added = lines.added;
         appended.already_there = entries.len() - lines.added;

@@ -25,6 +25,20 @@ pub(super) struct Rotation<'a> {
     pub(super) is_sealed: bool,
 }
 
+/// Clears away the temporary files of a rotation that was cut short. Their rows were never
+/// acknowledged.
+pub(super) fn clear(place: &Place) -> Result<()> {
+    let fail = |error: io::Error| Error::io("clear away", &place.temp(0), &error);
+    let stem = place.temp_stem();
+    for entry in fs::read_dir(place.folder()).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_name().as_encoded_bytes().starts_with(stem.as_encoded_bytes()) {
+            disk::remove(&entry.path()).map_err(fail)?;
+        }
+    }
+    Ok(())
+}
+
 /// How a rotation ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rotated {

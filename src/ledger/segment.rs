@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Result};
+use crate::ledger::around::Around;
 use crate::ledger::disk;
 use crate::ledger::lock::Lock;
 use crate::ledger::rotate::{self, Rotated, Rotation};
@@ -19,9 +20,6 @@ const TAIL_WINDOWS: [u64; 2] = [8 << 10, 64 << 10];
 
 /// git needs milliseconds to put a tracked file back in its place; longer, and it is gone.
 const GIT_WAIT: Duration = Duration::from_secs(2);
-
-/// Between two pieces of a file git pauses for less than this.
-const GIT_STILL: Duration = Duration::from_millis(100);
 
 /// How often a ledger may be replaced under a writer before it gives up.
 const REPLACED_MAX: usize = 100;
@@ -61,8 +59,7 @@ pub struct Newest {
 pub type Compose<'a> = dyn FnMut(&Newest) -> Result<Vec<u8>> + 'a;
 
 /// Appends lines to the ledger. `compose` is called once, under the lock, and gives whole lines,
-/// each with its line end; none at all means that there is nothing to write. `is_tracked` says
-/// whether git tracks the ledger.
+/// each with its line end; none at all means that there is nothing to write.
 ///
 /// # Errors
 /// Any error but [`Error::SyncFailed`] means that no line was added.
@@ -70,14 +67,26 @@ pub fn append(
     place: &Place,
     policy: &Policy,
     format: &Format,
-    is_tracked: &dyn Fn() -> bool,
+    around: &Around<'_>,
     compose: &mut Compose<'_>,
 ) -> Result<Outcome> {
-    let _lock = Lock::take(&place.lock(), policy.wait)?;
+    let mut lock = Lock::take(&place.lock(), policy.wait)?;
+    let is_cut_short = lock.is_marked();
+    if is_cut_short {
+        rotate::clear(place)?;
+    }
+    // Where the file system knows no links, a rotation has a moment without a ledger.
+    let is_tracked = || !is_cut_short && (around.is_tracked)();
     let mut outcome = Outcome::default();
     let mut lines = None;
     for _ in 0..REPLACED_MAX {
-        let mut active = Active::open(place, policy, format, is_tracked)?;
+        let path = resolved(place.active())?;
+        let (file, is_new) = open_or_create(&path, &is_tracked)?;
+        // Only a file that was there before git began is surely not one that git is just writing.
+        if around.wait() {
+            continue;
+        }
+        let mut active = Active::look(place, policy, format, path, file, is_new)?;
         outcome.created |= active.is_new;
         outcome.torn_bytes += active.repair()?;
         let lines = match &mut lines {
@@ -87,12 +96,21 @@ pub fn append(
         if lines.is_empty() {
             return Ok(outcome);
         }
+        let written = active.write(lines, &mut lock)?;
         // git may have replaced the file meanwhile; the same lines again do no harm, for readers
         // count distinct rows.
-        match active.write(lines)? {
-            Rotated::Sealed(0) if !disk::is_at(&active.file, &active.path) => {}
+        let is_kept = match around.wait() {
+            false => disk::is_at(&active.file, &active.path),
+            true => disk::is_at(&active.file, &active.path) && active.holds(lines)?,
+        };
+        match written {
+            Rotated::Sealed(0) if !is_kept => {}
             Rotated::Sealed(segments) => {
                 outcome.sealed = segments;
+                if lock.is_marked() {
+                    // The rows are safe; whoever finds the mark finds nothing to clear away.
+                    let _ = lock.mark(false);
+                }
                 return Ok(outcome);
             }
             Rotated::Replaced => {}
@@ -120,39 +138,6 @@ struct Active<'a> {
 }
 
 impl<'a> Active<'a> {
-    fn open(
-        place: &'a Place,
-        policy: &'a Policy,
-        format: &'a Format,
-        is_tracked: &dyn Fn() -> bool,
-    ) -> Result<Active<'a>> {
-        let path = resolved(place.active())?;
-        let (file, is_new) = open_or_create(&path, is_tracked)?;
-        let active = Active::look(place, policy, format, path, file, is_new)?;
-        if is_new || active.tail == Tail::Whole && active.size > 0 || !is_tracked() {
-            return Ok(active);
-        }
-        active.settled()
-    }
-
-    /// git writes a tracked file in pieces: what looks torn may only be on its way. Once it has
-    /// stopped changing, it is what it is.
-    fn settled(mut self) -> Result<Active<'a>> {
-        let deadline = Instant::now() + GIT_WAIT;
-        let mut still = Instant::now();
-        while still.elapsed() < GIT_STILL && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(5));
-            let (file, is_new) = open_or_create(&self.path, &|| true)?;
-            let path = self.path.clone();
-            let now = Active::look(self.place, self.policy, self.format, path, file, is_new)?;
-            if now.size != self.size || !disk::is_at(&self.file, &self.path) {
-                still = Instant::now();
-            }
-            self = now;
-        }
-        Ok(self)
-    }
-
     fn look(
         place: &'a Place,
         policy: &'a Policy,
@@ -281,8 +266,16 @@ impl<'a> Active<'a> {
         keep().map_err(|error| Error::io("keep torn bytes in", &path, &error))
     }
 
+    /// Whether the lines still stand at the end of the file: git may have cut it back in place.
+    fn holds(&mut self, lines: &[u8]) -> Result<bool> {
+        let end = self.file.metadata().map_err(|error| Error::io("look at", &self.path, &error))?;
+        let window_bytes = TAIL_WINDOWS[1] + lines.len() as u64;
+        let start = end.len().saturating_sub(window_bytes);
+        Ok(memchr::memmem::find(&self.read(start, window_bytes)?, lines).is_some())
+    }
+
     /// Writes the lines, sealing the segment where they do not fit.
-    fn write(&mut self, lines: &[u8]) -> Result<Rotated> {
+    fn write(&mut self, lines: &[u8], lock: &mut Lock) -> Result<Rotated> {
         let is_sealed = self.is_sealed;
         let header_bytes = self.format.header.len() as u64 + 1;
         let has_rows = self.size > header_bytes;
@@ -301,7 +294,7 @@ impl<'a> Active<'a> {
         let old_size = self.size;
         let written = self.write_here(here).and_then(|()| match parts.is_empty() {
             true => Ok(Rotated::Sealed(0)),
-            false => self.rotate(&parts),
+            false => self.rotate(&parts, lock),
         });
         if !matches!(written, Ok(Rotated::Sealed(_)) | Err(Error::SyncFailed { .. })) {
             self.cut_back(old_size);
@@ -309,8 +302,10 @@ impl<'a> Active<'a> {
         written
     }
 
-    fn rotate(&mut self, parts: &[&[u8]]) -> Result<Rotated> {
+    fn rotate(&mut self, parts: &[&[u8]], lock: &mut Lock) -> Result<Rotated> {
         let first_row = self.first_row()?;
+        let path = self.place.lock();
+        lock.mark(true).map_err(|error| Error::io("write to", &path, &error))?;
         let rotation = Rotation {
             place: self.place,
             format: self.format,

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use usage_ledger::error::{Result, excerpt};
 use usage_ledger::git;
 use usage_ledger::intake::Gate;
+use usage_ledger::ledger::around::Around;
 use usage_ledger::ledger::segment::Policy;
 use usage_ledger::ledger::{Appended, Entry, lock};
 use usage_ledger::workspace::{Config, Durability, MAX_SIZE, Place};
@@ -20,12 +21,15 @@ pub(crate) fn append(
 ) -> Result<Appended> {
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
+    // In a hook git holds its lock until we are done.
+    let is_hook = std::env::var_os("GIT_INDEX_FILE").is_some();
+    let git_dir = if is_hook { None } else { git::git_dir(place.folder()) };
     Gate {
         place,
         may_create_folder: target.choice != Choice::Named,
         policy,
         clock: &world::now,
-        is_tracked: &is_tracked,
+        around: Around { is_tracked: &is_tracked, git_dir },
     }
     .append(entries)
 }

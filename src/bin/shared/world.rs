@@ -55,7 +55,7 @@ impl Target {
         }
         let here = env::current_dir()
             .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
-        let place = Place::in_repository(&find_root(&here));
+        let place = Place::in_repository(&find_root(&here)?);
         Ok(Target { place, choice: Choice::Repository })
     }
 }
