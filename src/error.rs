@@ -88,6 +88,11 @@ pub enum Error {
         /// The system's own words.
         reason: String,
     },
+    /// A repository without a work tree has no place for a ledger.
+    BareRepository {
+        /// The repository.
+        path: PathBuf,
+    },
     /// The folder of a ledger named by hand does not exist.
     NoFolder {
         /// The folder.
@@ -215,6 +220,9 @@ impl Error {
             Error::Io { action, path, reason } => {
                 format!("cannot {action} {}: {reason}", shown(path))
             }
+            Error::BareRepository { path } => {
+                format!("this is a bare git repository: {}", shown(path))
+            }
             Error::NoFolder { path } => format!("no folder {}", shown(path)),
             Error::Locked { path, waited_s } => {
                 format!("{} is locked, gave up after {waited_s} s", shown(path))
@@ -267,6 +275,9 @@ impl Error {
                 "each skipped line is named above; every other line is stored".to_owned()
             }
             Error::Io { .. } => "the system refused; the ledger is as it was".to_owned(),
+            Error::BareRepository { .. } => {
+                "it has no work tree, and the ledger lives in one; nothing was written".to_owned()
+            }
             Error::NoFolder { .. } => {
                 "--file names a ledger in a folder that exists; nothing was written".to_owned()
             }
@@ -325,6 +336,9 @@ impl Error {
             Error::BatchHeader { expected, .. } => format!("begin with the line {expected}"),
             Error::BatchSkipped { .. } => "correct the named lines and send only them".to_owned(),
             Error::Io { .. } => "mend what the system says, then run the command again".to_owned(),
+            Error::BareRepository { .. } => {
+                "stand in a clone of it, or name a ledger with --file or --personal".to_owned()
+            }
             Error::NoFolder { path } => format!("mkdir -p {}", shell_word(&shown(path))),
             Error::Locked { .. } => {
                 "run the command again; if it stays so, end the process that holds the file"

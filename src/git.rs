@@ -24,6 +24,16 @@ pub fn ignoring_rule(file: &Path) -> Option<String> {
     is_ignored.then_some(rule)
 }
 
+/// The value of an attribute for the file; None where it is not set.
+pub fn attribute(file: &Path, name: &str) -> Option<String> {
+    let (folder, rest) = split(file);
+    let mut command = git(&folder, &["check-attr", name, "--"]);
+    let output = command.arg(rest).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let value = text.trim_end().rsplit(": ").next()?.to_owned();
+    (!["", "unspecified", "unset"].contains(&value.as_str())).then_some(value)
+}
+
 /// The folder of git's own files for the work tree around this folder; None outside one.
 pub fn git_dir(folder: &Path) -> Option<PathBuf> {
     let top = folder.ancestors().find(|folder| folder.join(".git").exists())?;

@@ -12,6 +12,7 @@ pub mod workspace;
 pub mod git;
 pub mod setup;
 pub mod ledger;
+pub mod doctor;
 pub mod intake;
 pub mod report;
 pub mod engine;

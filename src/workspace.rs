@@ -33,7 +33,15 @@ pub fn find_root(start: &Path) -> Result<PathBuf> {
             return Ok(folder.to_owned());
         }
     }
-    Ok(start.to_owned())
+    match start.ancestors().find(|folder| is_bare(folder)) {
+        Some(bare) => Err(Error::BareRepository { path: bare.to_owned() }),
+        None => Ok(start.to_owned()),
+    }
+}
+
+/// Whether git would take the folder for a repository without a work tree.
+fn is_bare(folder: &Path) -> bool {
+    folder.join("HEAD").is_file() && folder.join("objects").is_dir() && folder.join("refs").is_dir()
 }
 
 fn is_there(path: &Path) -> Result<Option<fs::Metadata>> {
@@ -121,6 +129,15 @@ impl Place {
     /// Where torn bytes are kept.
     pub fn torn(&self) -> PathBuf {
         self.folder.join(joined([&self.name, OsStr::new(".torn")]))
+    }
+
+    /// Where a repair keeps the old file.
+    pub fn before_repair(&self, number: u64) -> PathBuf {
+        let suffix = match number {
+            1 => ".before-repair".to_owned(),
+            number => format!(".before-repair-{number}"),
+        };
+        self.folder.join(joined([&self.name, OsStr::new(&suffix)]))
     }
 
     /// The folder of the sealed segments.

@@ -151,7 +151,7 @@ pub fn fingerprint(row: &Row<'_>) -> u128 {
 }
 
 /// Of two rows with one identity the greater stands: by revision, then tokens, then bytes.
-fn rank(row: &Row<'_>) -> (u64, u64, String) {
+pub fn rank(row: &Row<'_>) -> (u64, u64, String) {
     let rev = Tags::of(&row.notes).count("rev").unwrap_or(0);
     (rev, row.total_tokens(), row.to_line())
 }

@@ -68,7 +68,7 @@ impl Lock {
     }
 
     /// Whether a rotation was cut short, or runs now.
-    pub(super) fn is_marked(&self) -> bool {
+    pub fn is_marked(&self) -> bool {
         self.is_marked
     }
 

@@ -10,6 +10,7 @@ pub mod files;
 pub mod scan;
 pub mod distinct;
 pub mod verify;
+pub mod repair;
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind};

@@ -6,13 +6,16 @@ use std::str;
 
 use crate::error::excerpt;
 use crate::record::{self, StrayQuote, Unquoter};
-use crate::row::{COLUMNS, HEADER, Refused, Row};
+use crate::row::{COLUMNS, Refused, Row};
 
 /// The longest record a reader takes: four times the longest that we write.
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
 
 /// Large enough that reading costs little, small enough to stay in the processor's cache.
 const BUFFER_BYTES: usize = 256 << 10;
+
+/// So many lines may be damaged before a file without a header or a row is no ledger.
+const DOUBTFUL_LINES_MAX: u32 = 16;
 
 /// A first line with this many NULs is no text; fewer may be damage to one that is.
 const NULS_MIN: usize = 3;
@@ -83,7 +86,7 @@ pub fn scan(
             Err(refusal) => return Ok(Err(refusal)),
         };
         if is_end {
-            return Ok(Ok(scanner.traits));
+            return Ok(scanner.settle(true).map(|()| scanner.traits));
         }
         buffer.copy_within(used..filled, 0);
         filled -= used;
@@ -113,8 +116,8 @@ pub fn is_marker(line: &[u8]) -> bool {
 enum End {
     /// At this line end, which is not part of it.
     At(usize),
-    /// Nowhere sensible: a quote is not closed, or closed in the middle of a field.
-    Nowhere,
+    /// Nowhere sensible: a quote is not closed, or what it closes is no row.
+    Nowhere(Refused),
     /// Behind what was read so far.
     Unknown,
 }
@@ -130,6 +133,9 @@ struct Scanner<'v> {
     is_in_long_line: bool,
     /// After a record that never ended, lines that do not begin as rows belong to it.
     is_in_broken_record: bool,
+    /// Why the file may be no ledger, until it shows a header or a row.
+    doubt: Option<NotALedger>,
+    doubtful_lines: u32,
     unquoter: Unquoter,
 }
 
@@ -142,6 +148,8 @@ impl<'v> Scanner<'v> {
             columns: None,
             is_in_long_line: false,
             is_in_broken_record: false,
+            doubt: None,
+            doubtful_lines: 0,
             unquoter: Unquoter::default(),
         }
     }
@@ -187,8 +195,8 @@ impl<'v> Scanner<'v> {
                     self.record(&rest[..end])?;
                     at += end + 1;
                 }
-                End::Nowhere => {
-                    self.broken_record(&rest[..line_end])?;
+                End::Nowhere(refused) => {
+                    self.broken_record(&rest[..line_end], refused)?;
                     at += line_end + 1;
                 }
                 End::Unknown => break,
@@ -212,15 +220,24 @@ impl<'v> Scanner<'v> {
     }
 
     /// Where the record ends that begins these bytes, whose first line holds a quote.
-    fn record_end(&self, bytes: &[u8], line_end: usize, is_end: bool) -> End {
+    fn record_end(&mut self, bytes: &[u8], line_end: usize, is_end: bool) -> End {
         match record::end(bytes) {
-            Some(Ok(end)) => End::At(end),
-            None if !is_end && bytes.len() <= RECORD_BYTES_MAX => End::Unknown,
-            // A stray quote inside one line is the csv crate's to read.
-            Some(Err(StrayQuote)) | None => match record::has_open_quote(&bytes[..line_end]) {
-                false => End::At(line_end),
-                true => End::Nowhere,
-            },
+            Some(Ok(end)) if end == line_end => return End::At(end),
+            // A stray quote may find another one far below: several lines must be a row together.
+            Some(Ok(end)) => {
+                let lines = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
+                return match self.read_row(lines) {
+                    Ok(_) => End::At(end),
+                    Err(refused) => End::Nowhere(refused),
+                };
+            }
+            None if !is_end && bytes.len() <= RECORD_BYTES_MAX => return End::Unknown,
+            Some(Err(StrayQuote)) | None => {}
+        }
+        // A stray quote inside one line is the csv crate's to read.
+        match record::has_open_quote(&bytes[..line_end]) {
+            false => End::At(line_end),
+            true => End::Nowhere(Refused::line("a quote that is not closed")),
         }
     }
 
@@ -249,82 +266,109 @@ impl<'v> Scanner<'v> {
         } else if is_marker(record) {
             (self.visit)(line, Item::Marker);
         } else if begins_header(record) {
-            let item = match self.header(line, record)? {
-                true => Item::Header,
-                false => Item::Bad(Refused::line("a damaged header")),
-            };
-            (self.visit)(line, item);
+            self.header(line, record);
         } else {
-            self.row(line, record)?;
+            self.row(line, record);
         }
-        Ok(())
+        self.settle(false)
     }
 
     /// A record that has no end costs one row: the next line that begins as a row is read again.
-    fn broken_record(&mut self, first_line: &[u8]) -> Result<(), NotALedger> {
+    fn broken_record(&mut self, first_line: &[u8], refused: Refused) -> Result<(), NotALedger> {
         if self.columns.is_none() && !begins_row(first_line) {
-            self.refuse_header(first_line)?;
+            self.doubt(self.line, not_a_header(first_line));
         }
         if !self.is_in_broken_record || begins_row(first_line) {
-            (self.visit)(self.line, Item::Bad(Refused::line("a quote that is not closed")));
+            (self.visit)(self.line, Item::Bad(refused));
         }
         self.is_in_broken_record = true;
         self.line += 1;
-        Ok(())
+        self.settle(false)
     }
 
-    /// Takes the order of columns from a header; false where it is damaged, but clearly ours.
-    fn header(&mut self, line: u64, record: &[u8]) -> Result<bool, NotALedger> {
-        if record == HEADER.as_bytes() {
-            self.columns = Some(Columns::OURS);
-            return Ok(true);
-        }
+    fn header(&mut self, line: u64, record: &[u8]) {
         let text = String::from_utf8_lossy(record);
         let names: Vec<String> = text.split(',').map(|name| name.replace('"', "")).collect();
-        match Columns::named(&names) {
+        let item = match Columns::named(&names) {
             Ok(columns) => {
                 self.traits.has_other_columns |= columns != Columns::OURS;
                 self.columns = Some(columns);
-                Ok(true)
+                self.doubt = None;
+                Item::Header
             }
+            Err(reason) => {
+                if self.columns.is_none() {
+                    self.doubt(line, reason.clone());
+                }
+                Item::Bad(Refused::line(reason))
+            }
+        };
+        (self.visit)(line, item);
+    }
+
+    fn row(&mut self, line: u64, record: &[u8]) {
+        // The row borrows from the scanner, and the visitor is a part of it.
+        let Scanner { visit, columns, unquoter, .. } = self;
+        let row = parse(columns, unquoter, record);
+        let is_row = row.is_ok();
+        visit(line, row.map_or_else(Item::Bad, |row| Item::Row(row, record)));
+        if self.columns.is_some() {
+            return;
+        }
+        if is_row {
             // A flipped bit in the header must not cost the rows below it.
-            Err(_) if names.iter().zip(COLUMNS).filter(|(name, it)| name == it).count() >= 6 => {
-                self.columns.get_or_insert(Columns::OURS);
-                Ok(false)
-            }
-            Err(reason) => Err(NotALedger { line, reason }),
+            self.traits.is_headerless = self.doubt.is_none();
+            self.columns = Some(Columns::OURS);
+            self.doubt = None;
+        } else if !begins_row(record) {
+            self.doubt(line, not_a_header(record));
         }
     }
 
-    fn refuse_header(&self, record: &[u8]) -> Result<(), NotALedger> {
-        let found = excerpt(&String::from_utf8_lossy(record));
-        let reason = match found.contains(';') {
-            true => "its columns are separated by semicolons: save it with commas".to_owned(),
-            false => format!("it begins with \"{found}\", not with the usage header"),
-        };
-        Err(NotALedger { line: self.line.max(2) - 1, reason })
+    /// Notes that the file may be no ledger; the first reason is the one that is told.
+    fn doubt(&mut self, line: u64, reason: String) {
+        self.doubt.get_or_insert(NotALedger { line, reason });
+        self.doubtful_lines += 1;
     }
 
-    fn row(&mut self, line: u64, record: &[u8]) -> Result<(), NotALedger> {
-        if self.columns.is_none() {
-            if !begins_row(record) {
-                self.refuse_header(record)?;
-            }
-            self.traits.is_headerless = true;
+    /// Gives up on a file that has shown neither a header nor a row.
+    fn settle(&mut self, is_end: bool) -> Result<(), NotALedger> {
+        match is_end || self.doubtful_lines > DOUBTFUL_LINES_MAX {
+            true => self.doubt.take().map_or(Ok(()), Err),
+            false => Ok(()),
         }
-        let columns = self.columns.get_or_insert(Columns::OURS);
-        let item = match str::from_utf8(record) {
-            Err(_) => Err(Refused::line("not UTF-8")),
-            Ok(text) if !text.contains('"') => columns.pick(text.split(',')),
-            Ok(text) => match self.unquoter.fields(text) {
-                Some(fields) => columns.pick(fields),
-                None => Err(Refused::line("too many fields")),
-            },
-        };
-        let item = item.and_then(Row::read);
-        (self.visit)(line, item.map_or_else(Item::Bad, |row| Item::Row(row, record)));
-        Ok(())
     }
+
+    fn read_row<'a>(&'a mut self, record: &'a [u8]) -> Result<Row<'a>, Refused> {
+        parse(&self.columns, &mut self.unquoter, record)
+    }
+}
+
+/// Why a first line is none of ours.
+fn not_a_header(line: &[u8]) -> String {
+    let found = excerpt(&String::from_utf8_lossy(line));
+    match found.contains(';') {
+        true => "its columns are separated by semicolons: save it with commas".to_owned(),
+        false => format!("it begins with \"{found}\", not with the usage header"),
+    }
+}
+
+/// One record as a row, its columns in the header's order.
+fn parse<'a>(
+    columns: &Option<Columns>,
+    unquoter: &'a mut Unquoter,
+    record: &'a [u8],
+) -> Result<Row<'a>, Refused> {
+    let columns = columns.as_ref().unwrap_or(&Columns::OURS);
+    let text = str::from_utf8(record).map_err(|_| Refused::line("not UTF-8"))?;
+    let fields = match text.contains('"') {
+        false => columns.pick(text.split(','))?,
+        true => {
+            let fields = unquoter.fields(text);
+            columns.pick(fields.ok_or_else(|| Refused::line("too many fields"))?)?
+        }
+    };
+    Row::read(fields)
 }
 
 /// Where our eight columns stand in a file.
@@ -397,6 +441,7 @@ fn too_long() -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::HEADER;
     use proptest::prelude::*;
 
     /// Every line as `number:what`, as short as can be.
@@ -475,6 +520,20 @@ mod tests {
         assert_eq!(seen[4], "6:said \"so\" twice");
     }
 
+    /// Two stray quotes far apart look like one long note.
+    #[test]
+    fn rows_between_two_stray_quotes_are_read() {
+        let seen = read(&ledger(&[
+            &format!("{ROW}\"oops"),
+            &format!("{ROW}one"),
+            &format!("{ROW}two"),
+            &format!("{ROW}\", and so on\""),
+            &format!("{ROW}three"),
+        ]));
+        let expected = ["1:header", "2:! 9 fields", "3:one", "4:two", "5:, and so on", "6:three"];
+        assert_eq!(seen, expected);
+    }
+
     #[test]
     fn columns_are_found_by_name() {
         let file = "\u{feff}notes,\"model\",extra,timestamp,prompt_tokens,completion_tokens,\
@@ -485,12 +544,17 @@ mod tests {
 
     #[test]
     fn a_damaged_header_costs_no_row() {
-        for header in [HEADER.replace("model", "mo`el"), HEADER.replace("timestamp", "timestamq")] {
-            let file = format!("{header}\n{ROW}a\n");
-            assert_eq!(read(file.as_bytes()), ["1:! a damaged header", "2:a"]);
+        for (damaged, line) in [
+            (HEADER.replace("model", "mo`el"), "1:! its header lacks the column model"),
+            (HEADER.replace("timestamp", "timestamq"), "1:! its header lacks the column timestamp"),
+            (HEADER.replace(",task", "\ntask"), "1:! its header lacks the column task_success"),
+        ] {
+            let seen = read(format!("{damaged}\n{ROW}a\n").as_bytes());
+            assert_eq!(seen[0], line);
+            assert!(seen.last().unwrap().ends_with(":a"), "{seen:?}");
         }
-        let joined = format!("{HEADER}?{ROW}a\n{ROW}b\n");
-        assert_eq!(read(joined.as_bytes()), ["1:! a damaged header", "2:b"]);
+        let seen = read(format!("{HEADER}?{ROW}a\n{ROW}b\n").as_bytes());
+        assert_eq!(seen[1..], ["2:b"]);
     }
 
     #[test]
@@ -506,7 +570,7 @@ mod tests {
             (&b"hello\n"[..], "1:refused it begins with \"hello\", not with the usage header"),
             (&b"timestamp,model\n"[..], "1:refused its header lacks the column prompt_tokens"),
         ] {
-            assert_eq!(read(bytes), [reason]);
+            assert_eq!(read(bytes).last().unwrap(), reason);
         }
         assert_eq!(read(b""), [""; 0]);
         assert_eq!(read(format!("{ROW}headerless").as_bytes()), ["1:headerless"]);

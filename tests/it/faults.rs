@@ -64,7 +64,7 @@ fn base(sandbox: &Sandbox, tail: &str) {
     sandbox.write(".telemetry/.usage.csv.lock", "");
 }
 
-const STATES: [State; 8] = [
+const STATES: [State; 9] = [
     State {
         name: "plain",
         arguments: LOG,
@@ -135,7 +135,22 @@ const STATES: [State; 8] = [
         prepare: |it| base(it, ""),
         also: &[],
     },
+    State {
+        name: REPAIRING,
+        arguments: &["repair"],
+        input: "",
+        rows: 0,
+        prepare: |it| {
+            let text = format!("{HEADER}\n{}\n<<<<<<< ours\n{}\n", BASE[0], BASE[1]);
+            it.write(".telemetry/usage.csv", text);
+            it.write(".telemetry/.usage.csv.lock", "");
+        },
+        also: &[],
+    },
 ];
+
+/// A repair writes no row of its own; whatever stops it, no row of the ledger is lost.
+const REPAIRING: &str = "repairing";
 
 fn sha256_8(line: &str) -> String {
     usage_ledger::row::line_hash(line.as_bytes(), 4)
@@ -153,7 +168,7 @@ fn rows(sandbox: &Sandbox) -> BTreeMap<String, u64> {
         seen.push(inode);
         let text = fs::read_to_string(path).unwrap();
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-            if line.trim_end() != HEADER {
+            if line.trim_end() != HEADER && !line.starts_with('<') {
                 *rows.entry(line.trim_end().to_owned()).or_default() += 1;
             }
         }
@@ -245,6 +260,9 @@ fn meet(state: &State, fault: &str) -> Result<(), String> {
     let may_be_stored = is_killed || is_acknowledged || error.contains("the disk did not confirm");
     if stored > 0 && !may_be_stored {
         return fail("refused, but stored");
+    }
+    if state.name == REPAIRING && !sandbox.run("log-usage", &["repair"]).status.success() {
+        return fail("the next repair failed");
     }
     // The next append mends whatever was left, and everything is sound again.
     let next = sandbox.run("log-usage", &["after", "1", "2", "true", "plan", "3"]);

@@ -8,6 +8,7 @@ mod sandbox;
 
 mod batch;
 mod concurrent;
+mod damage;
 mod docs;
 mod errors;
 mod faults;
@@ -18,5 +19,7 @@ mod init;
 mod invariants;
 mod log_usage;
 mod oracle;
+mod places;
 mod storms;
+mod upkeep;
 mod usage_report;

@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::doctor;
+use usage_ledger::error::{Error, Result, is_unprintable, shown};
 use usage_ledger::figures;
 use usage_ledger::intake::batch::{self, BadLine};
+use usage_ledger::ledger::repair;
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, SIZES, parse_size};
 
+use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::{append, policy, refused_by_environment, tell, warn_of_ignore_rules};
@@ -23,9 +26,11 @@ pub(crate) struct Command {
 }
 
 /// Every command.
-const COMMANDS: [Command; 2] = [
+const COMMANDS: [Command; 4] = [
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
+    Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
+    Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
 ];
 
 /// Their names, to be suggested where one was mistyped.
@@ -192,4 +197,88 @@ fn run_init(options: Init) -> Result<ExitCode> {
         voice::say("next: log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Say what is wrong with the set-up and what to type; exit code 1 if anything is
+#[derive(Parser)]
+#[command(name = "log-usage doctor", bin_name = "log-usage doctor")]
+struct Doctor {
+    /// Look at another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Look at your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+}
+
+/// How many failures of hooks are shown.
+const FAILURES_SHOWN: usize = 5;
+
+fn run_doctor(options: Doctor) -> Result<ExitCode> {
+    let target = Target::find(options.file.as_deref(), options.personal)?;
+    let mut text = format!("ledger: {}\n", shown(&target.place.active()));
+    let signs = doctor::examine(&target.place);
+    for sign in &signs {
+        match &sign.fix {
+            None => text += &format!("  ok    {}\n", sign.what),
+            Some(fix) => text += &format!("  WRONG {}\n        fix: {fix}\n", sign.what),
+        }
+    }
+    let failures = hook_log::last(FAILURES_SHOWN);
+    if !failures.is_empty() {
+        text += "last failures in hooks:\n";
+        failures.iter().for_each(|line| text += &format!("  {}\n", excerpt_line(line)));
+    }
+    let printed = voice::print(text.as_bytes());
+    let is_well = signs.iter().all(|sign| sign.fix.is_none());
+    Ok(if is_well { printed } else { ExitCode::from(1) })
+}
+
+fn excerpt_line(line: &str) -> String {
+    line.replace(is_unprintable, "\u{FFFD}")
+}
+
+/// Mend damage in the middle of the ledger; the old file is kept beside the new one
+///
+/// Every row that can be read is written anew, in order of time and once; conflict markers, repeated
+/// headers, blank lines and CRLF go. Lines that cannot be read stay in the old file alone, and are
+/// named. Sealed segments are mended by naming them with --file.
+#[derive(Parser)]
+#[command(name = "log-usage repair", bin_name = "log-usage repair")]
+struct Repair {
+    /// Mend another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Mend your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+    /// Say what would be done, change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn run_repair(options: Repair) -> Result<ExitCode> {
+    let target = Target::find(options.file.as_deref(), options.personal)?;
+    let policy = policy(&Config::load(&target.place)?, None, None);
+    let repaired = repair::repair(&target.place, &policy, options.dry_run)?;
+    for (line, reason) in &repaired.unreadable {
+        voice::say(&format!("left out  {}:{line}: {reason}", shown(&target.place.active())));
+    }
+    let counted = |n: usize, noun: &str| {
+        format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
+    };
+    let text = match &repaired.kept {
+        None => format!("{}: nothing to repair\n", counted(repaired.rows, "row")),
+        Some(kept) => format!(
+            "{} {}; left out {}, {} and {}; the old file {} {}\n",
+            if options.dry_run { "would keep" } else { "kept" },
+            counted(repaired.rows, "row"),
+            counted(repaired.unreadable.len(), "unreadable line"),
+            counted(repaired.repeated, "repeated row"),
+            counted(repaired.markers, "conflict marker"),
+            if options.dry_run { "would be" } else { "is" },
+            shown(kept)
+        ),
+    };
+    Ok(voice::print(text.as_bytes()))
 }

@@ -11,6 +11,7 @@
 mod voice;
 #[path = "../shared/world.rs"]
 mod world;
+mod hook_log;
 mod row_form;
 mod write;
 mod commands;
@@ -53,7 +54,12 @@ fn main() -> ExitCode {
         Ok(Asked::Log(form)) => log(&form),
         Err(error) => Err(error),
     };
-    outcome.unwrap_or_else(|error| voice::fail(&error))
+    outcome.unwrap_or_else(|error| {
+        if hook_log::is_hook() {
+            hook_log::add(&error);
+        }
+        voice::fail(&error)
+    })
 }
 
 fn log(form: &RowForm) -> Result<ExitCode> {

@@ -10,6 +10,7 @@ use usage_ledger::ledger::segment::Policy;
 use usage_ledger::ledger::{Appended, Entry, lock};
 use usage_ledger::workspace::{Config, Durability, MAX_SIZE, Place};
 
+use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 
@@ -22,8 +23,7 @@ pub(crate) fn append(
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
     // In a hook git holds its lock until we are done.
-    let is_hook = std::env::var_os("GIT_INDEX_FILE").is_some();
-    let git_dir = if is_hook { None } else { git::git_dir(place.folder()) };
+    let git_dir = if hook_log::is_hook() { None } else { git::git_dir(place.folder()) };
     Gate {
         place,
         may_create_folder: target.choice != Choice::Named,

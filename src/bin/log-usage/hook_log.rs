@@ -1,0 +1,46 @@
+//! What failed in a hook is seen by nobody: it is kept in a small file of the user's, outside the
+//! repository, for `doctor` to show.
+
+use std::fs;
+use std::path::PathBuf;
+
+use usage_ledger::error::Error;
+
+use crate::world;
+
+/// Older failures say nothing about today's set-up.
+const LINES_MAX: usize = 50;
+
+/// Whether git runs us as a hook, so that nobody may be reading.
+pub(crate) fn is_hook() -> bool {
+    std::env::var_os("GIT_INDEX_FILE").is_some()
+}
+
+/// Adds one failure; a log that cannot be written must not be a second failure.
+pub(crate) fn add(error: &Error) {
+    let Some(path) = path() else { return };
+    let here = std::env::current_dir().unwrap_or_default();
+    let what = error.to_string();
+    let what = what.lines().next().unwrap_or_default();
+    let old = fs::read_to_string(&path).unwrap_or_default();
+    let mut lines: Vec<&str> = old.lines().collect();
+    let line = format!("{}  {}  {what}", world::now().at_second(), here.display());
+    lines.push(&line);
+    let kept = &lines[lines.len().saturating_sub(LINES_MAX)..];
+    let _ = path.parent().map(fs::create_dir_all);
+    let _ = fs::write(path, kept.join("\n") + "\n");
+}
+
+/// The last failures, newest last.
+pub(crate) fn last(count: usize) -> Vec<String> {
+    let text = path().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(count)..].to_vec()
+}
+
+/// In the user's own folder for what programs remember between two runs.
+fn path() -> Option<PathBuf> {
+    let named = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = named("XDG_STATE_HOME").or_else(|| Some(named("HOME")?.join(".local/state")));
+    state.map(|folder| folder.join("usage-ledger/hooks.log"))
+}

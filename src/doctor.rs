@@ -1,0 +1,184 @@
+//! Is the set-up sound? Each thing that matters, whether it is well, and what to type where it is
+//! not. Leaves everything as it was.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::error::shown;
+use crate::git;
+use crate::ledger::files;
+use crate::ledger::lock::Lock;
+use crate::ledger::verify::Verifier;
+use crate::workspace::{Config, Place};
+
+/// Long enough for any writer that is alive to finish its row.
+const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// git stores each version of a committed file; beyond this that begins to cost.
+const COMMITTED_BYTES_MAX: u64 = 1 << 20;
+
+/// One thing that was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// What was found.
+    pub what: String,
+    /// What to type; None where all is well.
+    pub fix: Option<String>,
+}
+
+impl Sign {
+    fn well(what: impl Into<String>) -> Sign {
+        Sign { what: what.into(), fix: None }
+    }
+
+    fn ill(what: impl Into<String>, fix: impl Into<String>) -> Sign {
+        Sign { what: what.into(), fix: Some(fix.into()) }
+    }
+}
+
+/// Looks at the ledger of a place, and at the repository around it.
+pub fn examine(place: &Place) -> Vec<Sign> {
+    let folder = place.folder();
+    let mut signs = vec![settings(place)];
+    if !folder.is_dir() {
+        let what = format!("there is no {} yet", shown(folder));
+        signs.push(Sign::ill(what, "log-usage init"));
+        return signs;
+    }
+    signs.push(lock(place));
+    signs.push(links(place));
+    signs.extend(ledger(place));
+    signs.extend(leftovers(place));
+    if git::git_dir(folder).is_some() {
+        signs.extend(repository(place));
+    }
+    signs
+}
+
+fn settings(place: &Place) -> Sign {
+    match Config::load(place) {
+        Ok(_) => Sign::well("the settings can be read"),
+        Err(error) => {
+            let text = error.to_string();
+            let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            Sign::ill(what, "correct the line, or put # before it")
+        }
+    }
+}
+
+/// Writers must be able to write here, and to keep each other out.
+fn lock(place: &Place) -> Sign {
+    match Lock::take(&place.lock(), LOCK_WAIT) {
+        Ok(lock) if lock.is_marked() => {
+            Sign::well("a rotation was cut short; the next row finishes it")
+        }
+        Ok(_) => Sign::well("the ledger can be locked"),
+        Err(error) => {
+            let text = error.to_string();
+            let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            Sign::ill(what, "make the folder writable, or end the process that holds the lock")
+        }
+    }
+}
+
+/// Rotation gives a segment its second name before it takes the first away.
+fn links(place: &Place) -> Sign {
+    let (one, two) = (place.temp(8), place.temp(9));
+    let linked = File::create(&one).and_then(|_| fs::hard_link(&one, &two));
+    for file in [&one, &two] {
+        let _ = fs::remove_file(file);
+    }
+    match linked {
+        Ok(()) => {
+            Sign::well("the file system knows links: rotation has no moment without a ledger")
+        }
+        Err(_) => Sign::well("the file system knows no links: rotation renames instead"),
+    }
+}
+
+fn ledger(place: &Place) -> Vec<Sign> {
+    let active = place.active();
+    if active.metadata().is_ok_and(|meta| !meta.is_file())
+        || active.is_symlink() && !active.exists()
+    {
+        let what = format!("{} is not a regular file", shown(&active));
+        return vec![Sign::ill(what, "put the ledger back in its place")];
+    }
+    let mut verifier = Verifier::default();
+    let older = match files::older(place) {
+        Ok(older) => older,
+        Err(error) => return vec![Sign::ill(error.to_string(), "mend what the system says")],
+    };
+    for file in older.into_iter().chain([files::active(place)]) {
+        let Ok(input) = File::open(&file.path) else { continue };
+        if input.metadata().is_ok_and(|meta| meta.is_file()) {
+            // A file that cannot be read to its end is named by what it lacks.
+            let _ = verifier.read(&file.label, file.role, input);
+        }
+    }
+    let (findings, rows, _) = verifier.finish();
+    let mut signs = vec![match findings.len() {
+        0 => Sign::well(format!("{rows} rows, all sound")),
+        found => {
+            let first = &findings[0];
+            Sign::ill(
+                format!("{found} findings in {rows} rows; the first: {first}"),
+                "usage-report verify names them all; log-usage repair mends the active segment",
+            )
+        }
+    }];
+    let bytes = place.active().metadata().map_or(0, |meta| meta.len());
+    if bytes > COMMITTED_BYTES_MAX && git::tracks(&place.active()) {
+        signs.push(Sign::ill(
+            format!("the active segment has {} MiB, and each commit stores it anew", bytes >> 20),
+            "set max_size = \"1M\" in config.toml",
+        ));
+    }
+    signs
+}
+
+fn leftovers(place: &Place) -> Vec<Sign> {
+    let bytes = place.torn().metadata().map_or(0, |meta| meta.len());
+    let what = format!("{} holds {bytes} bytes of writers that died", shown(&place.torn()));
+    let fix = "look at it, then delete it: no row in it was ever acknowledged";
+    if bytes > 0 { vec![Sign::ill(what, fix)] } else { Vec::new() }
+}
+
+fn repository(place: &Place) -> Vec<Sign> {
+    let ledger = place.active();
+    let mut signs = Vec::new();
+    let is_tracked = git::tracks(&ledger);
+    signs.push(match (git::ignoring_rule(&ledger), ledger.exists(), is_tracked) {
+        (Some(rule), ..) => Sign::ill(
+            format!("your own ignore rules hide the ledger from git ({rule})"),
+            "printf '!/.telemetry/\\n!/.telemetry/**\\n' >> .gitignore",
+        ),
+        (None, false, true) => Sign::ill(
+            "git tracks the ledger, but it is gone",
+            format!("git checkout -- {}", shown(&ledger)),
+        ),
+        (None, true, false) => {
+            Sign::ill("the ledger is not committed", format!("git add {}", shown(place.folder())))
+        }
+        (None, true, true) => Sign::well("git tracks the ledger"),
+        (None, false, false) => Sign::well("there is no row yet"),
+    });
+    signs.push(match git::attribute(&ledger, "merge").as_deref() {
+        Some("union" | "log-usage") => Sign::well("branches merge with the rows of both sides"),
+        _ => Sign::ill(
+            "git would stop with a conflict where two branches add rows",
+            "log-usage init lays down .telemetry/.gitattributes; commit it on the default branch",
+        ),
+    });
+    if git::ignoring_rule(&place.lock()).is_none() || git::tracks(&place.lock()) {
+        signs.push(Sign::ill(
+            format!(
+                "git would commit {}",
+                shown(Path::new(place.lock().file_name().unwrap_or_default()))
+            ),
+            "log-usage init lays down .telemetry/.gitignore; then git rm --cached the file",
+        ));
+    }
+    signs
+}

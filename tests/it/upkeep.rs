@@ -1,0 +1,99 @@
+//! `repair` and `doctor`.
+
+use std::fs;
+
+use crate::sandbox::{HEADER, SEED, Sandbox, text};
+
+const ROW: &str = "2026-02-23T22:19:28Z,m,1,2,true,plan,3,";
+
+#[test]
+fn repair_keeps_every_readable_row_and_the_old_file() {
+    let sandbox = Sandbox::new();
+    let damaged = format!(
+        "\u{feff}{HEADER}\r\n{ROW}b\r\n\n<<<<<<< ours\n{ROW}a\n=======\n{ROW}b\n>>>>>>> theirs\n{HEADER}\n\
+         2026-02-23T22:19:27Z,m,1,2,TRUE,plan,3,\"two\nlines\"\nbroken\n{ROW}torn,and,torn"
+    );
+    sandbox.write(".telemetry/usage.csv", &damaged);
+    let rehearsed = sandbox.ok("log-usage", &["repair", "--dry-run"]);
+    assert!(
+        rehearsed.starts_with("would keep 3 rows; left out 2 unreadable lines, 1 repeated row")
+    );
+    assert_eq!(sandbox.read(".telemetry/usage.csv"), damaged);
+    let output = sandbox.run("log-usage", &["repair"]);
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("usage.csv:12: "), "{}", text(&output.stderr));
+    let mended =
+        format!("{HEADER}\n2026-02-23T22:19:27Z,m,1,2,true,plan,3,two lines\n{ROW}a\n{ROW}b\n");
+    assert_eq!(sandbox.read(".telemetry/usage.csv"), mended);
+    assert_eq!(sandbox.read(".telemetry/usage.csv.before-repair"), damaged);
+    assert!(sandbox.ok("usage-report", &["verify"]).ends_with("nothing found\n"));
+    let before = sandbox.snapshot();
+    assert_eq!(sandbox.ok("log-usage", &["repair"]), "3 rows: nothing to repair\n");
+    assert_eq!(sandbox.snapshot(), before);
+}
+
+#[test]
+fn repair_never_takes_the_name_of_an_older_copy() {
+    let sandbox = Sandbox::new();
+    for n in 1..4 {
+        sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n{ROW}{n}\n\n"));
+        sandbox.ok("log-usage", &["repair"]);
+    }
+    for (name, n) in [("", 1), ("-2", 2), ("-3", 3)] {
+        let copy = sandbox.read(&format!(".telemetry/usage.csv.before-repair{name}"));
+        assert!(copy.contains(&format!(",{n}\n\n")), "{copy}");
+    }
+    assert_eq!(sandbox.run("log-usage", &["repair", "--file", "none.csv"]).status.code(), Some(1));
+}
+
+#[test]
+fn doctor_says_what_to_type_and_that_it_helped() {
+    let sandbox = Sandbox::repository();
+    let doctor = || {
+        let output = sandbox.run("log-usage", &["doctor"]);
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, said) = doctor();
+    assert_eq!(code, Some(1));
+    assert!(said.contains("WRONG there is no ") && said.contains("fix: log-usage init"), "{said}");
+    sandbox.ok("log-usage", &["init"]);
+    sandbox.ok("log-usage", &SEED);
+    assert!(doctor().1.contains("WRONG the ledger is not committed"));
+    sandbox.git(["add", "."]);
+    let (code, said) = doctor();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("WRONG"));
+    for (damage, sign) in [
+        ("config.toml", "max_sise"),
+        (".gitattributes", "git would stop with a conflict"),
+        (".gitignore", "git would commit .usage.csv.lock"),
+        ("usage.csv", "1 findings"),
+        ("usage.csv.torn", "holds 9 bytes of writers that died"),
+    ] {
+        let name = format!(".telemetry/{damage}");
+        let kept = fs::read(sandbox.path(&name)).unwrap_or_default();
+        let text = match damage {
+            "usage.csv" => [&kept[..], b"\n"].concat(),
+            "config.toml" => b"max_sise = 1\n".to_vec(),
+            _ => b"#nothing\n".to_vec(),
+        };
+        sandbox.write(&name, text);
+        let (code, said) = doctor();
+        assert!(code == Some(1) && said.contains(sign), "{damage}: {said}");
+        sandbox.write(&name, kept);
+    }
+    let before = sandbox.snapshot();
+    doctor();
+    assert_eq!(sandbox.snapshot(), before, "doctor leaves everything as it was");
+}
+
+#[test]
+fn doctor_shows_what_failed_in_a_hook() {
+    let sandbox = Sandbox::repository();
+    sandbox.write(".git/hooks/pre-commit", "#!/bin/sh\nlog-usage m 1 2 yes plan 3\nexit 0\n");
+    sandbox.ok("chmod", &["+x", ".git/hooks/pre-commit"]);
+    sandbox.git(["commit", "--quiet", "--allow-empty", "-m", "first"]);
+    let said = text(&sandbox.run("log-usage", &["doctor"]).stdout);
+    assert!(said.contains("last failures in hooks:\n"), "{said}");
+    assert!(said.contains("error: task_success: \"yes\" is not true or false"), "{said}");
+}
