@@ -36,13 +36,19 @@ pub fn attribute(file: &Path, name: &str) -> Option<String> {
 
 /// The folder of git's own files for the work tree around this folder; None outside one.
 pub fn git_dir(folder: &Path) -> Option<PathBuf> {
-    let top = folder.ancestors().find(|folder| folder.join(".git").exists())?;
-    let dot_git = top.join(".git");
-    match fs::read_to_string(&dot_git) {
-        // In a linked work tree or a submodule it is a file that says where the folder is.
-        Ok(text) => Some(top.join(text.trim().strip_prefix("gitdir: ")?)),
-        Err(_) => Some(dot_git),
+    for top in folder.ancestors() {
+        let dot_git = top.join(".git");
+        match fs::metadata(&dot_git) {
+            Err(_) => {}
+            Ok(meta) if meta.is_dir() => return Some(dot_git),
+            // In a linked work tree or a submodule it is a file that says where the folder is.
+            Ok(_) => {
+                let text = fs::read_to_string(&dot_git).ok()?;
+                return Some(top.join(text.trim().strip_prefix("gitdir: ")?));
+            }
+        }
     }
+    None
 }
 
 /// The nearest folder above the file that is there, for git to stand in, and the way from it.

@@ -26,7 +26,10 @@ pub const MAX_SIZE: u64 = 10 << 20;
 /// A folder that cannot be looked at: its ledger may be there, and another would be begun beside it.
 pub fn find_root(start: &Path) -> Result<PathBuf> {
     let owner = owner(start);
-    for folder in start.ancestors().take_while(|folder| self::owner(folder) == owner) {
+    for folder in start.ancestors() {
+        if folder != start && self::owner(folder) != owner {
+            break;
+        }
         if is_there(&folder.join(FOLDER))?.is_some_and(|meta| meta.is_dir())
             || is_there(&folder.join(".git"))?.is_some()
         {

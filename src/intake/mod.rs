@@ -28,11 +28,14 @@ pub struct Gate<'a> {
 impl Gate<'_> {
     /// Appends checked rows: all of them, or none.
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
-        // git may have taken the whole folder away; then nothing is made in its place.
-        if !self.place.folder().is_dir() && (self.around.is_tracked)() {
-            return Err(Error::TrackedButMissing { path: self.place.active() });
+        let path = self.place.active();
+        if !path.exists() {
+            // git may have taken the whole folder away; then nothing is made in its place.
+            if !self.place.folder().is_dir() && (self.around.is_tracked)() {
+                return Err(Error::TrackedButMissing { path });
+            }
+            setup::prepare(self.place, self.may_create_folder)?;
         }
-        setup::prepare(self.place, self.may_create_folder)?;
         ledger::append(self.place, &self.policy, entries, self.clock, &self.around)
     }
 }

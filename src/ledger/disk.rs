@@ -1,7 +1,7 @@
 //! Single steps on the disk, each whole or failed; and what the file system knows of a file.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -26,9 +26,28 @@ pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads at most `bytes` bytes from `start` on.
-pub(super) fn read(file: &mut File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut window = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+/// Reads at most `bytes` bytes from `start` on: one call, where they are there.
+#[cfg(unix)]
+pub(super) fn read(file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let mut window = vec![0; usize::try_from(bytes).unwrap_or(0)];
+    let mut filled = 0;
+    while filled < window.len() {
+        match file.read_at(&mut window[filled..], start + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    window.truncate(filled);
+    Ok(window)
+}
+
+#[cfg(not(unix))]
+pub(super) fn read(mut file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut window = Vec::new();
     file.seek(SeekFrom::Start(start))?;
     file.take(bytes).read_to_end(&mut window)?;
     Ok(window)
@@ -60,20 +79,24 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether the open file is what the path names: git replaces files by unlinking them. Where the file
-/// system does not answer, nothing says that it was replaced.
-#[cfg(unix)]
+/// Whether the open file is what the path names: git replaces files by unlinking them.
 pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    file.metadata().map_or(true, |open| is_named(&open, path))
+}
+
+/// Whether the path still names this file. Where the file system does not answer, nothing says that
+/// it was replaced.
+#[cfg(unix)]
+pub(super) fn is_named(open: &Metadata, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        (_, Err(error)) => error.kind() != ErrorKind::NotFound,
-        _ => true,
+    match fs::metadata(path) {
+        Ok(named) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 
 #[cfg(not(unix))]
-pub(super) fn is_at(_: &File, path: &Path) -> bool {
+pub(super) fn is_named(_: &Metadata, path: &Path) -> bool {
     fs::exists(path).unwrap_or(true)
 }
 

@@ -46,11 +46,13 @@ impl Lock {
                 .open(path)
                 .map_err(|error| Error::io("make the lock", path, &error))?;
             match fs2::FileExt::try_lock_exclusive(&file) {
-                // `git clean` may have taken the file away between the two calls.
-                Ok(()) if !disk::is_at(&file, path) => continue,
                 Ok(()) => {
                     let meta = file.metadata().map_err(|error| Error::io("lock", path, &error))?;
-                    return Ok(Lock { file, is_marked: meta.len() > 0 });
+                    if disk::is_named(&meta, path) {
+                        return Ok(Lock { file, is_marked: meta.len() > 0 });
+                    }
+                    // `git clean` took the file away between the two calls.
+                    continue;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -177,7 +177,7 @@ impl<'a> Active<'a> {
         }
         for window_bytes in TAIL_WINDOWS {
             self.window_start = self.size.saturating_sub(window_bytes);
-            let window = self.read(self.window_start, window_bytes)?;
+            let window = self.read(self.window_start, window_bytes.min(self.size))?;
             let is_whole_file = self.window_start == 0;
             if is_whole_file {
                 // A writer died while it wrote the header: there is nothing to keep.
@@ -253,7 +253,7 @@ impl<'a> Active<'a> {
         Ok(if is_data { torn_bytes } else { 0 })
     }
 
-    fn keep_torn(&mut self, cut: u64, torn_bytes: u64) -> Result<()> {
+    fn keep_torn(&self, cut: u64, torn_bytes: u64) -> Result<()> {
         let path = self.place.torn();
         let mut piece = format!("# {torn_bytes} bytes from offset {cut}\n").into_bytes();
         piece.extend(self.read(cut, torn_bytes)?);
@@ -267,7 +267,7 @@ impl<'a> Active<'a> {
     }
 
     /// Whether the lines still stand at the end of the file: git may have cut it back in place.
-    fn holds(&mut self, lines: &[u8]) -> Result<bool> {
+    fn holds(&self, lines: &[u8]) -> Result<bool> {
         let end = self.file.metadata().map_err(|error| Error::io("look at", &self.path, &error))?;
         let window_bytes = TAIL_WINDOWS[1] + lines.len() as u64;
         let start = end.len().saturating_sub(window_bytes);
@@ -342,15 +342,14 @@ impl<'a> Active<'a> {
         }
     }
 
-    fn first_row(&mut self) -> Result<Vec<u8>> {
-        let head = self.read(0, TAIL_WINDOWS[1])?;
+    fn first_row(&self) -> Result<Vec<u8>> {
+        let head = self.read(0, TAIL_WINDOWS[1].min(self.size))?;
         let mut lines = head.split(|b| *b == b'\n').skip(1).map(<[u8]>::trim_ascii_end);
         Ok(lines.find(|line| !line.is_empty()).unwrap_or_default().to_vec())
     }
 
-    fn read(&mut self, start: u64, bytes: u64) -> Result<Vec<u8>> {
-        disk::read(&mut self.file, start, bytes)
-            .map_err(|error| Error::io("read", &self.path, &error))
+    fn read(&self, start: u64, bytes: u64) -> Result<Vec<u8>> {
+        disk::read(&self.file, start, bytes).map_err(|error| Error::io("read", &self.path, &error))
     }
 
     fn set_len(&self, size: u64) -> Result<()> {

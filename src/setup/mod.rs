@@ -22,9 +22,6 @@ const FOR_PEOPLE: [(&str, &str); 2] =
 /// named by hand must exist: a mistyped one is better refused than made.
 pub fn prepare(place: &Place, may_create: bool) -> Result<()> {
     let folder = place.folder();
-    if place.active().exists() {
-        return Ok(());
-    }
     if !folder.is_dir() {
         if !may_create {
             return Err(Error::NoFolder { path: folder.to_owned() });

@@ -23,7 +23,12 @@ pub(crate) fn append(
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
     // In a hook git holds its lock until we are done.
-    let git_dir = if hook_log::is_hook() { None } else { git::git_dir(place.folder()) };
+    // The work tree begins above the ledger's own folder.
+    let outside = match target.choice {
+        Choice::Named => place.folder(),
+        _ => place.folder().parent().unwrap_or(place.folder()),
+    };
+    let git_dir = if hook_log::is_hook() { None } else { git::git_dir(outside) };
     Gate {
         place,
         may_create_folder: target.choice != Choice::Named,
