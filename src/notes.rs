@@ -50,6 +50,9 @@ impl<'a> Tags<'a> {
     /// The tag block of these notes, empty where there is none. Whatever is not wholly a tag block
     /// is plain text.
     pub fn of(notes: &'a str) -> Tags<'a> {
+        if !notes.ends_with('}') {
+            return Tags::default();
+        }
         split(notes).map_or_else(Tags::default, |(_, tags)| tags)
     }
 

@@ -7,6 +7,7 @@ pub mod tail;
 pub mod rotate;
 pub mod segment;
 pub mod files;
+pub mod marks;
 pub mod scan;
 pub mod distinct;
 pub mod verify;

@@ -5,8 +5,10 @@ use std::io::{self, ErrorKind, Read};
 use std::str;
 
 use crate::error::excerpt;
+use crate::ledger::marks::Marks;
 use crate::record::{self, StrayQuote, Unquoter};
-use crate::row::{COLUMNS, Refused, Row};
+use crate::row::{COLUMNS, Refused, Row, TaskType, check_model};
+use crate::timestamp;
 
 /// The longest record a reader takes: four times the longest that we write.
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
@@ -137,6 +139,8 @@ struct Scanner<'v> {
     doubt: Option<NotALedger>,
     doubtful_lines: u32,
     unquoter: Unquoter,
+    marks: Marks,
+    timestamps: timestamp::Reader,
 }
 
 impl<'v> Scanner<'v> {
@@ -151,6 +155,8 @@ impl<'v> Scanner<'v> {
             doubt: None,
             doubtful_lines: 0,
             unquoter: Unquoter::default(),
+            marks: Marks::default(),
+            timestamps: timestamp::Reader::default(),
         }
     }
 
@@ -167,7 +173,17 @@ impl<'v> Scanner<'v> {
                 at = BOM.len();
             }
         }
+        // What is valid as a whole need not be checked line by line.
+        let text = match str::from_utf8(if self.is_in_long_line { b"" } else { bytes }) {
+            Ok(text) => text,
+            Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+        };
+        self.marks.find(text.as_bytes());
         while at < bytes.len() {
+            at = self.plain_rows(text, at);
+            if at >= bytes.len() {
+                break;
+            }
             let rest = &bytes[at..];
             let line_end = match memchr::memchr(b'\n', rest) {
                 Some(line_end) => line_end,
@@ -203,6 +219,35 @@ impl<'v> Scanner<'v> {
             }
         }
         Ok(at.min(bytes.len()))
+    }
+
+    /// Reads rows of our own columns that hold no quote, as long as they follow each other; gives the
+    /// start of the first line that is anything else. That line is read the long way, which says
+    /// what is wrong with it.
+    fn plain_rows(&mut self, text: &str, mut at: usize) -> usize {
+        let is_plain = self.columns == Some(Columns::OURS)
+            && !self.is_in_long_line
+            && !self.is_in_broken_record;
+        if !is_plain {
+            return at;
+        }
+        let bytes = text.as_bytes();
+        let mut marks = self.marks.from(at);
+        let mut ends = [0; 8];
+        'rows: loop {
+            for (number, end) in ends.iter_mut().enumerate() {
+                let Some(mark) = marks.next() else { break 'rows };
+                if bytes[mark] != if number < 7 { b',' } else { b'\n' } {
+                    break 'rows;
+                }
+                *end = mark;
+            }
+            let Some(row) = plain_row(text, at, &ends, &mut self.timestamps) else { break };
+            (self.visit)(self.line, Item::Row(row, &bytes[at..ends[7]]));
+            self.line += 1;
+            at = ends[7] + 1;
+        }
+        at
     }
 
     /// Files that are no text of ours at all, told apart so that the message can help.
@@ -351,6 +396,55 @@ fn not_a_header(line: &[u8]) -> String {
         true => "its columns are separated by semicolons: save it with commas".to_owned(),
         false => format!("it begins with \"{found}\", not with the usage header"),
     }
+}
+
+/// The row between these marks, if every field is as it should be.
+#[inline]
+fn plain_row<'a>(
+    text: &'a str,
+    start: usize,
+    ends: &[usize; 8],
+    timestamps: &mut timestamp::Reader,
+) -> Option<Row<'a>> {
+    let notes = &text[ends[6] + 1..ends[7]];
+    if notes.ends_with('\r') || ends[7] - start > RECORD_BYTES_MAX {
+        return None;
+    }
+    let stamp = &text[start..ends[0]];
+    let field = |number: usize| &text[ends[number - 1] + 1..ends[number]];
+    Some(Row {
+        at: timestamps.read(stamp)?,
+        stamp: stamp.into(),
+        model: check_model(field(1)).ok()?.into(),
+        prompt_tokens: count(field(2))?,
+        completion_tokens: count(field(3))?,
+        success: match field(4) {
+            "true" => true,
+            "false" => false,
+            _ => return None,
+        },
+        task_type: TaskType::parse(field(5))?,
+        duration_ms: count(field(6))?,
+        notes: notes.into(),
+    })
+}
+
+/// A count of at most fifteen digits; longer ones are read the long way.
+#[inline]
+fn count(text: &str) -> Option<u64> {
+    let digits = text.as_bytes();
+    if digits.is_empty() || digits.len() > 15 || digits[0] == b'0' && digits.len() > 1 {
+        return None;
+    }
+    let mut sum = 0;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        sum = sum * 10 + u64::from(digit);
+    }
+    Some(sum)
 }
 
 /// One record as a row, its columns in the header's order.

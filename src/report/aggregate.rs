@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use wildmatch::WildMatch;
 
 use crate::notes::Tags;
-use crate::report::measures::Measures;
+use crate::report::measures::{Measures, Share};
 use crate::row::{Row, TaskType};
 use crate::timestamp::{Day, Instant};
 
@@ -119,7 +119,7 @@ impl Selection {
 pub struct Aggregate {
     selection: Selection,
     /// Selected rows by day; weeks, months and all totals are sums of days.
-    pub days: HashMap<Day, Measures>,
+    pub days: Days,
     /// Selected rows by dimensions that days do not hold.
     pub groups: Vec<(Dimension, HashMap<Key, Measures>)>,
     /// All rows, selected or not.
@@ -142,7 +142,7 @@ impl Aggregate {
             }
         }
         let groups = dimensions.into_iter().map(|dimension| (dimension, HashMap::new())).collect();
-        Aggregate { selection, days: HashMap::new(), groups, rows: 0, span: None }
+        Aggregate { selection, days: Days::default(), groups, rows: 0, span: None }
     }
 
     /// Counts one row of the file with that label.
@@ -154,30 +154,55 @@ impl Aggregate {
             return;
         }
         let tags = Tags::of(&row.notes);
-        self.days.entry(day).or_default().add(row, &tags);
+        let share = Share::of(row, &tags);
+        self.days.of(day).add(&share);
         for (dimension, groups) in &mut self.groups {
-            let text = match dimension {
+            let name = match dimension {
                 Dimension::Model => Some(&*row.model),
                 Dimension::Source => tags.get("source"),
                 Dimension::Session => tags.get("session"),
                 Dimension::User => tags.get("user"),
                 Dimension::File => Some(file),
-                Dimension::Hour => {
-                    groups.entry(Key::Number(row.at.hour().into())).or_default().add(row, &tags);
-                    continue;
-                }
-                _ => {
-                    let number = row.task_type as i64;
-                    groups.entry(Key::Number(number)).or_default().add(row, &tags);
+                dimension => {
+                    let number = match dimension {
+                        Dimension::Hour => i64::from(row.at.hour()),
+                        _ => row.task_type as i64,
+                    };
+                    groups.entry(Key::Number(number)).or_default().add(&share);
                     continue;
                 }
             };
-            let name = Name(text);
+            let name = Name(name);
             match groups.get_mut(&name) {
-                Some(measures) => measures.add(row, &tags),
-                None => groups.entry(name.to_key()).or_default().add(row, &tags),
+                Some(measures) => measures.add(&share),
+                None => groups.entry(name.to_key()).or_default().add(&share),
             }
         }
+    }
+}
+
+/// Sums by day. Rows of one day stand together, so the last day is at hand.
+#[derive(Clone, Debug, Default)]
+pub struct Days {
+    sums: Vec<(Day, Measures)>,
+    places: HashMap<Day, usize>,
+    last: usize,
+}
+
+impl Days {
+    fn of(&mut self, day: Day) -> &mut Measures {
+        if self.sums.get(self.last).is_none_or(|(last, _)| *last != day) {
+            self.last = *self.places.entry(day).or_insert(self.sums.len());
+            if self.last == self.sums.len() {
+                self.sums.push((day, Measures::default()));
+            }
+        }
+        &mut self.sums[self.last].1
+    }
+
+    /// Every day with rows, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (Day, &Measures)> {
+        self.sums.iter().map(|(day, measures)| (*day, measures))
     }
 }
 

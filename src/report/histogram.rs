@@ -19,7 +19,11 @@ pub struct Histogram {
 impl Histogram {
     /// Counts one value.
     pub fn add(&mut self, value: u64) {
-        let bucket = bucket(value);
+        self.add_to(Bucket::of(value), value);
+    }
+
+    /// Counts one value whose bucket is known: it is looked for once, however many groups count it.
+    pub fn add_to(&mut self, Bucket(bucket): Bucket, value: u64) {
         let page = self.pages[bucket / PAGE].get_or_insert_with(|| Box::new([0; PAGE]));
         let slot = &mut page[bucket % PAGE];
         *slot = slot.saturating_add(1);
@@ -61,6 +65,17 @@ impl Histogram {
     /// The largest value; None where nothing was counted.
     pub fn max(&self) -> Option<u64> {
         (self.count > 0).then_some(self.max)
+    }
+}
+
+/// Where a value is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket(usize);
+
+impl Bucket {
+    /// The bucket of a value.
+    pub fn of(value: u64) -> Bucket {
+        Bucket(bucket(value))
     }
 }
 

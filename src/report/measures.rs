@@ -1,7 +1,7 @@
 //! What is measured of a group of rows. Sums are exact; rates and means are left to be divided once.
 
 use crate::notes::Tags;
-use crate::report::histogram::Histogram;
+use crate::report::histogram::{Bucket, Histogram};
 use crate::row::Row;
 
 /// Who said whether a task succeeded.
@@ -40,30 +40,64 @@ pub struct Measures {
     pub origins: [u64; 3],
 }
 
-impl Measures {
-    /// Adds one row.
-    pub fn add(&mut self, row: &Row<'_>, tags: &Tags<'_>) {
-        self.rows += 1;
-        self.prompt_tokens += u128::from(row.prompt_tokens);
-        self.completion_tokens += u128::from(row.completion_tokens);
-        if let Some(cached) = tags.count("cache_read") {
-            // Prompt tokens include what came from the cache; a hand-made tag may say otherwise.
-            self.cached_tokens += u128::from(cached.min(row.prompt_tokens));
-            self.cache_known_tokens += u128::from(row.prompt_tokens);
-        }
-        if tags.get("role") == Some("sub") {
-            return;
-        }
-        self.tasks += 1;
-        self.successes += u64::from(row.success);
-        self.duration_ms += u128::from(row.duration_ms);
-        self.durations.add(row.duration_ms);
+/// What one row adds to every group that it belongs to, worked out once.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    cached_tokens: Option<u64>,
+    /// None for a sub-agent's row, which is no task of its own.
+    task: Option<Task>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    success: bool,
+    duration_ms: u64,
+    bucket: Bucket,
+    origin: Origin,
+}
+
+impl Share {
+    /// What the row adds.
+    pub fn of(row: &Row<'_>, tags: &Tags<'_>) -> Share {
         let origin = match tags.get("source") {
             None => Origin::People,
             Some("run") => Origin::ExitCode,
             Some(_) => Origin::Agent,
         };
-        self.origins[origin as usize] += 1;
+        let task = Task {
+            success: row.success,
+            duration_ms: row.duration_ms,
+            bucket: Bucket::of(row.duration_ms),
+            origin,
+        };
+        Share {
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            // Prompt tokens include what came from the cache; a hand-made tag may say otherwise.
+            cached_tokens: tags.count("cache_read").map(|it| it.min(row.prompt_tokens)),
+            task: (tags.get("role") != Some("sub")).then_some(task),
+        }
+    }
+}
+
+impl Measures {
+    /// Adds one row.
+    pub fn add(&mut self, share: &Share) {
+        self.rows += 1;
+        self.prompt_tokens += u128::from(share.prompt_tokens);
+        self.completion_tokens += u128::from(share.completion_tokens);
+        if let Some(cached) = share.cached_tokens {
+            self.cached_tokens += u128::from(cached);
+            self.cache_known_tokens += u128::from(share.prompt_tokens);
+        }
+        let Some(task) = share.task else { return };
+        self.tasks += 1;
+        self.successes += u64::from(task.success);
+        self.duration_ms += u128::from(task.duration_ms);
+        self.durations.add_to(task.bucket, task.duration_ms);
+        self.origins[task.origin as usize] += 1;
     }
 
     /// Adds another group of rows.

@@ -113,8 +113,8 @@ pub struct Report {
 /// Makes the report.
 pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
     let mut totals = Measures::default();
-    aggregate.days.values().for_each(|day| totals.merge(day));
-    let days = || aggregate.days.keys().copied();
+    aggregate.days.iter().for_each(|(_, measures)| totals.merge(measures));
+    let days = || aggregate.days.iter().map(|(day, _)| day);
     let span = days().min().zip(days().max());
     let mut breakdowns: Vec<Breakdown> =
         ask.by.iter().map(|dimension| breakdown(aggregate, *dimension, span)).collect();
@@ -196,8 +196,8 @@ fn of_days(
             sums.insert(number, Measures::default());
         }
     }
-    for (day, measures) in &aggregate.days {
-        sums.entry(period(*day)).or_default().merge(measures);
+    for (day, measures) in aggregate.days.iter() {
+        sums.entry(period(day)).or_default().merge(measures);
     }
     let group = |(number, measures)| Group { key: Key::Number(number), measures };
     sums.into_iter().rev().map(group).collect()

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::sandbox::{HEADER, Sandbox, text};
 
 /// Calls that can fail, with the errors that are plausible from each.
-const ERRORS: [(&str, &[&str]); 22] = [
+const ERRORS: [(&str, &[&str]); 23] = [
     ("openat", &["EACCES", "EMFILE", "ENOSPC", "EIO", "EINTR"]),
     ("statx", &["EIO"]),
     ("newfstatat", &["EIO"]),
@@ -23,6 +23,7 @@ const ERRORS: [(&str, &[&str]); 22] = [
     ("readlink", &["EIO"]),
     ("flock", &["EINTR", "ENOLCK", "EAGAIN"]),
     ("read", &["EIO", "EINTR"]),
+    ("pread64", &["EIO", "EINTR"]),
     ("lseek", &["EIO"]),
     ("write", &["ENOSPC", "EIO", "EDQUOT", "EFBIG", "EINTR"]),
     ("fdatasync", &["EIO", "ENOSPC"]),
