@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -47,7 +47,26 @@ pub fn older(place: &Place) -> Result<Vec<LedgerFile>> {
     let fragments = format!("{stem}.d/");
     list(&place.fragments(), &fragments, Role::Fragment, &|_| true, &mut files)?;
     files.sort_by(|a, b| (a.role, &a.label).cmp(&(b.role, &b.label)));
+    // Names tell the second; segments of one second are told apart by a hash, which is no order.
+    let end = "archive/".len() + segment.len() + "20260223T221928Z".len();
+    let second = |file: &LedgerFile| (file.role, file.label.get(..end).map(str::to_owned));
+    for together in files.chunk_by_mut(|a, b| second(a) == second(b)) {
+        if together.len() > 1 {
+            together.sort_by_cached_key(|file| (first_stamp(&file.path), file.label.clone()));
+        }
+    }
     Ok(files)
+}
+
+/// The timestamp of the first row. Segments of one second were written by one clock, in one offset,
+/// so that their text is in order.
+fn first_stamp(path: &Path) -> String {
+    let mut head = [0; 256];
+    let read = fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    let text = String::from_utf8_lossy(&head[..read]).into_owned();
+    let row = text.lines().nth(1).unwrap_or_default();
+    // Whole seconds stand before their fractions.
+    row.split(',').next().unwrap_or_default().replace(['Z', '+'], " ")
 }
 
 /// The active segment as a file of its ledger.

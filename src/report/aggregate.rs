@@ -121,7 +121,7 @@ pub struct Aggregate {
     /// Selected rows by day; weeks, months and all totals are sums of days.
     pub days: Days,
     /// Selected rows by dimensions that days do not hold.
-    pub groups: Vec<(Dimension, HashMap<Key, Measures>)>,
+    pub groups: Vec<(Dimension, Groups)>,
     /// All rows, selected or not.
     pub rows: u64,
     /// First and last day of all rows.
@@ -141,7 +141,8 @@ impl Aggregate {
                 dimensions.push(*dimension);
             }
         }
-        let groups = dimensions.into_iter().map(|dimension| (dimension, HashMap::new())).collect();
+        let groups = dimensions.into_iter().map(|dimension| (dimension, Groups::default()));
+        let groups = groups.collect();
         Aggregate { selection, days: Days::default(), groups, rows: 0, span: None }
     }
 
@@ -157,27 +158,55 @@ impl Aggregate {
         let share = Share::of(row, &tags);
         self.days.of(day).add(&share);
         for (dimension, groups) in &mut self.groups {
-            let name = match dimension {
-                Dimension::Model => Some(&*row.model),
-                Dimension::Source => tags.get("source"),
-                Dimension::Session => tags.get("session"),
-                Dimension::User => tags.get("user"),
-                Dimension::File => Some(file),
-                dimension => {
-                    let number = match dimension {
-                        Dimension::Hour => i64::from(row.at.hour()),
-                        _ => row.task_type as i64,
-                    };
-                    groups.entry(Key::Number(number)).or_default().add(&share);
-                    continue;
-                }
+            let sum = match dimension {
+                Dimension::Model => groups.named(Some(&row.model)),
+                Dimension::Source => groups.named(tags.get("source")),
+                Dimension::Session => groups.named(tags.get("session")),
+                Dimension::User => groups.named(tags.get("user")),
+                Dimension::File => groups.named(Some(file)),
+                Dimension::Hour => groups.numbered(row.at.hour().into()),
+                _ => groups.numbered(row.task_type as usize),
             };
-            let name = Name(name);
-            match groups.get_mut(&name) {
-                Some(measures) => measures.add(&share),
-                None => groups.entry(name.to_key()).or_default().add(&share),
-            }
+            sum.add(&share);
         }
+    }
+}
+
+/// Sums by name, or by a small number.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    sums: Vec<(Key, Measures)>,
+    names: HashMap<Key, usize>,
+    /// Where each number's sums are, plus one.
+    numbers: [usize; 24],
+}
+
+impl Groups {
+    fn named(&mut self, name: Option<&str>) -> &mut Measures {
+        let place = match self.names.get(&Name(name)) {
+            Some(place) => *place,
+            None => {
+                let key = name.map_or(Key::None, |name| Key::Text(name.into()));
+                self.names.insert(key.clone(), self.sums.len());
+                self.sums.push((key, Measures::default()));
+                self.sums.len() - 1
+            }
+        };
+        &mut self.sums[place].1
+    }
+
+    fn numbered(&mut self, number: usize) -> &mut Measures {
+        let place = &mut self.numbers[number % 24];
+        if *place == 0 {
+            self.sums.push((Key::Number(number as i64), Measures::default()));
+            *place = self.sums.len();
+        }
+        &mut self.sums[*place - 1].1
+    }
+
+    /// Every group, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &(Key, Measures)> {
+        self.sums.iter()
     }
 }
 
@@ -216,7 +245,7 @@ impl Hash for Key {
     }
 }
 
-/// A name that is made a key of its own only when it is new.
+/// A name that is looked up without being made a key of its own.
 #[derive(Hash)]
 struct Name<'a>(Option<&'a str>);
 
@@ -227,11 +256,5 @@ impl hashbrown::Equivalent<Key> for Name<'_> {
             (None, Key::None) => true,
             _ => false,
         }
-    }
-}
-
-impl Name<'_> {
-    fn to_key(&self) -> Key {
-        self.0.map_or(Key::None, |name| Key::Text(name.into()))
     }
 }

@@ -206,7 +206,7 @@ fn of_days(
 /// Enums and hours in their own order; names by tokens, then by name.
 fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
     let found = aggregate.groups.iter().find(|(it, _)| *it == dimension);
-    let all = found.into_iter().flat_map(|(_, groups)| groups);
+    let all = found.into_iter().flat_map(|(_, groups)| groups.iter());
     let mut groups: Vec<Group> =
         all.map(|(key, measures)| Group { key: key.clone(), measures: measures.clone() }).collect();
     groups.sort_by(|a, b| {

@@ -8,6 +8,7 @@ mod sandbox;
 
 mod batch;
 mod concurrent;
+mod costs;
 mod damage;
 mod docs;
 mod errors;
