@@ -1,13 +1,13 @@
 //! Is the set-up sound? Each thing that matters, whether it is well, and what to type where it is
 //! not. Leaves everything as it was.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::shown;
+use crate::error::{Error, shell_word, shown};
 use crate::git;
-use crate::ledger::files;
+use crate::ledger::files::{self, Role};
 use crate::ledger::lock::Lock;
 use crate::ledger::verify::Verifier;
 use crate::workspace::{Config, Place};
@@ -46,8 +46,7 @@ pub fn examine(place: &Place) -> Vec<Sign> {
         signs.push(Sign::ill(what, "log-usage init"));
         return signs;
     }
-    signs.push(lock(place));
-    signs.push(links(place));
+    signs.push(writing(place));
     signs.extend(ledger(place));
     signs.extend(leftovers(place));
     if git::git_dir(folder).is_some() {
@@ -67,33 +66,33 @@ fn settings(place: &Place) -> Sign {
     }
 }
 
-/// Writers must be able to write here, and to keep each other out.
-fn lock(place: &Place) -> Sign {
+/// Writers must be able to write here, and to keep each other out. The lock is taken only where it
+/// is there: to look must not be to make.
+fn writing(place: &Place) -> Sign {
+    let fix = "make it writable, or end the process that holds the lock";
+    let first_line = |error: Error| {
+        let text = error.to_string();
+        text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    };
+    let probe = tempfile::Builder::new().prefix(".doctor").tempfile_in(place.folder());
+    if let Err(error) = probe {
+        return Sign::ill(first_line(Error::io("write in", place.folder(), &error)), fix);
+    }
+    let active = place.active();
+    if active.is_file()
+        && let Err(error) = OpenOptions::new().append(true).open(&active)
+    {
+        return Sign::ill(first_line(Error::io("append to", &active, &error)), fix);
+    }
+    if !place.lock().exists() {
+        return Sign::well("rows can be written here");
+    }
     match Lock::take(&place.lock(), LOCK_WAIT) {
         Ok(lock) if lock.is_marked() => {
             Sign::well("a rotation was cut short; the next row finishes it")
         }
-        Ok(_) => Sign::well("the ledger can be locked"),
-        Err(error) => {
-            let text = error.to_string();
-            let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            Sign::ill(what, "make the folder writable, or end the process that holds the lock")
-        }
-    }
-}
-
-/// Rotation gives a segment its second name before it takes the first away.
-fn links(place: &Place) -> Sign {
-    let (one, two) = (place.temp(8), place.temp(9));
-    let linked = File::create(&one).and_then(|_| fs::hard_link(&one, &two));
-    for file in [&one, &two] {
-        let _ = fs::remove_file(file);
-    }
-    match linked {
-        Ok(()) => {
-            Sign::well("the file system knows links: rotation has no moment without a ledger")
-        }
-        Err(_) => Sign::well("the file system knows no links: rotation renames instead"),
+        Ok(_) => Sign::well("rows can be written here"),
+        Err(error) => Sign::ill(first_line(error), fix),
     }
 }
 
@@ -112,6 +111,10 @@ fn ledger(place: &Place) -> Vec<Sign> {
     };
     for file in older.into_iter().chain([files::active(place)]) {
         let Ok(input) = File::open(&file.path) else { continue };
+        // A rotation that was cut short has given the active segment a second name.
+        if file.role == Role::Sealed && files::is_same(&file.path, &place.active()) {
+            continue;
+        }
         if input.metadata().is_ok_and(|meta| meta.is_file()) {
             // A file that cannot be read to its end is named by what it lacks.
             let _ = verifier.read(&file.label, file.role, input);
@@ -152,15 +155,16 @@ fn repository(place: &Place) -> Vec<Sign> {
     signs.push(match (git::ignoring_rule(&ledger), ledger.exists(), is_tracked) {
         (Some(rule), ..) => Sign::ill(
             format!("your own ignore rules hide the ledger from git ({rule})"),
-            "printf '!/.telemetry/\\n!/.telemetry/**\\n' >> .gitignore",
+            git::unignore(place.folder()),
         ),
         (None, false, true) => Sign::ill(
             "git tracks the ledger, but it is gone",
-            format!("git checkout -- {}", shown(&ledger)),
+            format!("git checkout -- {}", shell_word(&shown(&ledger))),
         ),
-        (None, true, false) => {
-            Sign::ill("the ledger is not committed", format!("git add {}", shown(place.folder())))
-        }
+        (None, true, false) => Sign::ill(
+            "the ledger is not committed",
+            format!("git add {}", shell_word(&shown(place.folder()))),
+        ),
         (None, true, true) => Sign::well("git tracks the ledger"),
         (None, false, false) => Sign::well("there is no row yet"),
     });

@@ -67,6 +67,8 @@ pub enum Error {
     },
     /// The first line of a batch is neither a header nor JSON.
     BatchHeader {
+        /// The line of standard input, the first being 1.
+        line: u64,
         /// What is wrong with it.
         problem: String,
         /// The header that was expected.
@@ -213,7 +215,7 @@ impl Error {
                 format!("{option}: \"{}\" is not {allowed}", excerpt(given))
             }
             Error::BatchLine { line, problem } => format!("standard input:{line}: {problem}"),
-            Error::BatchHeader { problem, .. } => format!("standard input:1: {problem}"),
+            Error::BatchHeader { line, problem, .. } => format!("standard input:{line}: {problem}"),
             Error::BatchSkipped { skipped, stored } => {
                 format!("{} skipped, {} logged", count(*skipped, "line"), count(*stored, "row"))
             }

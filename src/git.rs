@@ -4,12 +4,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Whether git tracks the file: it stands in the index. False where there is no git.
+use crate::error::{shell_word, shown};
+
+/// Whether git tracks the file: it stands in the index. Without a git to ask, whether the index holds
+/// its path; false outside a repository.
 pub fn tracks(file: &Path) -> bool {
     let (folder, rest) = split(file);
-    let mut command = git(&folder, &["ls-files", "--error-unmatch", "--"]);
+    // Whose repository it is says nothing about what it tracks.
+    let arguments = ["-c", "safe.directory=*", "ls-files", "--error-unmatch", "--"];
+    let mut command = git(&folder, &arguments);
     command.arg(rest).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    match command.status() {
+        Ok(status) => status.success(),
+        Err(_) => is_in_index(file),
+    }
+}
+
+fn is_in_index(file: &Path) -> bool {
+    let index = file.parent().and_then(git_dir).and_then(|dir| fs::read(dir.join("index")).ok());
+    let names: Vec<_> = file.iter().rev().take(2).collect();
+    match (index, names.as_slice()) {
+        (Some(index), [name, folder]) => {
+            let path = [folder.as_encoded_bytes(), b"/", name.as_encoded_bytes()].concat();
+            memchr::memmem::find(&index, &path).is_some()
+        }
+        _ => false,
+    }
 }
 
 /// The rule that hides the file from git, if one does: `source:line:pattern`.
@@ -22,6 +42,13 @@ pub fn ignoring_rule(file: &Path) -> Option<String> {
     // A rule that begins with ! says that the file is not ignored after all.
     let is_ignored = !rule.is_empty() && !rule.splitn(3, ':').nth(2)?.starts_with('!');
     is_ignored.then_some(rule)
+}
+
+/// What to type so that no rule of the repository hides the ledger's folder any more.
+pub fn unignore(folder: &Path) -> String {
+    let top = folder.parent().unwrap_or(folder);
+    let rules = shown(&top.join(".gitignore"));
+    format!("printf '!/.telemetry/\\n!/.telemetry/**\\n' >> {}", shell_word(&rules))
 }
 
 /// The value of an attribute for the file; None where it is not set.

@@ -94,6 +94,21 @@ impl Place {
         Some(Place { folder, name })
     }
 
+    /// The same ledger by the path of the file itself: a link is followed once, so that everybody
+    /// who comes to it by whichever way takes the same lock.
+    ///
+    /// # Errors
+    /// A link that points to nothing.
+    pub fn resolved(self) -> Result<Place> {
+        let path = self.active();
+        if !path.is_symlink() {
+            return Ok(self);
+        }
+        let file = fs::canonicalize(&path);
+        let file = file.map_err(|error| Error::io("follow the link", &path, &error))?;
+        Ok(Place::of_file(&file).unwrap_or(self))
+    }
+
     /// A ledger of one's own, outside any repository.
     pub fn personal(data_home: &Path) -> Place {
         Place { folder: data_home.join("usage-ledger"), name: LEDGER.into() }
@@ -211,7 +226,13 @@ impl Config {
     /// Reads `config.toml` in the ledger's folder; a missing file sets nothing.
     pub fn load(place: &Place) -> Result<Config> {
         let path = place.folder().join("config.toml");
-        match fs::read_to_string(&path) {
+        let text = match fs::metadata(&path) {
+            // A pipe would have no end.
+            Ok(meta) if !meta.is_file() => return Err(Error::NotAFile { path }),
+            Ok(_) => fs::read_to_string(&path),
+            Err(error) => Err(error),
+        };
+        match text {
             Ok(text) => Config::parse(&text, &path),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Config::default()),
             // A part of the path is a file: whoever uses the ledger's path says so better.

@@ -67,7 +67,7 @@ fn read_csv(input: &[u8]) -> Result<Batch> {
         };
         if !record.trim_ascii().is_empty() {
             match &columns {
-                None => columns = Some(Columns::named(text, &mut unquoter)?),
+                None => columns = Some(Columns::named(line, text, &mut unquoter)?),
                 Some(columns) => {
                     let fields = text.and_then(|text| columns.pick(text, &mut unquoter));
                     batch.add(line, fields);
@@ -96,8 +96,8 @@ struct Columns {
 }
 
 impl Columns {
-    fn named(header: Result<&str, Refused>, unquoter: &mut Unquoter) -> Result<Columns> {
-        let refuse = |problem| Error::BatchHeader { problem, expected: HEADER };
+    fn named(line: u64, header: Result<&str, Refused>, unquoter: &mut Unquoter) -> Result<Columns> {
+        let refuse = |problem| Error::BatchHeader { line, problem, expected: HEADER };
         let header = header.map_err(|refused| refuse(refused.to_string()))?;
         let names = unquoter.fields(header).ok_or_else(|| refuse("too many columns".to_owned()))?;
         let names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();

@@ -45,6 +45,7 @@ impl Around<'_> {
     }
 }
 
+/// How long ago that was. A time to come says nothing about git.
 fn age(since: SystemTime) -> Duration {
-    since.elapsed().unwrap_or_default()
+    since.elapsed().unwrap_or(Duration::MAX)
 }

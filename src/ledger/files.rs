@@ -69,6 +69,19 @@ fn first_stamp(path: &Path) -> String {
     row.split(',').next().unwrap_or_default().replace(['Z', '+'], " ")
 }
 
+/// Whether two paths are names of one file.
+#[cfg(unix)]
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |path: &Path| path.metadata().map(|meta| (meta.dev(), meta.ino())).ok();
+    inode(one).is_some() && inode(one) == inode(other)
+}
+
+#[cfg(not(unix))]
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+}
+
 /// The active segment as a file of its ledger.
 pub fn active(place: &Place) -> LedgerFile {
     let path = place.active();

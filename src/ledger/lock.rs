@@ -14,6 +14,9 @@ use crate::ledger::disk;
 /// How long a writer waits unless its caller says otherwise.
 pub const WAIT: Duration = Duration::from_secs(10);
 
+/// In a hook somebody waits for git, and a hang is worse than a row that is said to be lost.
+pub const WAIT_IN_HOOKS: Duration = Duration::from_secs(2);
+
 /// The first nap between two tries; each is twice the last.
 const NAP_US_MIN: u64 = 100;
 
@@ -40,14 +43,19 @@ impl Lock {
         let deadline = Instant::now() + wait;
         let mut nap_us = NAP_US_MIN;
         loop {
+            // Opened for reading too, so that not even a pipe in its place makes us wait.
             let file = OpenOptions::new()
                 .create(true)
+                .read(true)
                 .append(true)
                 .open(path)
                 .map_err(|error| Error::io("make the lock", path, &error))?;
             match fs2::FileExt::try_lock_exclusive(&file) {
                 Ok(()) => {
                     let meta = file.metadata().map_err(|error| Error::io("lock", path, &error))?;
+                    if !meta.is_file() {
+                        return Err(Error::NotAFile { path: path.to_owned() });
+                    }
                     if disk::is_named(&meta, path) {
                         return Ok(Lock { file, is_marked: meta.len() > 0 });
                     }

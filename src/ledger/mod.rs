@@ -13,8 +13,8 @@ pub mod distinct;
 pub mod verify;
 pub mod repair;
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::str;
 use std::time::{Duration, SystemTime};
 
@@ -170,8 +170,14 @@ fn instant_of(line: &[u8]) -> Option<Instant> {
 fn newest_sealed(place: &Place) -> Result<Option<Instant>> {
     let older = files::older(place)?;
     let Some(newest) = older.last() else { return Ok(None) };
-    let text = fs::read(&newest.path).map_err(|error| Error::io("read", &newest.path, &error))?;
-    Ok(tail::last_line(&text, true).and_then(instant_of))
+    let read = || -> io::Result<Vec<u8>> {
+        let file = File::open(&newest.path)?;
+        let bytes = file.metadata()?.len();
+        let start = bytes.saturating_sub(LINE_BYTES_MAX as u64 * 2);
+        disk::read(&file, start, bytes - start)
+    };
+    let text = read().map_err(|error| Error::io("read", &newest.path, &error))?;
+    Ok(tail::last_line(&text, false).and_then(instant_of))
 }
 
 /// The lines of entries with given timestamps that stand in the ledger already.
@@ -190,7 +196,15 @@ fn already_there(place: &Place, entries: &[Entry<'_>]) -> Result<HashSet<Vec<u8>
         let mut read = || -> io::Result<()> {
             let mut reader = BufReader::with_capacity(1 << 16, File::open(&file.path)?);
             let mut line = Vec::new();
-            while reader.read_until(b'\n', &mut line)? > 0 {
+            while (&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)? > 0 {
+                let is_whole = line.ends_with(b"\n");
+                if !is_whole && line.len() == LINE_BYTES_MAX {
+                    // No line of ours; the rest of it is not kept in memory.
+                    reader.skip_until(b'\n')?;
+                }
+                // An editor may have taken the last line end, or made CRLF of it.
+                line.truncate(line.trim_ascii_end().len());
+                line.push(b'\n');
                 if let Some(found) = wanted.take(&line) {
                     there.insert(found);
                 }

@@ -2,19 +2,19 @@
 //! in order and once; the old file is kept beside.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use hashbrown::HashMap;
 
 use crate::error::{Error, Result};
+use crate::ledger::around::Around;
 use crate::ledger::disk;
 use crate::ledger::distinct;
 use crate::ledger::lock::Lock;
 use crate::ledger::rotate;
 use crate::ledger::scan::{self, Item};
 use crate::ledger::segment::Policy;
-use crate::notes;
 use crate::row::{HEADER, Row};
 use crate::timestamp::Instant;
 use crate::workspace::Place;
@@ -30,30 +30,48 @@ pub struct Repair {
     pub repeated: usize,
     /// Markers that a merge conflict had left.
     pub markers: usize,
+    /// Whether the old file had more columns than ours, which are in it alone.
+    pub has_other_columns: bool,
     /// Where the old file is; None where there was nothing to repair.
     pub kept: Option<PathBuf>,
 }
 
 /// Mends the active segment. With `is_rehearsal` nothing is changed, and `kept` is where the old
-/// file would go.
+/// file would go. What makes a row the same row in other clones is left as it is, or merges would
+/// count it twice.
 ///
 /// # Errors
 /// Any means that the ledger is as it was.
-pub fn repair(place: &Place, policy: &Policy, is_rehearsal: bool) -> Result<Repair> {
+pub fn repair(
+    place: &Place,
+    policy: &Policy,
+    around: &Around<'_>,
+    is_rehearsal: bool,
+) -> Result<Repair> {
     let path = place.active();
-    if !path.exists() {
-        return Err(Error::NoSuchFile { path });
+    let fail = |action, error: &io::Error| Error::io(action, &path, error);
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::NoSuchFile { path });
+        }
+        Err(error) => return Err(fail("look at", &error)),
+        Ok(meta) if !meta.is_file() => return Err(Error::NotAFile { path }),
+        Ok(_) => {}
     }
     let mut lock = Lock::take(&place.lock(), policy.wait)?;
+    around.wait();
     if lock.is_marked() && !is_rehearsal {
         rotate::clear(place)?;
     }
-    let fail = |action, error: &io::Error| Error::io(action, &path, error);
-    if !path.metadata().map_err(|error| fail("look at", &error))?.is_file() {
-        return Err(Error::NotAFile { path });
+    let file = File::open(&path).map_err(|error| fail("read", &error))?;
+    let meta = file.metadata().map_err(|error| fail("look at", &error))?;
+    if disk::link_count(&meta) > 1 && rotate::is_in_archive(place, &file) {
+        // All its rows stand in a segment; the next row begins a new ledger.
+        return Ok(Repair::default());
     }
-    let (bytes, mut repair) = mend(&place.active(), &place.name().to_string_lossy())?;
-    let is_same = fs::read(&path).map_err(|error| fail("read", &error))? == bytes;
+    let (bytes, mut repair) = mend(&file, &place.name().to_string_lossy())?;
+    let is_same = meta.len() == bytes.len() as u64
+        && fs::read(&path).map_err(|error| fail("read", &error))? == bytes;
     if is_same {
         return Ok(repair);
     }
@@ -63,38 +81,39 @@ pub fn repair(place: &Place, policy: &Policy, is_rehearsal: bool) -> Result<Repa
         return Ok(repair);
     }
     let temp = place.temp(0);
-    let write = || -> io::Result<()> {
+    let mut write = || -> io::Result<()> {
         lock.mark(true)?;
         disk::remove(&temp)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&temp)?;
-        file.set_permissions(path.metadata()?.permissions())?;
-        disk::write(&mut file, &bytes)?;
-        file.sync_data()?;
+        let mut new = OpenOptions::new().write(true).create_new(true).open(&temp)?;
+        new.set_permissions(meta.permissions())?;
+        disk::write(&mut new, &bytes)?;
+        new.sync_data()?;
         // The old file gets its second name first, so that there is no moment without a ledger.
         if fs::hard_link(&path, &kept).is_err() {
             fs::copy(&path, &kept)?;
             File::open(&kept)?.sync_data()?;
         }
+        if !disk::is_at(&file, &path) {
+            fs::remove_file(&kept)?;
+            return Err(io::Error::other("git put another file in its place: try again"));
+        }
         fs::rename(&temp, &path)?;
         lock.mark(false)
     };
-    let mut write = write;
     write().map_err(|error| fail("repair", &error))?;
     disk::sync_folder(place.folder(), policy.durability)?;
     Ok(repair)
 }
 
 /// The file as it should be.
-fn mend(path: &std::path::Path, label: &str) -> Result<(Vec<u8>, Repair)> {
+fn mend(file: &File, label: &str) -> Result<(Vec<u8>, Repair)> {
     let mut repair = Repair::default();
     let mut rows: Vec<(Instant, String)> = Vec::new();
     let mut seen: HashMap<(Instant, u128), usize> = HashMap::new();
-    let file = File::open(path).map_err(|error| Error::io("read", path, &error))?;
     let scanned = scan::scan(file, &mut |line, item| match item {
         Item::Row(row, _) => {
-            let row = canonical(row);
-            let (at, line) = (row.at.instant(), row.to_line());
-            match seen.get(&(at, distinct::fingerprint(&row))) {
+            let (key, line) = ((row.at.instant(), distinct::fingerprint(&row)), row.to_line());
+            match seen.get(&key) {
                 Some(index) => {
                     repair.repeated += 1;
                     let other = Row::parse(&rows[*index].1);
@@ -103,8 +122,8 @@ fn mend(path: &std::path::Path, label: &str) -> Result<(Vec<u8>, Repair)> {
                     }
                 }
                 None => {
-                    seen.insert((at, distinct::fingerprint(&row)), rows.len());
-                    rows.push((at, line));
+                    seen.insert(key, rows.len());
+                    rows.push((key.0, line));
                 }
             }
         }
@@ -113,12 +132,12 @@ fn mend(path: &std::path::Path, label: &str) -> Result<(Vec<u8>, Repair)> {
         Item::Header | Item::Blank => {}
     });
     match scanned {
-        Ok(Ok(_)) => {}
+        Ok(Ok(traits)) => repair.has_other_columns = traits.has_other_columns,
         Ok(Err(refusal)) => {
             let (file, line, reason) = (label.to_owned(), refusal.line, refusal.reason);
             return Err(Error::Unreadable { file, line, reason });
         }
-        Err(error) => return Err(Error::io("read", path, &error)),
+        Err(error) => return Err(Error::io("read", label.as_ref(), &error)),
     }
     repair.rows = rows.len();
     rows.sort();
@@ -128,15 +147,6 @@ fn mend(path: &std::path::Path, label: &str) -> Result<(Vec<u8>, Repair)> {
         bytes.push(b'\n');
     }
     Ok((bytes, repair))
-}
-
-/// The row as we would have written it.
-fn canonical(row: Row<'_>) -> Row<'_> {
-    Row {
-        stamp: row.stamp.to_ascii_uppercase().into(),
-        notes: notes::clean(&row.notes).into_owned().into(),
-        ..row
-    }
 }
 
 fn free_name(place: &Place) -> PathBuf {

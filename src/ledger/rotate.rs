@@ -26,17 +26,19 @@ pub(super) struct Rotation<'a> {
 }
 
 /// Clears away the temporary files of a rotation that was cut short. Their rows were never
-/// acknowledged.
-pub(super) fn clear(place: &Place) -> Result<()> {
+/// acknowledged. Whether there were any.
+pub(super) fn clear(place: &Place) -> Result<bool> {
     let fail = |error: io::Error| Error::io("clear away", &place.temp(0), &error);
     let stem = place.temp_stem();
+    let mut were_any = false;
     for entry in fs::read_dir(place.folder()).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         if entry.file_name().as_encoded_bytes().starts_with(stem.as_encoded_bytes()) {
             disk::remove(&entry.path()).map_err(fail)?;
+            were_any = true;
         }
     }
-    Ok(())
+    Ok(were_any)
 }
 
 /// How a rotation ended.
@@ -138,6 +140,10 @@ impl Rotation<'_> {
             moves.link(temp, &segment).map_err(fail(&segment))?;
             disk::remove(temp).map_err(fail(temp))?;
         }
+        // git may have switched to another branch's ledger since this one was looked at.
+        if !disk::is_at(self.file, self.path) && self.path.exists() {
+            return Ok(false);
+        }
         fs::rename(last, self.path).map_err(fail(last))?;
         Ok(true)
     }
@@ -153,6 +159,12 @@ impl Rotation<'_> {
 pub(super) fn is_sealed(place: &Place, format: &Format, file: &File, first_row: &[u8]) -> bool {
     let is_taken = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
     names(place, format, first_row).take_while(is_taken).any(|path| disk::is_at(file, &path))
+}
+
+/// The same, by any name: whether one of the ledger's segments is this very file.
+pub(super) fn is_in_archive(place: &Place, file: &File) -> bool {
+    let segments = fs::read_dir(place.archive()).into_iter().flatten().flatten();
+    segments.map(|entry| entry.path()).any(|path| disk::is_at(file, &path))
 }
 
 /// The names that a segment with this first row may have, in the order in which they are tried.

@@ -71,19 +71,19 @@ pub fn append(
     compose: &mut Compose<'_>,
 ) -> Result<Outcome> {
     let mut lock = Lock::take(&place.lock(), policy.wait)?;
-    let is_cut_short = lock.is_marked();
-    if is_cut_short {
-        rotate::clear(place)?;
-    }
+    let is_cut_short = lock.is_marked() && rotate::clear(place)?;
     // Where the file system knows no links, a rotation has a moment without a ledger.
     let is_tracked = || !is_cut_short && (around.is_tracked)();
     let mut outcome = Outcome::default();
     let mut lines = None;
+    let mut has_waited = false;
     for _ in 0..REPLACED_MAX {
-        let path = resolved(place.active())?;
+        let path = place.active();
         let (file, is_new) = open_or_create(&path, &is_tracked)?;
         // Only a file that was there before git began is surely not one that git is just writing.
-        if around.wait() {
+        // After one wait git has been busy for seconds, with files of its own.
+        if !has_waited && around.wait() {
+            has_waited = true;
             continue;
         }
         let mut active = Active::look(place, policy, format, path, file, is_new)?;
@@ -94,6 +94,10 @@ pub fn append(
             None => lines.insert(compose(&active.newest)?),
         };
         if lines.is_empty() {
+            if active.is_new {
+                active.cut_back(0);
+                outcome.created = false;
+            }
             return Ok(outcome);
         }
         let written = active.write(lines, &mut lock)?;
@@ -321,7 +325,8 @@ impl<'a> Active<'a> {
     /// The lines that go to the active segment itself: one write, one sync.
     fn write_here(&mut self, lines: &[u8]) -> Result<()> {
         let mut bytes = Vec::with_capacity(lines.len() + self.format.header.len() + 2);
-        if self.size == 0 {
+        let is_first = self.size == 0;
+        if is_first {
             bytes.extend_from_slice(self.format.header.as_bytes());
             bytes.push(b'\n');
         } else if self.tail == Tail::Unfinished && !self.is_sealed {
@@ -336,10 +341,8 @@ impl<'a> Active<'a> {
         self.size += bytes.len() as u64;
         let durability = self.policy.durability;
         disk::sync(&self.file, &self.path, durability)?;
-        match self.is_new {
-            true => disk::sync_folder(self.place.folder(), durability),
-            false => Ok(()),
-        }
+        // A writer that died may have made the file, and not said so to the disk.
+        if is_first { disk::sync_folder(self.place.folder(), durability) } else { Ok(()) }
     }
 
     fn first_row(&self) -> Result<Vec<u8>> {
@@ -379,16 +382,6 @@ fn fit(lines: &[u8], room: u64, has_rows: bool) -> (&[u8], &[u8]) {
         (None, false) => memchr::memchr(b'\n', lines).map_or(lines.len(), |at| at + 1),
     };
     lines.split_at(end)
-}
-
-/// A link is followed once, so that lock, rotation and inode check mean the file itself.
-fn resolved(path: PathBuf) -> Result<PathBuf> {
-    match fs::symlink_metadata(&path) {
-        Ok(meta) if meta.is_symlink() => {
-            fs::canonicalize(&path).map_err(|error| Error::io("follow the link", &path, &error))
-        }
-        _ => Ok(path),
-    }
 }
 
 fn open_or_create(path: &Path, is_tracked: &dyn Fn() -> bool) -> Result<(File, bool)> {

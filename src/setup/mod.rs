@@ -1,7 +1,7 @@
 //! The folder `.telemetry/` itself: what stands in it besides the ledger. Nothing that is there is
 //! ever changed.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -27,6 +27,11 @@ pub fn prepare(place: &Place, may_create: bool) -> Result<()> {
             return Err(Error::NoFolder { path: folder.to_owned() });
         }
         make_folder(folder)?;
+        // The folder's own name must be on the disk before a row in it can be.
+        if let Some(parent) = folder.parent().filter(|_| !cfg!(windows)) {
+            let synced = File::open(parent).and_then(|parent| parent.sync_all());
+            synced.map_err(|error| Error::io("sync", parent, &error))?;
+        }
     }
     if folder.file_name().is_some_and(|name| name == FOLDER) {
         lay_down(folder, &FOR_GIT)?;

@@ -124,6 +124,61 @@ fn what_is_no_ledger_gets_a_clear_message() {
     }
 }
 
+/// Whoever comes to the ledger by another way takes the same lock.
+#[test]
+fn two_links_to_one_ledger_share_its_lock() {
+    let sandbox = Sandbox::new();
+    sandbox.write("real/usage.csv", format!("{HEADER}\n"));
+    for folder in ["a/.telemetry", "b/.telemetry"] {
+        fs::create_dir_all(sandbox.path(folder)).unwrap();
+        symlink("../../real/usage.csv", sandbox.path(folder).join("usage.csv")).unwrap();
+    }
+    std::thread::scope(|scope| {
+        for folder in ["a", "b"] {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                for number in 0..150 {
+                    let notes = format!("{folder}{number}");
+                    let mut command = sandbox.command("log-usage");
+                    command.current_dir(sandbox.path(folder)).args(&SEED[..6]).arg(notes);
+                    command.args(["--max-size", "2K", "--durability", "none"]).assert().success();
+                }
+            });
+        }
+    });
+    let report = sandbox.json(&["--file", "a/.telemetry/usage.csv"]);
+    assert_eq!((&report["totals"]["rows"], &report["duplicates"]), (&300.into(), &0.into()));
+}
+
+#[test]
+fn a_pipe_in_the_place_of_lock_or_settings_delays_nobody() {
+    for name in [".usage.csv.lock", "config.toml"] {
+        let sandbox = Sandbox::new();
+        fs::create_dir(sandbox.path(".telemetry")).unwrap();
+        sandbox.ok("mkfifo", &[&format!(".telemetry/{name}")]);
+        for (program, arguments) in [("log-usage", &SEED[..]), ("log-usage", &["doctor"])] {
+            let output = run(&sandbox, program, arguments);
+            assert_eq!(output.status.code(), Some(1), "{name}: {}", text(&output.stderr));
+        }
+    }
+}
+
+/// Only the ends of files are looked at, however large they are.
+#[test]
+fn large_files_need_no_more_memory() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n"));
+    let name = ".telemetry/archive/usage-20260223T221928Z-01234567.csv";
+    sandbox.write(name, HEADER);
+    let sealed = fs::OpenOptions::new().write(true).open(sandbox.path(name)).unwrap();
+    sealed.set_len(1 << 30).unwrap();
+    for arguments in [&SEED[..], &[&SEED[..], &["--timestamp", "2026-01-01T00:00:00Z"]].concat()] {
+        let output = run(&sandbox, "log-usage", arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    sealed.set_len(0).unwrap();
+}
+
 #[test]
 fn work_trees_and_submodules_have_their_own_ledgers() {
     let sandbox = Sandbox::repository();

@@ -9,6 +9,7 @@ use clap::Parser;
 use usage_ledger::doctor;
 use usage_ledger::error::{Error, Result, is_unprintable, shown};
 use usage_ledger::figures;
+use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
 use usage_ledger::ledger::repair;
 use usage_ledger::setup;
@@ -17,7 +18,7 @@ use usage_ledger::workspace::{Config, Durability, SIZES, parse_size};
 use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Target};
-use crate::write::{append, policy, refused_by_environment, tell, warn_of_ignore_rules};
+use crate::write::{append, around, policy, refused_by_environment, tell, warn_of_ignore_rules};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {
@@ -52,7 +53,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Command> {
 /// Runs a command with all its arguments, its own name the first of them.
 pub(crate) fn run(command: &Command, arguments: Vec<OsString>) -> ExitCode {
     match (command.run)(arguments) {
-        Ok(outcome) => outcome.unwrap_or_else(|error| voice::fail(&error)),
+        Ok(outcome) => outcome.unwrap_or_else(|error| {
+            if hook_log::is_hook() {
+                hook_log::add(&error);
+            }
+            voice::fail(&error)
+        }),
         Err(code) => code,
     }
 }
@@ -260,7 +266,12 @@ struct Repair {
 fn run_repair(options: Repair) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let policy = policy(&Config::load(&target.place)?, None, None);
-    let repaired = repair::repair(&target.place, &policy, options.dry_run)?;
+    let is_tracked = || git::tracks(&target.place.active());
+    let around = around(&target, &is_tracked);
+    let repaired = repair::repair(&target.place, &policy, &around, options.dry_run)?;
+    if repaired.has_other_columns {
+        voice::say("warning: columns beyond the ledger's eight stay in the old file alone");
+    }
     for (line, reason) in &repaired.unreadable {
         voice::say(&format!("left out  {}:{line}: {reason}", shown(&target.place.active())));
     }

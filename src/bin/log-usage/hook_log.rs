@@ -11,9 +11,12 @@ use crate::world;
 /// Older failures say nothing about today's set-up.
 const LINES_MAX: usize = 50;
 
-/// Whether git runs us as a hook, so that nobody may be reading.
+/// Whether git runs us, as it does in hooks: it sets one of these for every program that it starts,
+/// and waits for it. Then nobody may be reading.
 pub(crate) fn is_hook() -> bool {
-    std::env::var_os("GIT_INDEX_FILE").is_some()
+    ["GIT_EXEC_PATH", "GIT_INDEX_FILE", "GIT_PREFIX"]
+        .iter()
+        .any(|it| std::env::var_os(it).is_some())
 }
 
 /// Adds one failure; a log that cannot be written must not be a second failure.

@@ -289,8 +289,7 @@ fn utf8(argument: OsString, position: usize) -> Result<String> {
     argument.into_string().map_err(|argument| {
         let field = FIELDS.get(position).copied().unwrap_or("notes");
         let refused = Refused::new(field, &argument.to_string_lossy(), "is not UTF-8");
-        let fix = RowForm::default().corrected(&refused);
-        refused.into_error(fix)
+        refused.into_error(format!("log-usage {}", EXAMPLES.join(" ")))
     })
 }
 

@@ -22,21 +22,20 @@ pub(crate) fn append(
 ) -> Result<Appended> {
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
-    // In a hook git holds its lock until we are done.
+    let may_create_folder = target.choice != Choice::Named;
+    let around = around(target, &is_tracked);
+    Gate { place, may_create_folder, policy, clock: &world::now, around }.append(entries)
+}
+
+/// The git repository around the target.
+pub(crate) fn around<'a>(target: &Target, is_tracked: &'a dyn Fn() -> bool) -> Around<'a> {
+    let folder = target.place.folder();
     // The work tree begins above the ledger's own folder.
     let outside = match target.choice {
-        Choice::Named => place.folder(),
-        _ => place.folder().parent().unwrap_or(place.folder()),
+        Choice::Named => folder,
+        _ => folder.parent().unwrap_or(folder),
     };
-    let git_dir = if hook_log::is_hook() { None } else { git::git_dir(outside) };
-    Gate {
-        place,
-        may_create_folder: target.choice != Choice::Named,
-        policy,
-        clock: &world::now,
-        around: Around { is_tracked: &is_tracked, git_dir },
-    }
-    .append(entries)
+    Around { is_tracked, git_dir: if hook_log::is_hook() { None } else { git::git_dir(outside) } }
 }
 
 /// An option beats the repository's setting, and that the default.
@@ -48,7 +47,7 @@ pub(crate) fn policy(
     Policy {
         max_size: max_size.or(config.max_size).unwrap_or(MAX_SIZE),
         durability: durability.or(config.durability).unwrap_or_default(),
-        wait: lock::WAIT,
+        wait: if hook_log::is_hook() { lock::WAIT_IN_HOOKS } else { lock::WAIT },
     }
 }
 
@@ -103,8 +102,9 @@ pub(crate) fn warn_of_ignore_rules(place: &Place) -> bool {
     voice::say(&format!(
         "warning: your own ignore rules hide the ledger from git ({})\n  \
          why: an ignored ledger is lost with this clone\n  \
-         fix: printf '!/.telemetry/\\n!/.telemetry/**\\n' >> .gitignore",
-        excerpt(&rule)
+         fix: {}",
+        excerpt(&rule),
+        git::unignore(place.folder())
     ));
     true
 }

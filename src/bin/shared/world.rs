@@ -40,23 +40,26 @@ impl Target {
         }
         if personal {
             let place = Place::personal(&data_home()?);
-            return Ok(Target { place, choice: Choice::Personal });
+            return Ok(Target { place: place.resolved()?, choice: Choice::Personal });
         }
         let named = file.map(Path::to_owned).or_else(|| non_empty("LOG_USAGE_FILE"));
         if let Some(file) = named {
-            let place = Place::of_file(&file).filter(|_| file != Path::new("-"));
+            // From here on nothing depends on the folder that we stand in.
+            let absolute = std::path::absolute(&file).unwrap_or_else(|_| file.clone());
+            let is_file = file != Path::new("-") && file.file_name().is_some();
+            let place = Place::of_file(&absolute).filter(|_| is_file);
             let place = place.ok_or_else(|| Error::OptionValue {
                 option: "--file".to_owned(),
                 given: file.to_string_lossy().into_owned(),
                 allowed: "the path of a ledger".to_owned(),
                 example: "notes/usage.csv".to_owned(),
             })?;
-            return Ok(Target { place, choice: Choice::Named });
+            return Ok(Target { place: place.resolved()?, choice: Choice::Named });
         }
         let here = env::current_dir()
             .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
         let place = Place::in_repository(&find_root(&here)?);
-        Ok(Target { place, choice: Choice::Repository })
+        Ok(Target { place: place.resolved()?, choice: Choice::Repository })
     }
 }
 

@@ -12,6 +12,7 @@ mod voice;
 #[path = "../shared/world.rs"]
 mod world;
 
+use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -358,7 +359,7 @@ fn refuse_ledger(path: &Path) -> Result<()> {
         folder.ancestors().any(|it| it.file_name().is_some_and(|name| name == FOLDER))
     });
     let mut head = [0; 256];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    let read = fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
     let is_ledger = String::from_utf8_lossy(&head[..read])
         .contains("prompt_tokens,completion_tokens,task_success");
     match is_inside || is_ledger {
@@ -379,39 +380,27 @@ fn warn(report: &Report) {
     notes.into_iter().flatten().for_each(|note| voice::say(&format!("warning: {note}")));
 }
 
-/// The whole report or the old file, never half of one.
+/// The whole report or the old file, never half of one. A link is written through.
 fn write_file(path: &Path, text: &str) -> Result<ExitCode> {
-    let folder = path.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = target.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        if path.exists() && !path.metadata()?.is_file() {
-            return std::fs::write(path, text);
+        let old = target.metadata().ok();
+        if old.as_ref().is_some_and(|meta| !meta.is_file()) {
+            return fs::write(&target, text);
         }
-        let mut file = tempfile::Builder::new().prefix(".usage-report").tempfile_in(folder)?;
+        let make = |path: &Path| fs::OpenOptions::new().write(true).create_new(true).open(path);
+        let mut file = tempfile::Builder::new().prefix(".usage-report").make_in(folder, make)?;
         file.write_all(text.as_bytes())?;
         file.flush()?;
-        readable(file.as_file(), path)?;
-        file.persist(path).map_err(|error| error.error)?;
+        if let Some(old) = old {
+            file.as_file().set_permissions(old.permissions())?;
+        }
+        file.persist(&target).map_err(|error| error.error)?;
         Ok(())
     };
     write().map_err(|error| Error::io("write", path, &error))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A temporary file is for its owner alone; a report is as readable as the file it replaces, or as
-/// any new file.
-#[cfg(unix)]
-fn readable(file: &std::fs::File, path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let permissions = match path.metadata() {
-        Ok(meta) => meta.permissions(),
-        Err(_) => std::fs::Permissions::from_mode(0o644),
-    };
-    file.set_permissions(permissions)
-}
-
-#[cfg(not(unix))]
-fn readable(_: &std::fs::File, _: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 fn screen() -> Screen {
