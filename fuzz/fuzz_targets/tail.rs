@@ -2,14 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use usage_ledger::ledger::scan;
+use usage_ledger::ledger::fields;
 use usage_ledger::ledger::tail::{self, Format, Tail};
 use usage_ledger::row::{HEADER, Row};
 
 const FORMAT: Format = Format {
     header: HEADER,
     is_row: |line| std::str::from_utf8(line).is_ok_and(|line| Row::parse(line).is_ok()),
-    begins_row: scan::begins_row,
+    begins_row: fields::begins_row,
     seal: |_| String::new(),
 };
 

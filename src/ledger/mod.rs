@@ -7,6 +7,7 @@ pub mod tail;
 pub mod rotate;
 pub mod segment;
 pub mod files;
+pub mod fields;
 pub mod marks;
 pub mod scan;
 pub mod distinct;
@@ -35,7 +36,7 @@ const FORMAT: Format = Format {
         line.len() <= LINE_BYTES_MAX
             && str::from_utf8(line).is_ok_and(|line| Row::parse(line.trim_end()).is_ok())
     },
-    begins_row: scan::begins_row,
+    begins_row: fields::begins_row,
     seal,
 };
 

@@ -5,13 +5,13 @@ use std::io::{self, ErrorKind, Read};
 use std::str;
 
 use crate::error::excerpt;
+use crate::ledger::fields::{
+    BOM, Columns, RECORD_BYTES_MAX, begins_header, begins_row, is_marker, parse, plain_row,
+};
 use crate::ledger::marks::Marks;
 use crate::record::{self, StrayQuote, Unquoter};
-use crate::row::{COLUMNS, Refused, Row, TaskType, check_model};
+use crate::row::{Refused, Row};
 use crate::timestamp;
-
-/// The longest record a reader takes: four times the longest that we write.
-pub const RECORD_BYTES_MAX: usize = 64 << 10;
 
 /// Large enough that reading costs little, small enough to stay in the processor's cache.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -21,8 +21,6 @@ const DOUBTFUL_LINES_MAX: u32 = 16;
 
 /// A first line with this many NULs is no text; fewer may be damage to one that is.
 const NULS_MIN: usize = 3;
-
-const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What stands on a line.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,25 +91,6 @@ pub fn scan(
         buffer.copy_within(used..filled, 0);
         filled -= used;
     }
-}
-
-/// Whether a line begins as rows do: with a date and a `T`.
-pub fn begins_row(line: &[u8]) -> bool {
-    let line = line.strip_prefix(b"\"").unwrap_or(line);
-    let shape = b"dddd-dd-ddT";
-    line.len() > shape.len()
-        && shape.iter().zip(line).all(|(shape, byte)| match shape {
-            b'd' => byte.is_ascii_digit(),
-            other => byte.eq_ignore_ascii_case(other),
-        })
-}
-
-/// Whether a merge conflict left this line: git's four markers.
-pub fn is_marker(line: &[u8]) -> bool {
-    line.starts_with(b"<<<<<<< ")
-        || line.starts_with(b">>>>>>> ")
-        || line.starts_with(b"||||||| ")
-        || line.trim_ascii_end() == b"======="
 }
 
 /// Where a record of several lines may end.
@@ -398,134 +377,10 @@ fn not_a_header(line: &[u8]) -> String {
     }
 }
 
-/// The row between these marks, if every field is as it should be.
-#[inline]
-fn plain_row<'a>(
-    text: &'a str,
-    start: usize,
-    ends: &[usize; 8],
-    timestamps: &mut timestamp::Reader,
-) -> Option<Row<'a>> {
-    let notes = &text[ends[6] + 1..ends[7]];
-    if notes.ends_with('\r') || ends[7] - start > RECORD_BYTES_MAX {
-        return None;
-    }
-    let stamp = &text[start..ends[0]];
-    let field = |number: usize| &text[ends[number - 1] + 1..ends[number]];
-    Some(Row {
-        at: timestamps.read(stamp)?,
-        stamp: stamp.into(),
-        model: check_model(field(1)).ok()?.into(),
-        prompt_tokens: count(field(2))?,
-        completion_tokens: count(field(3))?,
-        success: match field(4) {
-            "true" => true,
-            "false" => false,
-            _ => return None,
-        },
-        task_type: TaskType::parse(field(5))?,
-        duration_ms: count(field(6))?,
-        notes: notes.into(),
-    })
-}
-
-/// A count of at most fifteen digits; longer ones are read the long way.
-#[inline]
-fn count(text: &str) -> Option<u64> {
-    let digits = text.as_bytes();
-    if digits.is_empty() || digits.len() > 15 || digits[0] == b'0' && digits.len() > 1 {
-        return None;
-    }
-    let mut sum = 0;
-    for digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        sum = sum * 10 + u64::from(digit);
-    }
-    Some(sum)
-}
-
-/// One record as a row, its columns in the header's order.
-fn parse<'a>(
-    columns: &Option<Columns>,
-    unquoter: &'a mut Unquoter,
-    record: &'a [u8],
-) -> Result<Row<'a>, Refused> {
-    let columns = columns.as_ref().unwrap_or(&Columns::OURS);
-    let text = str::from_utf8(record).map_err(|_| Refused::line("not UTF-8"))?;
-    let fields = match text.contains('"') {
-        false => columns.pick(text.split(','))?,
-        true => {
-            let fields = unquoter.fields(text);
-            columns.pick(fields.ok_or_else(|| Refused::line("too many fields"))?)?
-        }
-    };
-    Row::read(fields)
-}
-
-/// Where our eight columns stand in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Columns {
-    places: [usize; 8],
-    width: usize,
-}
-
-impl Columns {
-    const OURS: Columns = Columns { places: [0, 1, 2, 3, 4, 5, 6, 7], width: 8 };
-
-    fn named(names: &[String]) -> Result<Columns, String> {
-        let mut places = [0; 8];
-        for (place, column) in places.iter_mut().zip(COLUMNS) {
-            let mut found = names.iter().enumerate().filter(|(_, name)| name.trim() == column);
-            *place = match (found.next(), found.next()) {
-                (Some((at, _)), None) => at,
-                (None, _) => return Err(format!("its header lacks the column {column}")),
-                (Some(_), Some(_)) => return Err(format!("its header has {column} twice")),
-            };
-        }
-        Ok(Columns { places, width: names.len() })
-    }
-
-    fn pick<'a>(&self, mut fields: impl Iterator<Item = &'a str>) -> Result<[&'a str; 8], Refused> {
-        let mut picked = [""; 8];
-        if *self == Columns::OURS {
-            for (at, slot) in picked.iter_mut().enumerate() {
-                *slot = fields.next().ok_or_else(|| Refused::field_count(at))?;
-            }
-            return match fields.count() {
-                0 => Ok(picked),
-                more => Err(Refused::field_count(8 + more)),
-            };
-        }
-        let all: Vec<&str> = fields.collect();
-        if all.len() != self.width {
-            return Err(Refused::field_count(all.len()));
-        }
-        for (slot, place) in picked.iter_mut().zip(self.places) {
-            *slot = all[place];
-        }
-        Ok(picked)
-    }
-}
-
 /// The first line, as far as it must be looked at to tell text from other things.
 fn first_line(bytes: &[u8]) -> &[u8] {
     let head = &bytes[..bytes.len().min(1024)];
     &head[..memchr::memchr(b'\n', head).unwrap_or(head.len())]
-}
-
-/// Whether a line names columns: at least two of ours, which no row does.
-fn begins_header(record: &[u8]) -> bool {
-    // Rows begin with a digit; this spares them the search.
-    if record.first().is_none_or(u8::is_ascii_digit) {
-        return false;
-    }
-    let names = record.split(|b| *b == b',').map(|name| name.trim_ascii());
-    let bare = names.map(|name| name.strip_prefix(b"\"").unwrap_or(name));
-    let bare = bare.map(|name| name.strip_suffix(b"\"").unwrap_or(name));
-    bare.filter(|name| COLUMNS.iter().any(|column| column.as_bytes() == *name)).count() >= 2
 }
 
 fn too_long() -> Refused {
@@ -535,7 +390,7 @@ fn too_long() -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::HEADER;
+    use crate::row::{COLUMNS, HEADER};
     use proptest::prelude::*;
 
     /// Every line as `number:what`, as short as can be.

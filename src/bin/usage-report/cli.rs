@@ -1,0 +1,204 @@
+//! The reader's flags, and the plain values that they mean.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use usage_ledger::error::{Error, Result};
+use usage_ledger::render::{FORMATS, Format};
+use usage_ledger::report::aggregate::{Bound, Dimension, Selection};
+use usage_ledger::row::TaskType;
+use usage_ledger::timestamp::{Day, Instant, Timestamp};
+use wildmatch::WildMatch;
+
+use crate::world;
+
+/// Report on the ledger of LLM usage in this repository (.telemetry/usage.csv)
+#[derive(Parser)]
+#[command(
+    name = "usage-report",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 80,
+    after_help = "Examples:\n  \
+        usage-report --weekly                        week by week\n  \
+        usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
+        usage-report --format json | jq .totals      for programs\n\n\
+        Log a row: log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\"",
+    after_long_help = "Examples:\n  \
+        usage-report --weekly                        week by week\n  \
+        usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
+        usage-report --format json | jq .totals      for programs\n\n\
+        A row's day is the calendar day of its own offset, so no report depends on the reader's zone.\n\
+        Rows that repeat another (merges bring them) are counted once, and the report says how many.\n\n\
+        Environment:\n  \
+        LOG_USAGE_FILE   As --file\n  \
+        NO_COLOR         No colours in --format table\n\n\
+        Exit codes: 0 done; 1 a check failed, or it could not be done; 2 bad usage; 3 --strict and rows\n\
+        were left out because they cannot be read"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) groupings: Groupings,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check every line of every file; exit code 1 if anything was found
+    Verify,
+}
+
+#[derive(Args)]
+pub(crate) struct Groupings {
+    /// Every day first
+    #[arg(long)]
+    pub(crate) daily: bool,
+    /// Every week first
+    #[arg(long)]
+    pub(crate) weekly: bool,
+    /// Every month first
+    #[arg(long)]
+    pub(crate) monthly: bool,
+    /// By day, week, month, hour, weekday, model, task-type, source, session, user or file first
+    ///
+    /// May be repeated, or a list with commas; each is a table of its own.
+    #[arg(
+        long,
+        value_name = "DIM",
+        value_delimiter = ',',
+        value_parser = dimensions(),
+        hide_possible_values = true
+    )]
+    pub(crate) by: Vec<Dimension>,
+}
+
+impl Groupings {
+    pub(crate) fn dimensions(&self) -> Vec<Dimension> {
+        let flags = [
+            (self.daily, Dimension::Day),
+            (self.weekly, Dimension::Week),
+            (self.monthly, Dimension::Month),
+        ];
+        let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, dimension)| dimension);
+        let mut all = Vec::new();
+        for dimension in flags.chain(self.by.iter().copied()) {
+            if !all.contains(&dimension) {
+                all.push(dimension);
+            }
+        }
+        all
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Filters {
+    /// From this date on (2026-02-23), time (RFC 3339) or age (7d)
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Up to and with this date, time or age
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// Only this model; * and ? match any; may be repeated
+    #[arg(long, value_name = "GLOB", allow_negative_numbers = true)]
+    pub(crate) model: Vec<String>,
+    /// Only plan, execute, verify, discuss or quick; may be repeated
+    #[arg(long, hide_possible_values = true, value_name = "TYPE", allow_negative_numbers = true, value_parser = task_types())]
+    pub(crate) task_type: Vec<TaskType>,
+}
+
+impl Filters {
+    pub(crate) fn selection(&self) -> Result<Selection> {
+        let bound = |option, text: &Option<String>| {
+            text.as_deref().map(|text| bound(option, text)).transpose()
+        };
+        Ok(Selection {
+            since: bound("--since", &self.since)?,
+            until: bound("--until", &self.until)?,
+            models: self.model.iter().map(|glob| WildMatch::new(glob)).collect(),
+            task_types: self.task_type.clone(),
+        })
+    }
+
+    /// The options as they would be typed.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        words.extend(self.since.iter().map(|it| format!("--since {it}")));
+        words.extend(self.until.iter().map(|it| format!("--until {it}")));
+        words.extend(self.model.iter().map(|it| format!("--model {it}")));
+        words.extend(self.task_type.iter().map(|it| format!("--task-type {}", it.name())));
+        words
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Source {
+    /// Read these ledgers, each with its archive; - is standard input
+    #[arg(long, value_name = "PATH", num_args = 1.., global = true, allow_negative_numbers = true)]
+    pub(crate) file: Vec<PathBuf>,
+    /// Read your own ledger, outside any repository
+    #[arg(long, global = true)]
+    pub(crate) personal: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Output {
+    /// As markdown, csv, json or table (compact, for a terminal) [default: markdown]
+    #[arg(long, hide_possible_values = true, hide_default_value = true, value_name = "FORMAT", allow_negative_numbers = true, default_value = FORMATS[0].name, value_parser = formats())]
+    pub(crate) format: &'static Format,
+    /// Write the report to this file
+    #[arg(long, value_name = "PATH", allow_negative_numbers = true)]
+    pub(crate) output: Option<PathBuf>,
+    /// Count repeated rows too
+    #[arg(long)]
+    pub(crate) keep_duplicates: bool,
+    /// Exit with 3 if rows cannot be read
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+pub(crate) fn dimensions() -> impl TypedValueParser<Value = Dimension> {
+    PossibleValuesParser::new(Dimension::ALL.map(|(_, name)| name))
+        .map(|name| Dimension::parse(&name).unwrap_or(Dimension::Day))
+}
+
+pub(crate) fn task_types() -> impl TypedValueParser<Value = TaskType> {
+    PossibleValuesParser::new(TaskType::ALL.map(TaskType::name))
+        .map(|name| TaskType::parse(&name).unwrap_or(TaskType::Plan))
+}
+
+pub(crate) fn formats() -> impl TypedValueParser<Value = &'static Format> {
+    const { &FORMATS };
+    let values = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(values).map(|name| {
+        let formats: &'static [Format] = const { &FORMATS };
+        formats.iter().find(|format| format.name == name).unwrap_or(&formats[0])
+    })
+}
+
+/// A date, a moment, or an age, which is a moment too.
+fn bound(option: &str, text: &str) -> Result<Bound> {
+    if let Some(day) = Day::parse(text) {
+        return Ok(Bound::Day(day));
+    }
+    if let Some(timestamp) = Timestamp::parse_liberally(text) {
+        return Ok(Bound::Moment(timestamp.instant()));
+    }
+    let refuse = || Error::OptionValue {
+        option: option.to_owned(),
+        given: text.to_owned(),
+        allowed: "a date (2026-02-23), a time (RFC 3339) or an age (7d)".to_owned(),
+        example: "2026-02-23".to_owned(),
+    };
+    let age = humantime::parse_duration(text).map_err(|_| refuse())?;
+    let now = world::now().instant();
+    let seconds = i64::try_from(age.as_secs()).map_err(|_| refuse())?;
+    Ok(Bound::Moment(Instant { seconds: now.seconds.saturating_sub(seconds), ..now }))
+}
