@@ -30,6 +30,9 @@ impl Gate<'_> {
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
         let path = self.place.active();
         if !path.exists() {
+            self.around.settle();
+        }
+        if !path.exists() {
             // git may have taken the whole folder away; then nothing is made in its place.
             if !self.place.folder().is_dir() && (self.around.is_tracked)() {
                 return Err(Error::TrackedButMissing { path });

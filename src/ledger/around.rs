@@ -26,14 +26,19 @@ pub struct Around<'a> {
 impl Around<'_> {
     /// Waits while git is at work on files that include the ledger; whether it was.
     pub(super) fn wait(&self) -> bool {
-        if !self.is_busy() || !(self.is_tracked)() {
-            return false;
+        let is_busy = self.is_busy() && (self.is_tracked)();
+        if is_busy {
+            self.settle();
         }
+        is_busy
+    }
+
+    /// Waits while git is at work on anything: it may be bringing a ledger from another branch.
+    pub fn settle(&self) {
         let began = Instant::now();
         while self.is_busy() && began.elapsed() < WAIT {
             thread::sleep(Duration::from_millis(2));
         }
-        true
     }
 
     fn is_busy(&self) -> bool {

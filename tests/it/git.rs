@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{SEED, Sandbox, text};
+use crate::sandbox::{HEADER, SEED, Sandbox, text};
 
 fn hook(sandbox: &Sandbox, name: &str) {
     let line = "log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\"";
@@ -130,6 +130,25 @@ fn a_writer_waits_while_git_holds_its_lock() {
     let began = Instant::now();
     sandbox.ok("log-usage", &SEED);
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+/// Where git is just bringing the ledger of another branch, none is begun in its place.
+#[test]
+fn a_first_row_waits_for_the_ledger_that_git_brings() {
+    let sandbox = Sandbox::repository();
+    sandbox.write(".git/index.lock", "");
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| sandbox.ok("log-usage", &SEED));
+        thread::sleep(Duration::from_millis(400));
+        assert!(!sandbox.path(".telemetry").exists());
+        sandbox.write(
+            ".telemetry/usage.csv",
+            format!("{HEADER}\n2026-02-23T22:19:28Z,m,1,2,true,plan,3,\n"),
+        );
+        fs::remove_file(sandbox.path(".git/index.lock")).unwrap();
+        writer.join().unwrap();
+    });
+    assert_eq!(sandbox.rows().len(), 2);
 }
 
 /// git replaces a file by another of the same name while a writer has it open: strace holds the
