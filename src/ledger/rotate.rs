@@ -161,7 +161,7 @@ pub(super) fn is_sealed(place: &Place, format: &Format, file: &File, first_row: 
     names(place, format, first_row).take_while(is_taken).any(|path| disk::is_at(file, &path))
 }
 
-/// The same, by any name: whether one of the ledger's segments is this very file.
+/// The same, whatever the file's first row: whether one of the segments is this very file.
 pub(super) fn is_in_archive(place: &Place, file: &File) -> bool {
     let segments = fs::read_dir(place.archive()).into_iter().flatten().flatten();
     segments.map(|entry| entry.path()).any(|path| disk::is_at(file, &path))

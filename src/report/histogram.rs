@@ -22,13 +22,8 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Counts one value.
-    pub fn add(&mut self, value: u64) {
-        self.add_to(Bucket::of(value), value);
-    }
-
     /// Counts one value whose bucket is known: it is looked for once, however many groups count it.
-    pub fn add_to(&mut self, Bucket(bucket): Bucket, value: u64) {
+    pub fn add(&mut self, Bucket(bucket): Bucket, value: u64) {
         self.count += 1;
         self.max = self.max.max(value);
         if self.pages.is_empty() {
@@ -38,7 +33,7 @@ impl Histogram {
             }
             self.spill();
         }
-        self.add_page_count(usize::from(bucket), 1);
+        self.add_to_page(usize::from(bucket));
     }
 
     /// Counts everything that another histogram counted.
@@ -52,7 +47,7 @@ impl Histogram {
         }
         match self.pages.is_empty() {
             true => self.few.extend_from_slice(&other.few),
-            false => other.few.iter().for_each(|it| self.add_page_count(usize::from(*it), 1)),
+            false => other.few.iter().for_each(|it| self.add_to_page(usize::from(*it))),
         }
         for (number, theirs) in other.pages.iter().enumerate() {
             let Some(theirs) = theirs else { continue };
@@ -97,14 +92,14 @@ impl Histogram {
             self.pages = vec![None; PAGES];
         }
         for bucket in std::mem::take(&mut self.few) {
-            self.add_page_count(usize::from(bucket), 1);
+            self.add_to_page(usize::from(bucket));
         }
     }
 
-    fn add_page_count(&mut self, bucket: usize, count: u32) {
+    fn add_to_page(&mut self, bucket: usize) {
         let page = self.pages[bucket / PAGE].get_or_insert_with(|| Box::new([0; PAGE]));
         let slot = &mut page[bucket % PAGE];
-        *slot = slot.saturating_add(count);
+        *slot = slot.saturating_add(1);
     }
 }
 
@@ -171,7 +166,7 @@ mod tests {
         ) {
             let mut halves = [Histogram::default(), Histogram::default()];
             for (at, value) in values.iter().enumerate() {
-                halves[usize::from(at < split)].add(*value);
+                halves[usize::from(at < split)].add(Bucket::of(*value), *value);
             }
             let [mut merged, other] = halves;
             merged.merge(&other);

@@ -96,7 +96,7 @@ impl Measures {
         self.tasks += 1;
         self.successes += u64::from(task.success);
         self.duration_ms += u128::from(task.duration_ms);
-        self.durations.add_to(task.bucket, task.duration_ms);
+        self.durations.add(task.bucket, task.duration_ms);
         self.origins[task.origin as usize] += 1;
     }
 
