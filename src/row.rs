@@ -70,7 +70,14 @@ impl TaskType {
 
     /// The task type of that name.
     pub fn parse(text: &str) -> Option<TaskType> {
-        TaskType::ALL.into_iter().find(|it| it.name() == text)
+        Some(match text {
+            "plan" => TaskType::Plan,
+            "execute" => TaskType::Execute,
+            "verify" => TaskType::Verify,
+            "discuss" => TaskType::Discuss,
+            "quick" => TaskType::Quick,
+            _ => return None,
+        })
     }
 }
 

@@ -24,7 +24,7 @@ fn read(input: impl Read) -> (Vec<(u64, String)>, bool) {
     let scanned = scan::scan(input, &mut |line, item| {
         assert!(seen.last().is_none_or(|(last, _)| *last < line));
         let text = match item {
-            Item::Row(row, _) => row.to_line(),
+            Item::Row(found) => found.row.to_line(),
             other => format!("{other:?}"),
         };
         seen.push((line, text));

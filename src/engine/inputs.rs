@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
 use crate::workspace::Place;
 
@@ -53,26 +54,49 @@ impl Input {
         self.bytes
     }
 
-    /// A reader from its beginning.
-    pub fn open<'a>(&'a mut self, progress: &'a dyn Fn(u64)) -> Result<impl Read + 'a> {
-        let label = &self.label;
-        let file = match &mut self.source {
-            Source::Open(file) => file.seek(SeekFrom::Start(0)).and_then(|_| file.try_clone()),
-            Source::Sealed(path) => File::open(path),
+    /// A reader of the bytes from `start` to `end`; several may read at once.
+    pub fn open<'a>(
+        &'a self,
+        (start, end): (u64, u64),
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> Result<Range<'a>> {
+        let file = match &self.source {
+            Source::Open(file) => Handle::Lent(file),
+            Source::Sealed(path) => {
+                Handle::Owned(File::open(path).map_err(|error| self.fail(&error))?)
+            }
         };
-        let file = file.map_err(|error| Error::io("read", label.as_ref(), &error))?;
-        Ok(Watched { inner: file.take(self.bytes), progress })
+        Ok(Range { file, at: start, end, progress })
+    }
+
+    /// That it cannot be read.
+    pub fn fail(&self, error: &io::Error) -> Error {
+        Error::io("read", self.label.as_ref(), error)
     }
 }
 
-struct Watched<'a, R> {
-    inner: R,
-    progress: &'a dyn Fn(u64),
+/// Some bytes of a file.
+pub struct Range<'a> {
+    file: Handle<'a>,
+    at: u64,
+    end: u64,
+    progress: &'a (dyn Fn(u64) + Sync),
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+enum Handle<'a> {
+    Lent(&'a File),
+    Owned(File),
+}
+
+impl Read for Range<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let file = match &self.file {
+            Handle::Lent(file) => file,
+            Handle::Owned(file) => file,
+        };
+        let read = disk::read_at(file, &mut buffer[..left], self.at)?;
+        self.at += read as u64;
         (self.progress)(read as u64);
         Ok(read)
     }

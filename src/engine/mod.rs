@@ -1,97 +1,44 @@
-//! Files → sums: every file of every ledger is read once (twice where rows are out of order), and
-//! every distinct row is counted once.
+//! Files → sums: every part of every file is read once, side by side, and every distinct row is
+//! counted once. Where rows are out of time order all is read again, knowing which instants to wait
+//! for.
 
+pub mod query;
 pub mod inputs;
+pub mod parts;
+pub mod threads;
+pub mod pass;
 
 use crate::engine::inputs::Input;
-use crate::error::{Error, Result};
-use crate::ledger::distinct::Distinct;
-use crate::ledger::scan::{self, Item};
-use crate::report::aggregate::{Aggregate, Dimension, Selection};
-use crate::report::{LeftOut, SkippedLine};
-use crate::row::Row;
-
-/// How many skipped lines are named; beyond that they are only counted.
-const LINES_NAMED_MAX: usize = 1_000;
-
-/// What is to be summed.
-#[derive(Clone, Debug, Default)]
-pub struct Query {
-    /// Which rows.
-    pub selection: Selection,
-    /// By what, besides models and task types.
-    pub by: Vec<Dimension>,
-    /// Whether rows that repeat another are counted too.
-    pub keep_duplicates: bool,
-}
+use crate::engine::pass::Pass;
+use crate::engine::query::Query;
+use crate::error::Result;
+use crate::report::LeftOut;
+use crate::report::aggregate::Aggregate;
+use crate::report::dimension::Dimension;
 
 /// Sums the inputs; `progress` is told of every byte read.
 pub fn sum(
-    inputs: &mut [Input],
+    inputs: &[Input],
     query: &Query,
-    progress: &dyn Fn(u64),
+    progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Aggregate, LeftOut)> {
-    let mut left_out = LeftOut::default();
-    let mut aggregate = Aggregate::new(query.selection.clone(), &query.by);
-    let labels: Vec<String> = inputs.iter().map(|input| input.label.clone()).collect();
-    if query.keep_duplicates {
-        each_row(inputs, &mut left_out, progress, &mut |row, at| aggregate.add(row, &labels[at]))?;
-        return Ok((aggregate, left_out));
-    }
-    let mut pass = Distinct::default();
-    let mut count = |row: &Row<'_>, at: usize| aggregate.add(row, &labels[at]);
-    each_row(inputs, &mut left_out, progress, &mut |row, at| pass.take(row, at, &mut count))?;
-    let again = match pass.finish(&mut count) {
-        Ok(repeated) => {
-            left_out.repeated = repeated;
-            return Ok((aggregate, left_out));
-        }
-        Err(again) => again,
+    // Which of two equal rows is counted makes a difference only between files: the first one is.
+    let threads = match query.by.contains(&Dimension::File) {
+        true => 1,
+        false => threads::count(),
     };
-    left_out = LeftOut::default();
-    aggregate = Aggregate::new(query.selection.clone(), &query.by);
-    let mut pass = Distinct::again(again);
-    let mut count = |row: &Row<'_>, at: usize| aggregate.add(row, &labels[at]);
-    each_row(inputs, &mut left_out, &|_| (), &mut |row, at| pass.take(row, at, &mut count))?;
-    // A second pass always finishes.
-    left_out.repeated = pass.finish(&mut count).unwrap_or_default();
-    Ok((aggregate, left_out))
-}
-
-fn each_row(
-    inputs: &mut [Input],
-    left_out: &mut LeftOut,
-    progress: &dyn Fn(u64),
-    take: &mut dyn FnMut(&Row<'_>, usize),
-) -> Result<()> {
-    for (at, input) in inputs.iter_mut().enumerate() {
-        let label = input.label.clone();
-        let reader = input.open(progress)?;
-        let named = |line, reason| SkippedLine { file: label.clone(), line, reason };
-        let scanned = scan::scan(reader, &mut |line, item| match item {
-            Item::Row(row, _) => take(&row, at),
-            Item::Bad(refused) => {
-                left_out.unreadable += 1;
-                if left_out.lines.len() < LINES_NAMED_MAX {
-                    left_out.lines.push(named(line, refused.short()));
-                }
-            }
-            Item::Marker if left_out.markers.len() < LINES_NAMED_MAX => {
-                left_out.markers.push(named(line, "conflict marker".to_owned()));
-            }
-            Item::Marker | Item::Header | Item::Blank => {}
-        });
-        match scanned {
-            Ok(Ok(_)) => {}
-            Ok(Err(refusal)) => {
-                return Err(Error::Unreadable {
-                    file: label,
-                    line: refusal.line,
-                    reason: refusal.reason,
-                });
-            }
-            Err(error) => return Err(Error::io("read", label.as_ref(), &error)),
-        }
+    let mut stretches = parts::divided(inputs, threads)?;
+    let mut pass = Pass::run(inputs, query, threads, &stretches, None, progress);
+    if !pass.is_handed_over() {
+        stretches = parts::whole(inputs);
+        pass = Pass::run(inputs, query, threads, &stretches, None, &|_| ());
     }
-    Ok(())
+    let late = match query.keep_duplicates {
+        true => None,
+        false => pass.late(inputs, threads, &stretches),
+    };
+    if let Some(late) = late {
+        pass = Pass::run(inputs, query, threads, &stretches, Some(&late), &|_| ());
+    }
+    pass.finish(inputs)
 }

@@ -27,13 +27,11 @@ pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Reads at most `bytes` bytes from `start` on: one call, where they are there.
-#[cfg(unix)]
 pub(super) fn read(file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
-    use std::os::unix::fs::FileExt;
     let mut window = vec![0; usize::try_from(bytes).unwrap_or(0)];
     let mut filled = 0;
     while filled < window.len() {
-        match file.read_at(&mut window[filled..], start + filled as u64) {
+        match read_at(file, &mut window[filled..], start + filled as u64) {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -44,13 +42,15 @@ pub(super) fn read(file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
     Ok(window)
 }
 
-#[cfg(not(unix))]
-pub(super) fn read(mut file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
-    use std::io::{Read, Seek, SeekFrom};
-    let mut window = Vec::new();
-    file.seek(SeekFrom::Start(start))?;
-    file.take(bytes).read_to_end(&mut window)?;
-    Ok(window)
+/// One read at a position, whatever others read of the same file meanwhile.
+#[cfg(unix)]
+pub fn read_at(file: &File, buffer: &mut [u8], start: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, start)
+}
+
+#[cfg(windows)]
+pub fn read_at(file: &File, buffer: &mut [u8], start: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, start)
 }
 
 /// Waits until the file's bytes are on the disk. A failed sync is never tried again: the system may

@@ -1,137 +1,201 @@
 //! Counts every row once, however often git or an import brought it. Only rows of one instant can
-//! be equal, so a ledger in time order needs memory for one instant; where files overlap, only the
-//! rows of the instants that come again are remembered.
+//! be equal, so a run of rows in time order needs memory for one instant; of the instants that come
+//! again, rows are remembered as 128 bits, and whole where another may stand in their place.
+
+use std::mem;
+use std::str;
 
 use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
+use crate::ledger::scan::Found;
 use crate::notes::Tags;
-use crate::row::{Row, TaskType, line_hash};
-use crate::timestamp::{Instant, Timestamp};
+use crate::row::{Row, line_hash};
+use crate::timestamp::Instant;
 
 /// The id of a row that has none: this many bytes of its line's SHA-256, in hex.
 const ID_BYTES: usize = 6;
 
-/// Takes rows in the files' order and hands each distinct one on, once.
-///
-/// Rows out of time order are found on the way; then what was handed on is not right, and the rows
-/// must be gone through again by [`Distinct::again`], which knows which instants to wait for.
-#[derive(Default)]
-pub struct Distinct {
-    current: Option<Instant>,
-    group: Group,
-    /// Instants that came again after a later one.
-    late: HashSet<Instant>,
-    /// Rows of late instants, kept to the end; None on the first pass.
-    aside: Option<HashMap<Instant, Group>>,
+/// Hands on the distinct rows of a run, each as the value that came with it.
+pub struct Distinct<T> {
+    order: Order,
+    /// The first row of the newest instant.
+    first: Option<T>,
+    /// Its line, which is needed only if another row of that instant follows.
+    line: Vec<u8>,
+    /// All rows of the newest instant, where there are several.
+    several: Vec<(Rank, T)>,
+    places: HashMap<u128, usize>,
     repeated: u64,
 }
 
-impl Distinct {
-    /// Takes one row; `number` is the file's, handed on with it.
-    pub fn take(&mut self, row: &Row<'_>, number: usize, out: &mut dyn FnMut(&Row<'_>, usize)) {
-        let at = row.at.instant();
-        if let Some(aside) = &mut self.aside
-            && self.late.contains(&at)
+impl<T> Default for Distinct<T> {
+    fn default() -> Distinct<T> {
+        Distinct {
+            order: Order::default(),
+            first: None,
+            line: Vec::new(),
+            several: Vec::new(),
+            places: HashMap::new(),
+            repeated: 0,
+        }
+    }
+}
+
+/// What order the rows of a run are in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    /// The earliest instant.
+    pub oldest: Option<Instant>,
+    /// The latest one.
+    pub newest: Option<Instant>,
+    /// Instants that came again after a later one.
+    pub late: HashSet<Instant>,
+    /// What rows without an id another row may stand for: one that was amended has its line's hash
+    /// as its id.
+    pub claimed: HashSet<u128>,
+}
+
+impl<T: Copy> Distinct<T> {
+    /// Takes one row, with the tag block of its notes where there is one. If the order of the rows
+    /// turns out to have late instants, what was handed on of them is not right: then all rows are
+    /// to be gone through again with [`Late`].
+    #[inline]
+    pub fn take(
+        &mut self,
+        found: &Found<'_>,
+        tags: Option<&Tags<'_>>,
+        value: T,
+        out: &mut impl FnMut(&T),
+    ) {
+        let at = found.row.at.instant();
+        if tags.is_some_and(|tags| tags.get("source").is_none() && tags.get("id").is_some()) {
+            self.order.claimed.insert(fingerprint(&found.row));
+        }
+        match self.order.newest {
+            Some(newest) if at == newest => self.again(&found.row, value),
+            Some(newest) if at < newest => {
+                self.order.late.insert(at);
+                self.order.oldest = self.order.oldest.min(Some(at));
+            }
+            newest => {
+                self.hand_on(out);
+                self.order.newest = Some(at);
+                if newest.is_none() {
+                    self.order.oldest = Some(at);
+                }
+                self.first = Some(value);
+                self.line.clear();
+                match found.is_plain {
+                    true => self.line.extend_from_slice(found.bytes),
+                    false => self.line.extend_from_slice(found.row.to_line().as_bytes()),
+                }
+            }
+        }
+    }
+
+    /// Takes another row of the newest instant.
+    #[cold]
+    fn again(&mut self, row: &Row<'_>, value: T) {
+        if let Some(first) = self.first.take()
+            && let Ok(line) = str::from_utf8(&self.line)
+            && let Ok(row) = Row::parse(line)
         {
-            self.repeated += u64::from(!aside.entry(at).or_default().add(row, number));
+            self.places.insert(fingerprint(&row), 0);
+            self.several.push((rank(&row), first));
+        }
+        let (next, rank) = (self.several.len(), rank(row));
+        let place = *self.places.entry(fingerprint(row)).or_insert(next);
+        if place == next {
+            self.several.push((rank, value));
             return;
         }
-        match self.current {
-            Some(current) if at == current => {
-                self.repeated += u64::from(!self.group.add(row, number));
-            }
-            Some(current) if at < current => {
-                self.late.insert(at);
-            }
-            _ => {
-                self.group.hand_on(out);
-                self.current = Some(at);
-                self.group.add(row, number);
-            }
+        self.repeated += 1;
+        if rank > self.several[place].0 {
+            self.several[place] = (rank, value);
         }
     }
 
-    /// Hands on the last rows. Gives how many rows repeated another, or what to go through the same
-    /// rows again with.
-    pub fn finish(mut self, out: &mut dyn FnMut(&Row<'_>, usize)) -> Result<u64, Again> {
-        if self.aside.is_none() && !self.late.is_empty() {
-            return Err(Again { late: self.late });
+    #[inline]
+    fn hand_on(&mut self, out: &mut impl FnMut(&T)) {
+        if let Some(first) = self.first.take() {
+            out(&first);
+        } else if !self.several.is_empty() {
+            self.several.drain(..).for_each(|(_, value)| out(&value));
+            self.places.clear();
         }
-        self.group.hand_on(out);
-        for group in self.aside.iter_mut().flat_map(HashMap::values_mut) {
-            group.hand_on(out);
-        }
-        Ok(self.repeated)
     }
 
-    /// A second pass over the same rows.
-    pub fn again(again: Again) -> Distinct {
-        Distinct { late: again.late, aside: Some(HashMap::new()), ..Distinct::default() }
+    /// Hands on the last rows, and is ready for another run. Gives the order of the rows, and how
+    /// many repeated another.
+    pub fn finish(&mut self, out: &mut impl FnMut(&T)) -> (Order, u64) {
+        self.hand_on(out);
+        (mem::take(&mut self.order), mem::take(&mut self.repeated))
     }
 }
 
-/// The instants that were met out of order.
-pub struct Again {
-    late: HashSet<Instant>,
-}
-
-/// The distinct rows of one instant.
+/// The rows of instants that came again, gathered from wherever they are.
 #[derive(Default)]
-struct Group {
-    rows: Vec<Kept>,
-    /// How many of `rows` are in use; the others are kept for their memory.
-    used: usize,
-    /// Which row has which identity; filled only when a second row comes.
-    identities: HashMap<Vec<u8>, usize>,
+pub struct Late {
+    /// The instants.
+    pub instants: HashSet<Instant>,
+    /// As in [`Order`].
+    pub claimed: HashSet<u128>,
 }
 
-impl Group {
-    /// Adds a row; false if it repeats another, of which the one that stands is kept.
-    fn add(&mut self, row: &Row<'_>, number: usize) -> bool {
-        if self.used == 0 {
-            self.push(row, number);
-            return true;
+impl Late {
+    /// Whether rows of this instant are to be set aside.
+    #[inline]
+    pub fn holds(&self, at: Instant) -> bool {
+        self.instants.contains(&at)
+    }
+}
+
+/// Tells which rows of late instants are to be counted.
+#[derive(Default)]
+pub struct Aside {
+    /// Rows that were counted and that no other can stand for.
+    known: HashSet<u128>,
+    /// Rows that another may stand for, with the number of their file.
+    held: HashMap<u128, (Rank, usize)>,
+    /// How many repeated another.
+    pub repeated: u64,
+}
+
+impl Aside {
+    /// Takes one row of the file with that number; true if it is to be counted at once.
+    pub fn take(&mut self, row: &Row<'_>, late: &Late, file: usize) -> bool {
+        let print = fingerprint(row);
+        let may_be_replaced = Tags::of(&row.notes).get("id").is_some();
+        if !may_be_replaced && !late.claimed.contains(&print) {
+            let is_new = self.known.insert(print);
+            self.repeated += u64::from(!is_new);
+            return is_new;
         }
-        if self.identities.is_empty() {
-            self.identities.insert(identity(&self.rows[0].row()), 0);
-        }
-        let identity = identity(row);
-        match self.identities.get(&identity) {
+        let rank = rank(row);
+        match self.held.get_mut(&print) {
             None => {
-                self.identities.insert(identity, self.used);
-                self.push(row, number);
-                true
+                self.held.insert(print, (rank, file));
             }
-            Some(at) => {
-                if rank(row) > rank(&self.rows[*at].row()) {
-                    self.rows[*at].keep(row, number);
+            Some(stands) => {
+                self.repeated += 1;
+                if rank > stands.0 {
+                    *stands = (rank, file);
                 }
-                false
             }
         }
+        false
     }
 
-    fn push(&mut self, row: &Row<'_>, number: usize) {
-        if self.used == self.rows.len() {
-            self.rows.push(Kept::of(row));
-        }
-        self.rows[self.used].keep(row, number);
-        self.used += 1;
-    }
-
-    fn hand_on(&mut self, out: &mut dyn FnMut(&Row<'_>, usize)) {
-        for kept in &self.rows[..self.used] {
-            out(&kept.row(), kept.number);
-        }
-        self.used = 0;
-        self.identities.clear();
+    /// The lines that stand in the end, each with the number of its file.
+    pub fn held(self) -> impl Iterator<Item = (String, usize)> {
+        self.held.into_values().map(|(rank, file)| (rank.line, file))
     }
 }
 
-/// What makes two rows of one instant the same one: source, id and model; a row without an id has
-/// one all the same, made of its line, with an empty source. Equal rows have equal lines.
-fn identity(row: &Row<'_>) -> Vec<u8> {
+/// What makes two rows the same one: instant, source, id and model, as 128 bits. A row without an
+/// id has one all the same, made of its line, with an empty source; so equal rows are the same.
+pub fn fingerprint(row: &Row<'_>) -> u128 {
     let tags = Tags::of(&row.notes);
     let line_id;
     let (source, id) = match tags.get("id") {
@@ -141,105 +205,68 @@ fn identity(row: &Row<'_>) -> Vec<u8> {
             ("", line_id.as_str())
         }
     };
-    [source, id, &row.model].join("\0").into_bytes()
-}
-
-/// 128 bits that two rows of one instant share only if they are the same row.
-pub fn fingerprint(row: &Row<'_>) -> u128 {
-    let digest = Sha256::digest(identity(row));
+    let Instant { seconds, nanos } = row.at.instant();
+    let digest = Sha256::digest(format!("{seconds}.{nanos}\0{source}\0{id}\0{}", row.model));
     digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
-/// Of two rows with one identity the greater stands: by revision, then tokens, then bytes.
-pub fn rank(row: &Row<'_>) -> (u64, u64, String) {
+/// Of two rows that are the same the greater stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    rev: u64,
+    tokens: u64,
+    line: String,
+}
+
+/// How much a row counts against another that is the same: by revision, then tokens, then bytes.
+pub fn rank(row: &Row<'_>) -> Rank {
     let rev = Tags::of(&row.notes).count("rev").unwrap_or(0);
-    (rev, row.total_tokens(), row.to_line())
-}
-
-/// A row that outlives the buffer it was read from, in memory that is used again.
-struct Kept {
-    text: String,
-    model_start: usize,
-    notes_start: usize,
-    at: Timestamp,
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    success: bool,
-    task_type: TaskType,
-    duration_ms: u64,
-    number: usize,
-}
-
-impl Kept {
-    fn of(row: &Row<'_>) -> Kept {
-        Kept {
-            text: String::new(),
-            model_start: 0,
-            notes_start: 0,
-            at: row.at,
-            prompt_tokens: 0,
-            completion_tokens: 0,
-            success: false,
-            task_type: row.task_type,
-            duration_ms: 0,
-            number: 0,
-        }
-    }
-
-    fn keep(&mut self, row: &Row<'_>, number: usize) {
-        self.text.clear();
-        self.text.push_str(&row.stamp);
-        self.model_start = self.text.len();
-        self.text.push_str(&row.model);
-        self.notes_start = self.text.len();
-        self.text.push_str(&row.notes);
-        self.at = row.at;
-        self.prompt_tokens = row.prompt_tokens;
-        self.completion_tokens = row.completion_tokens;
-        self.success = row.success;
-        self.task_type = row.task_type;
-        self.duration_ms = row.duration_ms;
-        self.number = number;
-    }
-
-    fn row(&self) -> Row<'_> {
-        Row {
-            at: self.at,
-            stamp: self.text[..self.model_start].into(),
-            model: self.text[self.model_start..self.notes_start].into(),
-            prompt_tokens: self.prompt_tokens,
-            completion_tokens: self.completion_tokens,
-            success: self.success,
-            task_type: self.task_type,
-            duration_ms: self.duration_ms,
-            notes: self.text[self.notes_start..].into(),
-        }
-    }
+    Rank { rev, tokens: row.total_tokens(), line: row.to_line() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::scan::{Item, scan};
     use proptest::prelude::*;
 
+    /// Goes through the rows as reports do, and gives what stands and how many were left out.
     fn distinct(lines: &[String]) -> (Vec<String>, u64) {
-        let rows: Vec<Row<'_>> = lines.iter().map(|line| Row::parse(line).unwrap()).collect();
+        let text = lines.join("\n");
+        let mut pass = Distinct::<usize>::default();
         let mut seen = Vec::new();
-        let mut pass = Distinct::default();
-        for row in &rows {
-            pass.take(row, 0, &mut |row, _| seen.push(row.to_line()));
-        }
-        let repeated = match pass.finish(&mut |row, _| seen.push(row.to_line())) {
-            Ok(repeated) => repeated,
-            Err(again) => {
-                seen.clear();
-                let mut pass = Distinct::again(again);
-                for row in &rows {
-                    pass.take(row, 0, &mut |row, _| seen.push(row.to_line()));
+        let mut row = 0;
+        let each = |visit: &mut dyn FnMut(&Found<'_>)| {
+            let mut visit = |_, item: Item<'_>| {
+                if let Item::Row(found) = item {
+                    visit(&found);
                 }
-                pass.finish(&mut |row, _| seen.push(row.to_line())).ok().unwrap()
-            }
+            };
+            scan(text.as_bytes(), &mut visit).unwrap().unwrap();
         };
+        each(&mut |found| {
+            let tags = Tags::of(&found.row.notes);
+            pass.take(found, Some(&tags), row, &mut |row| seen.push(lines[*row].clone()));
+            row += 1;
+        });
+        let (order, mut repeated) = pass.finish(&mut |row| seen.push(lines[*row].clone()));
+        if !order.late.is_empty() {
+            seen.clear();
+            row = 0;
+            let late = Late { instants: order.late, claimed: order.claimed };
+            let mut aside = Aside::default();
+            each(&mut |found| {
+                let line = lines[row].clone();
+                row += 1;
+                if !late.holds(found.row.at.instant()) {
+                    pass.take(found, None, row - 1, &mut |row| seen.push(lines[*row].clone()));
+                } else if aside.take(&found.row, &late, 0) {
+                    seen.push(line);
+                }
+            });
+            repeated = pass.finish(&mut |row| seen.push(lines[*row].clone())).1 + aside.repeated;
+            seen.extend(aside.held().map(|(line, _)| line));
+        }
         seen.sort();
         (seen, repeated)
     }

@@ -3,8 +3,7 @@
 use std::str;
 
 use crate::record::Unquoter;
-use crate::row::{COLUMNS, Refused, Row, TaskType, check_model};
-use crate::timestamp;
+use crate::row::{COLUMNS, Refused, Row};
 
 /// The longest record a reader takes: four times the longest that we write.
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
@@ -104,53 +103,4 @@ pub(super) fn parse<'a>(
         }
     };
     Row::read(fields)
-}
-
-/// The row between these marks, if every field is as it should be.
-#[inline]
-pub(super) fn plain_row<'a>(
-    text: &'a str,
-    start: usize,
-    ends: &[usize; 8],
-    timestamps: &mut timestamp::Reader,
-) -> Option<Row<'a>> {
-    let notes = &text[ends[6] + 1..ends[7]];
-    if notes.ends_with('\r') || ends[7] - start > RECORD_BYTES_MAX {
-        return None;
-    }
-    let stamp = &text[start..ends[0]];
-    let field = |number: usize| &text[ends[number - 1] + 1..ends[number]];
-    Some(Row {
-        at: timestamps.read(stamp)?,
-        stamp: stamp.into(),
-        model: check_model(field(1)).ok()?.into(),
-        prompt_tokens: count(field(2))?,
-        completion_tokens: count(field(3))?,
-        success: match field(4) {
-            "true" => true,
-            "false" => false,
-            _ => return None,
-        },
-        task_type: TaskType::parse(field(5))?,
-        duration_ms: count(field(6))?,
-        notes: notes.into(),
-    })
-}
-
-/// A count of at most fifteen digits; longer ones are read the long way.
-#[inline]
-fn count(text: &str) -> Option<u64> {
-    let digits = text.as_bytes();
-    if digits.is_empty() || digits.len() > 15 || digits[0] == b'0' && digits.len() > 1 {
-        return None;
-    }
-    let mut sum = 0;
-    for digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        sum = sum * 10 + u64::from(digit);
-    }
-    Some(sum)
 }

@@ -13,7 +13,7 @@ use crate::ledger::disk;
 use crate::ledger::distinct;
 use crate::ledger::lock::Lock;
 use crate::ledger::rotate;
-use crate::ledger::scan::{self, Item};
+use crate::ledger::scan::{self, Found, Item};
 use crate::ledger::segment::Policy;
 use crate::row::{HEADER, Row};
 use crate::timestamp::Instant;
@@ -111,7 +111,7 @@ fn mend(file: &File, label: &str) -> Result<(Vec<u8>, Repair)> {
     let mut rows: Vec<(Instant, String)> = Vec::new();
     let mut seen: HashMap<(Instant, u128), usize> = HashMap::new();
     let scanned = scan::scan(file, &mut |line, item| match item {
-        Item::Row(row, _) => {
+        Item::Row(Found { row, .. }) => {
             let (key, line) = ((row.at.instant(), distinct::fingerprint(&row)), row.to_line());
             match seen.get(&key) {
                 Some(index) => {

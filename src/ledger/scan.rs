@@ -6,12 +6,11 @@ use std::str;
 
 use crate::error::excerpt;
 use crate::ledger::fields::{
-    BOM, Columns, RECORD_BYTES_MAX, begins_header, begins_row, is_marker, parse, plain_row,
+    BOM, Columns, RECORD_BYTES_MAX, begins_header, begins_row, is_marker, parse,
 };
-use crate::ledger::marks::Marks;
+use crate::ledger::plain::Plain;
 use crate::record::{self, StrayQuote, Unquoter};
 use crate::row::{Refused, Row};
-use crate::timestamp;
 
 /// Large enough that reading costs little, small enough to stay in the processor's cache.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -25,8 +24,8 @@ const NULS_MIN: usize = 3;
 /// What stands on a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Item<'a> {
-    /// A row, and the bytes that it was read from.
-    Row(Row<'a>, &'a [u8]),
+    /// A row.
+    Row(Found<'a>),
     /// A row that cannot be read, and why.
     Bad(Refused),
     /// A header, the first or a repeated one.
@@ -35,6 +34,19 @@ pub enum Item<'a> {
     Marker,
     /// Nothing.
     Blank,
+}
+
+/// A row where it was found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// The row.
+    pub row: Row<'a>,
+    /// The bytes that it was read from.
+    pub bytes: &'a [u8],
+    /// The number of its model's name: a scanner numbers names in the order in which it meets them.
+    pub model: u32,
+    /// Whether the bytes are its eight fields in our own order.
+    pub is_plain: bool,
 }
 
 /// What was seen of a file as a whole.
@@ -61,36 +73,104 @@ pub struct NotALedger {
     pub reason: String,
 }
 
-/// Reads a whole input, and gives every line to `visit` with its number. A record of several lines
-/// has the number of its first. Memory is bounded by the longest record, not by the input.
+/// Which part of a file an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// It begins where the file does; else at a row, below a header of our own columns.
+    pub is_first: bool,
+    /// It ends where the file does.
+    pub is_last: bool,
+}
+
+impl Part {
+    /// A file, as a whole.
+    pub const WHOLE: Part = Part { is_first: true, is_last: true };
+}
+
+/// What was seen of an input as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scanned {
+    /// Its traits.
+    pub traits: Traits,
+    /// How many lines it has.
+    pub lines: u64,
+    /// Whether the next part of the file may be read as if a header of our own columns stood before
+    /// it: no record is open at the end of this one, and its columns are ours.
+    pub is_handed_over: bool,
+}
+
+/// Reads inputs one after the other, in memory that is used again.
+pub struct Scanner {
+    buffer: Vec<u8>,
+    plain: Plain,
+    unquoter: Unquoter,
+}
+
+impl Default for Scanner {
+    fn default() -> Scanner {
+        let (plain, unquoter) = (Plain::default(), Unquoter::default());
+        Scanner { buffer: vec![0; BUFFER_BYTES], plain, unquoter }
+    }
+}
+
+impl Scanner {
+    /// Reads an input, and gives every line to `visit` with its number, the first being 1. A record
+    /// of several lines has the number of its first. Memory is bounded by the longest record, not
+    /// by the input.
+    ///
+    /// # Errors
+    /// The reader's own; the inner result says that the input is no ledger at all.
+    pub fn scan(
+        &mut self,
+        mut input: impl Read,
+        part: Part,
+        visit: &mut impl FnMut(u64, Item<'_>),
+    ) -> io::Result<Result<Scanned, NotALedger>> {
+        let Scanner { buffer, plain, unquoter } = self;
+        let mut pass = Pass {
+            visit,
+            traits: Traits::default(),
+            line: 1,
+            columns: (!part.is_first).then_some(Columns::OURS),
+            is_in_long_line: false,
+            is_in_broken_record: false,
+            doubt: None,
+            doubtful_lines: 0,
+            plain,
+            unquoter,
+        };
+        let mut filled = 0;
+        loop {
+            let read = match input.read(&mut buffer[filled..]) {
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            filled += read;
+            let is_end = read == 0;
+            let used = match pass.take(&buffer[..filled], is_end && part.is_last) {
+                Ok(used) => used,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if is_end {
+                return Ok(pass.finish(part, used == filled));
+            }
+            buffer.copy_within(used..filled, 0);
+            filled -= used;
+        }
+    }
+}
+
+/// Reads a whole input; see [`Scanner::scan`].
 ///
 /// # Errors
-/// The reader's own; the inner result says that the input is no ledger at all.
+/// As there.
 pub fn scan(
-    mut input: impl Read,
-    visit: &mut dyn FnMut(u64, Item<'_>),
+    input: impl Read,
+    visit: &mut impl FnMut(u64, Item<'_>),
 ) -> io::Result<Result<Traits, NotALedger>> {
-    let mut scanner = Scanner::new(visit);
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut filled = 0;
-    loop {
-        let read = match input.read(&mut buffer[filled..]) {
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        filled += read;
-        let is_end = read == 0;
-        let used = match scanner.take(&buffer[..filled], is_end) {
-            Ok(used) => used,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        if is_end {
-            return Ok(scanner.settle(true).map(|()| scanner.traits));
-        }
-        buffer.copy_within(used..filled, 0);
-        filled -= used;
-    }
+    let scanned = Scanner::default().scan(input, Part::WHOLE, visit)?;
+    Ok(scanned.map(|scanned| scanned.traits))
 }
 
 /// Where a record of several lines may end.
@@ -103,8 +183,9 @@ enum End {
     Unknown,
 }
 
-struct Scanner<'v> {
-    visit: &'v mut dyn FnMut(u64, Item<'_>),
+/// One input on its way through.
+struct Pass<'s, V> {
+    visit: &'s mut V,
     traits: Traits,
     /// The number of the next line.
     line: u64,
@@ -117,28 +198,11 @@ struct Scanner<'v> {
     /// Why the file may be no ledger, until it shows a header or a row.
     doubt: Option<NotALedger>,
     doubtful_lines: u32,
-    unquoter: Unquoter,
-    marks: Marks,
-    timestamps: timestamp::Reader,
+    plain: &'s mut Plain,
+    unquoter: &'s mut Unquoter,
 }
 
-impl<'v> Scanner<'v> {
-    fn new(visit: &'v mut dyn FnMut(u64, Item<'_>)) -> Scanner<'v> {
-        Scanner {
-            visit,
-            traits: Traits::default(),
-            line: 1,
-            columns: None,
-            is_in_long_line: false,
-            is_in_broken_record: false,
-            doubt: None,
-            doubtful_lines: 0,
-            unquoter: Unquoter::default(),
-            marks: Marks::default(),
-            timestamps: timestamp::Reader::default(),
-        }
-    }
-
+impl<V: FnMut(u64, Item<'_>)> Pass<'_, V> {
     /// Reads every whole record of these bytes and gives how many bytes that were.
     fn take(&mut self, bytes: &[u8], is_end: bool) -> Result<usize, NotALedger> {
         let mut at = 0;
@@ -157,7 +221,7 @@ impl<'v> Scanner<'v> {
             Ok(text) => text,
             Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
         };
-        self.marks.find(text.as_bytes());
+        self.plain.look_at(text.as_bytes());
         while at < bytes.len() {
             at = self.plain_rows(text, at);
             if at >= bytes.len() {
@@ -200,33 +264,19 @@ impl<'v> Scanner<'v> {
         Ok(at.min(bytes.len()))
     }
 
-    /// Reads rows of our own columns that hold no quote, as long as they follow each other; gives the
-    /// start of the first line that is anything else. That line is read the long way, which says
-    /// what is wrong with it.
-    fn plain_rows(&mut self, text: &str, mut at: usize) -> usize {
+    /// Reads the plain rows from here on, where there may be some; gives the start of the first line
+    /// that is anything else.
+    fn plain_rows(&mut self, text: &str, at: usize) -> usize {
         let is_plain = self.columns == Some(Columns::OURS)
             && !self.is_in_long_line
             && !self.is_in_broken_record;
         if !is_plain {
             return at;
         }
-        let bytes = text.as_bytes();
-        let mut marks = self.marks.from(at);
-        let mut ends = [0; 8];
-        'rows: loop {
-            for (number, end) in ends.iter_mut().enumerate() {
-                let Some(mark) = marks.next() else { break 'rows };
-                if bytes[mark] != if number < 7 { b',' } else { b'\n' } {
-                    break 'rows;
-                }
-                *end = mark;
-            }
-            let Some(row) = plain_row(text, at, &ends, &mut self.timestamps) else { break };
-            (self.visit)(self.line, Item::Row(row, &bytes[at..ends[7]]));
-            self.line += 1;
-            at = ends[7] + 1;
-        }
-        at
+        let Pass { plain, visit, line, .. } = self;
+        plain.rows(text, at, line, &mut |line, row, bytes, model| {
+            visit(line, Item::Row(Found { row, bytes, model, is_plain: true }));
+        })
     }
 
     /// Files that are no text of ours at all, told apart so that the message can help.
@@ -331,11 +381,13 @@ impl<'v> Scanner<'v> {
     }
 
     fn row(&mut self, line: u64, record: &[u8]) {
-        // The row borrows from the scanner, and the visitor is a part of it.
-        let Scanner { visit, columns, unquoter, .. } = self;
-        let row = parse(columns, unquoter, record);
+        let row = parse(&self.columns, self.unquoter, record).and_then(|row| {
+            let model = self.plain.names.number(&row.model);
+            Ok((row, model.ok_or_else(|| Refused::line("too many models"))?))
+        });
         let is_row = row.is_ok();
-        visit(line, row.map_or_else(Item::Bad, |row| Item::Row(row, record)));
+        let found = |(row, model)| Item::Row(Found { row, bytes: record, model, is_plain: false });
+        (self.visit)(line, row.map_or_else(Item::Bad, found));
         if self.columns.is_some() {
             return;
         }
@@ -363,8 +415,17 @@ impl<'v> Scanner<'v> {
         }
     }
 
+    fn finish(mut self, part: Part, is_all_used: bool) -> Result<Scanned, NotALedger> {
+        let is_handed_over = is_all_used
+            && self.columns == Some(Columns::OURS)
+            && !self.is_in_long_line
+            && !self.is_in_broken_record;
+        self.settle(part.is_last)?;
+        Ok(Scanned { traits: self.traits, lines: self.line - 1, is_handed_over })
+    }
+
     fn read_row<'a>(&'a mut self, record: &'a [u8]) -> Result<Row<'a>, Refused> {
-        parse(&self.columns, &mut self.unquoter, record)
+        parse(&self.columns, self.unquoter, record)
     }
 }
 
@@ -398,7 +459,7 @@ mod tests {
         let mut seen = Vec::new();
         let traits = scan(bytes, &mut |line, item| {
             seen.push(match item {
-                Item::Row(row, _) => format!("{line}:{}", row.notes),
+                Item::Row(found) => format!("{line}:{}", found.row.notes),
                 Item::Bad(refused) => format!("{line}:! {}", refused.short()),
                 Item::Header => format!("{line}:header"),
                 Item::Marker => format!("{line}:marker"),
@@ -549,8 +610,8 @@ mod tests {
             }
             let mut seen = Vec::new();
             let bytes = writer.into_inner().unwrap();
-            scan(&bytes[..], &mut |_, item| if let Item::Row(row, _) = item {
-                seen.push(row.notes.into_owned());
+            scan(&bytes[..], &mut |_, item| if let Item::Row(found) = item {
+                seen.push(found.row.notes.into_owned());
             }).unwrap().unwrap();
             prop_assert_eq!(seen, notes);
         }

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use crate::ledger::files::Role;
-use crate::ledger::scan::{self, Item};
+use crate::ledger::scan::{self, Found, Item};
 use crate::notes::{self, Tags};
 use crate::row::{NOTES_BYTES_MAX, Row};
 use crate::timestamp::{Instant, Timestamp};
@@ -65,7 +65,7 @@ impl Verifier {
         let file = self.labels.len();
         self.labels.push(label.to_owned());
         let scanned = scan::scan(input, &mut |line, item| match item {
-            Item::Row(row, raw) => {
+            Item::Row(Found { row, bytes: raw, .. }) => {
                 self.rows += 1;
                 page.row(line, &row, raw);
                 if let Some(first) = self.first_seen(&row, (file, line)) {

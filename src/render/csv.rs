@@ -3,7 +3,7 @@
 use crate::render::json;
 use crate::render::tables::key_text;
 use crate::report::Report;
-use crate::report::aggregate::{Dimension, Key};
+use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
 
 const COLUMNS: [&str; 15] = [

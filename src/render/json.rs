@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::render::tables::key_text;
-use crate::report::aggregate::{Dimension, Key};
+use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
 use crate::report::{Breakdown, Report, SkippedLine};
 

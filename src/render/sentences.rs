@@ -4,7 +4,7 @@ use crate::figures;
 use crate::render::tables::{
     Cell, PERCENTILE_TASKS_MIN, RATE_TASKS_MIN, WEEKDAYS, day_month, has_interval, success_change,
 };
-use crate::report::aggregate::Dimension;
+use crate::report::dimension::Dimension;
 use crate::report::measures::Origin;
 use crate::report::{Report, SkippedLine};
 use crate::timestamp::Day;

@@ -2,7 +2,7 @@
 //! lines there are is decided here once.
 
 use crate::figures;
-use crate::report::aggregate::{Dimension, Key};
+use crate::report::dimension::{Dimension, Key};
 use crate::report::interval::{may_be_chance, wilson};
 use crate::report::measures::Measures;
 use crate::report::{Breakdown, Group, Report};

@@ -2,7 +2,7 @@
 //! same whatever the order.
 
 /// Buckets are kept in pages, so that a group pays only for the magnitudes it meets.
-const PAGE: usize = 500;
+const PAGE: usize = 512;
 
 /// 1,000 exact values, then 900 buckets for each power of ten up to 2⁵³.
 const PAGES: usize = (1_000usize + 900 * 14).div_ceil(PAGE);
@@ -23,6 +23,7 @@ pub struct Histogram {
 
 impl Histogram {
     /// Counts one value whose bucket is known: it is looked for once, however many groups count it.
+    #[inline]
     pub fn add(&mut self, Bucket(bucket): Bucket, value: u64) {
         self.count += 1;
         self.max = self.max.max(value);
@@ -96,6 +97,7 @@ impl Histogram {
         }
     }
 
+    #[inline]
     fn add_to_page(&mut self, bucket: usize) {
         let page = self.pages[bucket / PAGE].get_or_insert_with(|| Box::new([0; PAGE]));
         let slot = &mut page[bucket % PAGE];
@@ -116,15 +118,51 @@ impl Bucket {
 }
 
 /// The bucket of a value: itself below 1,000, else by its first three digits and their power of ten.
+#[inline]
 fn bucket(value: u64) -> usize {
     if value < 1_000 {
         return value as usize;
     }
-    let power = value.ilog10() - 2;
-    let unit = 10u64.pow(power);
+    let power = power(value);
+    let unit = POWERS[power];
     // At most 1,000: then the three digits are 100 of the next power, which is the next bucket.
-    let digits = (value + unit / 2) / unit;
-    1_000 + 900 * (power as usize - 1) + (digits as usize - 100)
+    let rounded = value + unit / 2;
+    let digits = match u32::try_from(rounded) {
+        Ok(rounded) => ((u128::from(RECIPROCALS[power]) * u128::from(rounded)) >> 64) as u64,
+        Err(_) => rounded / unit,
+    };
+    1_000 + 900 * (power - 1) + (digits as usize - 100)
+}
+
+/// Powers of ten.
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut at = 1;
+    while at < 20 {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+/// 2⁶⁴ by the powers of ten, rounded up: to multiply by it and keep the upper half is to divide,
+/// exactly for numbers below 2³² and powers up to 10⁷.
+const RECIPROCALS: [u64; 8] = {
+    let mut reciprocals = [u64::MAX; 8];
+    let mut at = 1;
+    while at < 8 {
+        reciprocals[at] = u64::MAX / POWERS[at] + 1;
+        at += 1;
+    }
+    reciprocals
+};
+
+/// The power of ten that leaves three digits of a value of at least 1,000.
+#[inline]
+fn power(value: u64) -> usize {
+    // log₁₀ 2 is 1233/4096 and a little more: this is the number of digits, or one too few.
+    let digits = ((64 - value.leading_zeros() as usize) * 1233) >> 12;
+    digits + usize::from(value >= POWERS[digits]) - 3
 }
 
 fn value(bucket: usize) -> u64 {
@@ -157,6 +195,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn rounding_by_reciprocals_is_rounding_by_division(bits in 10u32..54, noise: u64) {
+            let value = (noise >> (64 - bits)).clamp(1_000, COUNT_MAX);
+            for value in [value, 10u64.pow(value.ilog10()), 10u64.pow(value.ilog10()) - 1] {
+                let value = value.max(1_000);
+                let power = value.ilog10() - 2;
+                let unit = 10u64.pow(power);
+                let digits = (value + unit / 2) / unit;
+                let expected = 1_000 + 900 * (u64::from(power) - 1) + digits - 100;
+                prop_assert_eq!(bucket(value) as u64, expected, "{}", value);
+            }
+        }
+
         /// The definition, done the slow way.
         #[test]
         fn percentiles_are_those_of_the_sorted_list(

@@ -46,38 +46,89 @@ pub struct Share {
     prompt_tokens: u64,
     completion_tokens: u64,
     cached_tokens: Option<u64>,
-    /// None for a sub-agent's row, which is no task of its own.
-    task: Option<Task>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Task {
     success: bool,
     duration_ms: u64,
     bucket: Bucket,
-    origin: Origin,
+    /// None for a sub-agent's row, which is no task of its own.
+    origin: Option<Origin>,
 }
 
 impl Share {
     /// What the row adds.
-    pub fn of(row: &Row<'_>, tags: &Tags<'_>) -> Share {
-        let origin = match tags.get("source") {
-            None => Origin::People,
-            Some("run") => Origin::ExitCode,
-            Some(_) => Origin::Agent,
-        };
-        let task = Task {
+    #[inline]
+    pub fn of(row: &Row<'_>, tags: Option<&Tags<'_>>) -> Share {
+        let mut share = Share {
+            prompt_tokens: row.prompt_tokens,
+            completion_tokens: row.completion_tokens,
+            cached_tokens: None,
             success: row.success,
             duration_ms: row.duration_ms,
             bucket: Bucket::of(row.duration_ms),
-            origin,
+            origin: Some(Origin::People),
         };
-        Share {
-            prompt_tokens: row.prompt_tokens,
-            completion_tokens: row.completion_tokens,
+        if let Some(tags) = tags {
             // Prompt tokens include what came from the cache; a hand-made tag may say otherwise.
-            cached_tokens: tags.count("cache_read").map(|it| it.min(row.prompt_tokens)),
-            task: (tags.get("role") != Some("sub")).then_some(task),
+            share.cached_tokens = tags.count("cache_read").map(|it| it.min(row.prompt_tokens));
+            share.origin = match (tags.get("role"), tags.get("source")) {
+                (Some("sub"), _) => None,
+                (_, None) => Some(Origin::People),
+                (_, Some("run")) => Some(Origin::ExitCode),
+                (_, Some(_)) => Some(Origin::Agent),
+            };
+        }
+        share
+    }
+
+    /// The duration of a task, to be counted where percentiles are shown.
+    #[inline]
+    pub fn duration(&self) -> Option<(Bucket, u64)> {
+        self.origin.map(|_| (self.bucket, self.duration_ms))
+    }
+}
+
+/// The sums of a few rows in machine words, to be carried over before they can overflow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cell {
+    rows: u32,
+    successes: u32,
+    origins: [u32; 3],
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    cached_tokens: u64,
+    cache_known_tokens: u64,
+    duration_ms: u64,
+}
+
+impl Cell {
+    /// So many counts of at most 2⁵³ fit into 64 bits.
+    const ROWS_MAX: u32 = 1 << 10;
+
+    /// Whether it must be carried over before another row is added.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.rows == Cell::ROWS_MAX
+    }
+
+    /// Whether it has no rows.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Adds one row.
+    #[inline]
+    pub fn add(&mut self, share: &Share) {
+        self.rows += 1;
+        self.prompt_tokens += share.prompt_tokens;
+        self.completion_tokens += share.completion_tokens;
+        if let Some(cached) = share.cached_tokens {
+            self.cached_tokens += cached;
+            self.cache_known_tokens += share.prompt_tokens;
+        }
+        if let Some(origin) = share.origin {
+            self.origins[origin as usize] += 1;
+            self.successes += u32::from(share.success);
+            self.duration_ms += share.duration_ms;
         }
     }
 }
@@ -85,23 +136,37 @@ impl Share {
 impl Measures {
     /// Adds one row.
     pub fn add(&mut self, share: &Share) {
-        self.rows += 1;
-        self.prompt_tokens += u128::from(share.prompt_tokens);
-        self.completion_tokens += u128::from(share.completion_tokens);
-        if let Some(cached) = share.cached_tokens {
-            self.cached_tokens += u128::from(cached);
-            self.cache_known_tokens += u128::from(share.prompt_tokens);
+        let mut cell = Cell::default();
+        cell.add(share);
+        self.add_cell(&cell);
+        if let Some((bucket, duration_ms)) = share.duration() {
+            self.durations.add(bucket, duration_ms);
         }
-        let Some(task) = share.task else { return };
-        self.tasks += 1;
-        self.successes += u64::from(task.success);
-        self.duration_ms += u128::from(task.duration_ms);
-        self.durations.add(task.bucket, task.duration_ms);
-        self.origins[task.origin as usize] += 1;
+    }
+
+    /// Adds sums without their durations.
+    pub fn add_cell(&mut self, cell: &Cell) {
+        self.rows += u64::from(cell.rows);
+        self.successes += u64::from(cell.successes);
+        self.prompt_tokens += u128::from(cell.prompt_tokens);
+        self.completion_tokens += u128::from(cell.completion_tokens);
+        self.cached_tokens += u128::from(cell.cached_tokens);
+        self.cache_known_tokens += u128::from(cell.cache_known_tokens);
+        self.duration_ms += u128::from(cell.duration_ms);
+        for (sum, tasks) in self.origins.iter_mut().zip(cell.origins) {
+            *sum += u64::from(tasks);
+            self.tasks += u64::from(tasks);
+        }
     }
 
     /// Adds another group of rows.
     pub fn merge(&mut self, other: &Measures) {
+        self.merge_sums(other);
+        self.durations.merge(&other.durations);
+    }
+
+    /// Adds another group of rows without its durations.
+    pub fn merge_sums(&mut self, other: &Measures) {
         self.rows += other.rows;
         self.tasks += other.tasks;
         self.successes += other.successes;
@@ -110,7 +175,6 @@ impl Measures {
         self.cached_tokens += other.cached_tokens;
         self.cache_known_tokens += other.cache_known_tokens;
         self.duration_ms += other.duration_ms;
-        self.durations.merge(&other.durations);
         for (mine, theirs) in self.origins.iter_mut().zip(other.origins) {
             *mine += theirs;
         }

@@ -3,15 +3,19 @@
 
 pub mod histogram;
 pub mod interval;
+pub mod dimension;
+pub mod selection;
 pub mod measures;
+pub mod groups;
+pub mod days;
 pub mod aggregate;
+pub mod counter;
 
-use crate::report::aggregate::{Aggregate, Dimension, Key};
+use crate::report::aggregate::Aggregate;
+use crate::report::days::WEEKS_SHOWN;
+use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
 use crate::timestamp::Day;
-
-/// The default report shows this many weeks; older ones are one line.
-const WEEKS_SHOWN: usize = 8;
 
 /// Empty periods are shown, so that a gap is seen; but a stray row of another century must not
 /// bring a table of a million lines with it.
@@ -112,25 +116,22 @@ pub struct Report {
 
 /// Makes the report.
 pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
-    let mut totals = Measures::default();
-    aggregate.days.iter().for_each(|(_, measures)| totals.merge(measures));
     let days = || aggregate.days.iter().map(|(day, _)| day);
     let span = days().min().zip(days().max());
     let mut breakdowns: Vec<Breakdown> =
         ask.by.iter().map(|dimension| breakdown(aggregate, *dimension, span)).collect();
     for dimension in [Dimension::Week, Dimension::Model, Dimension::TaskType] {
         if !ask.by.contains(&dimension) {
-            let mut breakdown = breakdown(aggregate, dimension, span);
-            if dimension == Dimension::Week {
-                shorten(&mut breakdown);
-            }
-            breakdowns.push(breakdown);
+            breakdowns.push(match dimension {
+                Dimension::Week => newest_weeks(aggregate, span),
+                _ => breakdown(aggregate, dimension, span),
+            });
         }
     }
     Report {
         by: ask.by.clone(),
         windows: span.map(|span| windows(aggregate, span)),
-        totals,
+        totals: aggregate.totals(),
         span,
         breakdowns,
         left_out,
@@ -205,10 +206,9 @@ fn of_days(
 
 /// Enums and hours in their own order; names by tokens, then by name.
 fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
-    let found = aggregate.groups.iter().find(|(it, _)| *it == dimension);
-    let all = found.into_iter().flat_map(|(_, groups)| groups.iter());
-    let mut groups: Vec<Group> =
-        all.map(|(key, measures)| Group { key: key.clone(), measures: measures.clone() }).collect();
+    let group =
+        |(key, measures): (&Key, &Measures)| Group { key: key.clone(), measures: measures.clone() };
+    let mut groups: Vec<Group> = aggregate.of(dimension).map(group).collect();
     groups.sort_by(|a, b| {
         let tokens = |group: &Group| match group.key {
             Key::Number(_) => 0,
@@ -219,13 +219,35 @@ fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
     groups
 }
 
-/// The default report's weeks: the newest eight, the older ones as one line; none where a single
-/// week would repeat the summary.
-fn shorten(weeks: &mut Breakdown) {
-    if weeks.groups.len() > WEEKS_SHOWN {
-        let mut earlier = Measures::default();
-        weeks.groups.drain(WEEKS_SHOWN..).for_each(|group| earlier.merge(&group.measures));
-        weeks.earlier = Some(earlier);
+/// The default report's weeks: the newest eight, empty ones too, and the older ones as one line;
+/// none where a single week would repeat the summary.
+fn newest_weeks(aggregate: &Aggregate, span: Option<(Day, Day)>) -> Breakdown {
+    let mut breakdown = Breakdown {
+        dimension: Dimension::Week,
+        groups: Vec::new(),
+        earlier: None,
+        has_gaps: false,
+        is_shown: false,
+    };
+    let Some((oldest, newest)) = span.map(|(from, to)| (from.monday().0, to.monday().0)) else {
+        return breakdown;
+    };
+    let border = newest - 7 * (WEEKS_SHOWN - 1);
+    let mut earlier = Measures::default();
+    let empty = |monday| Group { key: Key::Number(monday), measures: Measures::default() };
+    let weeks = (0..=(newest - border.max(oldest)) / 7).map(|age| i64::from(newest - 7 * age));
+    breakdown.groups = weeks.map(empty).collect();
+    for (day, measures) in aggregate.days.iter() {
+        let age = (newest - day.monday().0) / 7;
+        match breakdown.groups.get_mut(age as usize) {
+            Some(week) => week.measures.merge(measures),
+            None => earlier.merge(measures),
+        }
     }
-    weeks.is_shown = weeks.groups.len() > 1;
+    if oldest < border {
+        earlier.durations.merge(aggregate.days.earlier_durations());
+        breakdown.earlier = Some(earlier);
+    }
+    breakdown.is_shown = breakdown.groups.len() > 1;
+    breakdown
 }

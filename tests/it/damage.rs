@@ -36,7 +36,7 @@ struct Seen {
 fn read(bytes: &[u8]) -> Seen {
     let mut seen = Seen { rows: BTreeSet::new(), skipped: Vec::new(), is_refused: false };
     let scanned = scan::scan(bytes, &mut |line, item| match item {
-        Item::Row(row, _) => drop(seen.rows.insert(row.to_line())),
+        Item::Row(found) => drop(seen.rows.insert(found.row.to_line())),
         Item::Bad(_) => seen.skipped.push(line),
         _ => {}
     });

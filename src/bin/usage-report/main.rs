@@ -20,8 +20,9 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use terminal_size::{Width, terminal_size};
+use usage_ledger::engine;
 use usage_ledger::engine::inputs::{self, Input};
-use usage_ledger::engine::{self, Query};
+use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::git;
 use usage_ledger::ledger::verify::Verifier;
@@ -63,13 +64,13 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         by: by.clone(),
         keep_duplicates: cli.output.keep_duplicates,
     };
-    let mut inputs = cli.source.inputs()?;
+    let inputs = cli.source.inputs()?;
     let output = cli.output.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
         refuse_ledger(path)?;
     }
     let bar = progress(&inputs);
-    let (aggregate, left_out) = engine::sum(&mut inputs, &query, &|bytes| bar.inc(bytes))?;
+    let (aggregate, left_out) = engine::sum(&inputs, &query, &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     let unreadable = left_out.unreadable;
     let ask = Ask { by, selection: cli.filters.words() };
@@ -102,12 +103,13 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
             fix: "usage-report verify".to_owned(),
         });
     }
-    let mut inputs = cli.source.inputs()?;
+    let inputs = cli.source.inputs()?;
     let mut verifier = Verifier::default();
     let bar = progress(&inputs);
-    for input in &mut inputs {
+    for input in &inputs {
         let (label, role) = (input.label.clone(), input.role);
-        let read = verifier.read(&label, role, input.open(&|bytes| bar.inc(bytes))?);
+        let read =
+            verifier.read(&label, role, input.open((0, input.bytes()), &|bytes| bar.inc(bytes))?);
         read.map_err(|error| Error::io("read", label.as_ref(), &error))?;
     }
     bar.finish_and_clear();

@@ -1,0 +1,236 @@
+//! One pass over all parts of all files, and what it shows: sums, what was left out, and the order
+//! of the rows.
+
+use std::sync::{Mutex, PoisonError};
+
+use hashbrown::HashSet;
+
+use crate::engine::inputs::Input;
+use crate::engine::parts::Stretch;
+use crate::engine::query::Query;
+use crate::engine::threads;
+use crate::error::{Error, Result};
+use crate::ledger::distinct::{Aside, Distinct, Late, Order};
+use crate::ledger::scan::{Found, Item, NotALedger, Part, Scanned, Scanner};
+use crate::notes::Tags;
+use crate::report::aggregate::Aggregate;
+use crate::report::counter::{Counter, Entry};
+use crate::report::{LeftOut, SkippedLine};
+use crate::row::HEADER;
+use crate::timestamp::Instant;
+
+/// How many skipped lines are named; beyond that they are only counted.
+const LINES_NAMED_MAX: usize = 1_000;
+
+/// What a pass has seen.
+pub struct Pass {
+    aggregate: Aggregate,
+    /// What was seen of each stretch, in their order.
+    seen: Vec<(Stretch, Result<Seen>)>,
+    repeated: u64,
+}
+
+/// What was seen of one stretch.
+struct Seen {
+    scanned: Scanned,
+    order: Order,
+    left_out: LeftOut,
+}
+
+/// What a thread works with.
+struct Worker {
+    scanner: Scanner,
+    counter: Counter,
+    distinct: Distinct<Entry>,
+    seen: Vec<(usize, Stretch, Result<Seen>)>,
+}
+
+impl Pass {
+    /// Goes through the stretches. Rows of `late` instants are set aside, from wherever they are.
+    pub fn run(
+        inputs: &[Input],
+        query: &Query,
+        threads: usize,
+        stretches: &[Stretch],
+        late: Option<&Late>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Pass {
+        let aside = Mutex::new(Aside::default());
+        let worker = || Worker {
+            scanner: Scanner::default(),
+            counter: Counter::new(query.selection.clone(), &query.by),
+            distinct: Distinct::default(),
+            seen: Vec::new(),
+        };
+        let mut workers = threads::share(threads, stretches, worker, |worker, number, stretch| {
+            let late = late.map(|late| (late, &aside));
+            let seen = worker.read(&inputs[stretch.input], query, stretch, late, progress);
+            worker.seen.push((number, *stretch, seen));
+        });
+        let aside = aside.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut repeated = aside.repeated;
+        if let Some(worker) = workers.first_mut() {
+            worker.count_held(inputs, aside);
+        }
+        let mut aggregate = Aggregate::default();
+        let mut seen = Vec::new();
+        for worker in workers {
+            let counted = worker.counter.finish();
+            match seen.is_empty() {
+                true => aggregate = counted,
+                false => aggregate.merge(&counted),
+            }
+            seen.extend(worker.seen);
+        }
+        seen.sort_by_key(|(number, ..)| *number);
+        let seen: Vec<_> = seen.into_iter().map(|(_, stretch, seen)| (stretch, seen)).collect();
+        repeated += seen.iter().flat_map(|(_, it)| it).map(|it| it.left_out.repeated).sum::<u64>();
+        Pass { aggregate, seen, repeated }
+    }
+
+    /// Whether every stretch ended where the next one of its file was taken to begin.
+    pub fn is_handed_over(&self) -> bool {
+        self.seen.iter().all(|(stretch, seen)| match seen {
+            Ok(seen) => stretch.part.is_last || seen.scanned.is_handed_over,
+            Err(_) => stretch.part == Part::WHOLE,
+        })
+    }
+
+    /// The instants that came again after a later one, in whatever file; None if there are none.
+    pub fn late(&self, inputs: &[Input], threads: usize, stretches: &[Stretch]) -> Option<Late> {
+        let mut late = Late::default();
+        let mut newest: Option<Instant> = None;
+        // Stretches that begin before those before them end, and where these end.
+        let mut overlapping = Vec::new();
+        for (stretch, (_, seen)) in stretches.iter().zip(&self.seen) {
+            let Ok(Seen { order, .. }) = seen else { continue };
+            late.instants.extend(&order.late);
+            late.claimed.extend(&order.claimed);
+            if let (Some(newest), Some(oldest)) = (newest, order.oldest)
+                && oldest <= newest
+            {
+                overlapping.push((*stretch, newest));
+            }
+            newest = newest.max(order.newest);
+        }
+        let worker = || (Scanner::default(), HashSet::new());
+        let found = threads::share(threads, &overlapping, worker, |(scanner, found), _, piece| {
+            let (stretch, newest) = piece;
+            let mut each = |_, item: Item<'_>| {
+                if let Item::Row(Found { row, .. }) = item
+                    && row.at.instant() <= *newest
+                {
+                    found.insert(row.at.instant());
+                }
+            };
+            // What cannot be read now is told of by the next pass.
+            if let Ok(range) = inputs[stretch.input].open(stretch.bytes, &|_| ()) {
+                let _ = scanner.scan(range, stretch.part, &mut each);
+            }
+        });
+        found.into_iter().for_each(|(_, found)| late.instants.extend(found));
+        (!late.instants.is_empty()).then_some(late)
+    }
+
+    /// The sums, and what was left out.
+    ///
+    /// # Errors
+    /// The first file that cannot be read, or is no ledger.
+    pub fn finish(self, inputs: &[Input]) -> Result<(Aggregate, LeftOut)> {
+        let mut left_out = LeftOut { repeated: self.repeated, ..LeftOut::default() };
+        let mut lines_before = 0;
+        for (stretch, seen) in self.seen {
+            let Seen { scanned, left_out: more, .. } = seen?;
+            if stretch.part.is_first {
+                lines_before = 0;
+            }
+            let label = &inputs[stretch.input].label;
+            left_out.unreadable += more.unreadable;
+            for (all, more) in
+                [(&mut left_out.lines, more.lines), (&mut left_out.markers, more.markers)]
+            {
+                let free = LINES_NAMED_MAX.saturating_sub(all.len());
+                let placed = more.into_iter().take(free).map(|it| SkippedLine {
+                    file: label.clone(),
+                    line: lines_before + it.line,
+                    ..it
+                });
+                all.extend(placed);
+            }
+            lines_before += scanned.lines;
+        }
+        Ok((self.aggregate, left_out))
+    }
+}
+
+impl Worker {
+    fn read(
+        &mut self,
+        input: &Input,
+        query: &Query,
+        stretch: &Stretch,
+        late: Option<(&Late, &Mutex<Aside>)>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Seen> {
+        let Worker { scanner, counter, distinct, .. } = self;
+        let mut left_out = LeftOut::default();
+        let range = input.open(stretch.bytes, progress)?;
+        let scanned = scanner.scan(range, stretch.part, &mut |line, item| match item {
+            Item::Row(found) => {
+                let row = &found.row;
+                let tags = row.notes.ends_with('}').then(|| Tags::of(&row.notes));
+                let tags = tags.as_ref();
+                let entry = counter.entry(row, tags, found.model, &input.label);
+                if query.keep_duplicates {
+                    return counter.count(&entry);
+                }
+                match late.filter(|(late, _)| late.holds(row.at.instant())) {
+                    None => distinct.take(&found, tags, entry, &mut |entry| counter.count(entry)),
+                    Some((late, aside)) => {
+                        let mut aside = aside.lock().unwrap_or_else(PoisonError::into_inner);
+                        if aside.take(row, late, stretch.input) {
+                            counter.count(&entry);
+                        }
+                    }
+                }
+            }
+            Item::Bad(refused) => {
+                left_out.unreadable += 1;
+                name(&mut left_out.lines, line, || refused.short());
+            }
+            Item::Marker => name(&mut left_out.markers, line, || "conflict marker".to_owned()),
+            Item::Header | Item::Blank => {}
+        });
+        let (order, repeated) = distinct.finish(&mut |entry| counter.count(entry));
+        left_out.repeated = repeated;
+        match scanned {
+            Ok(Ok(scanned)) => Ok(Seen { scanned, order, left_out }),
+            Ok(Err(NotALedger { line, reason })) => {
+                Err(Error::Unreadable { file: input.label.clone(), line, reason })
+            }
+            Err(error) => Err(input.fail(&error)),
+        }
+    }
+
+    /// Counts the rows that stand in the end.
+    fn count_held(&mut self, inputs: &[Input], aside: Aside) {
+        let Worker { scanner, counter, .. } = self;
+        for (line, file) in aside.held() {
+            let text = format!("{HEADER}\n{line}\n");
+            let _ = scanner.scan(text.as_bytes(), Part::WHOLE, &mut |_, item| {
+                if let Item::Row(Found { row, model, .. }) = item {
+                    let tags = Tags::of(&row.notes);
+                    let entry = counter.entry(&row, Some(&tags), model, &inputs[file].label);
+                    counter.count(&entry);
+                }
+            });
+        }
+    }
+}
+
+/// Notes a line, as long as there are not too many; its file is named later.
+fn name(lines: &mut Vec<SkippedLine>, line: u64, reason: impl FnOnce() -> String) {
+    if lines.len() < LINES_NAMED_MAX {
+        lines.push(SkippedLine { file: String::new(), line, reason: reason() });
+    }
+}

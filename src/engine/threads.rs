@@ -1,0 +1,41 @@
+//! Work that is shared among threads: each takes the next piece until none is left.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// More threads would need more memory than they save time.
+const THREADS_MAX: usize = 8;
+
+/// How many threads this process may run at once.
+pub fn count() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)
+}
+
+/// Gives every piece to one of the workers, in order; the workers, with what they have done.
+pub fn share<T: Sync, W: Send>(
+    threads: usize,
+    pieces: &[T],
+    worker: impl Fn() -> W + Sync,
+    work: impl Fn(&mut W, usize, &T) + Sync,
+) -> Vec<W> {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut worker = worker();
+        while let number = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(piece) = pieces.get(number)
+        {
+            work(&mut worker, number, piece);
+        }
+        worker
+    };
+    match threads.min(pieces.len()) {
+        0 | 1 => vec![run()],
+        threads => thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
+            let mut workers = vec![run()];
+            workers.extend(others.into_iter().filter_map(|other| other.join().ok()));
+            workers
+        }),
+    }
+}
