@@ -58,7 +58,7 @@ impl TaskType {
         [TaskType::Plan, TaskType::Execute, TaskType::Verify, TaskType::Discuss, TaskType::Quick];
 
     /// The word in the file.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             TaskType::Plan => "plan",
             TaskType::Execute => "execute",
@@ -69,13 +69,13 @@ impl TaskType {
     }
 
     /// The task type of that name.
-    pub fn parse(text: &str) -> Option<TaskType> {
-        Some(match text {
-            "plan" => TaskType::Plan,
-            "execute" => TaskType::Execute,
-            "verify" => TaskType::Verify,
-            "discuss" => TaskType::Discuss,
-            "quick" => TaskType::Quick,
+    pub fn parse(name: &[u8]) -> Option<TaskType> {
+        Some(match name {
+            b"plan" => TaskType::Plan,
+            b"execute" => TaskType::Execute,
+            b"verify" => TaskType::Verify,
+            b"discuss" => TaskType::Discuss,
+            b"quick" => TaskType::Quick,
             _ => return None,
         })
     }
@@ -381,7 +381,7 @@ pub fn check_count(field: &'static str, text: &str) -> Result<u64, Refused> {
 
 /// One of the five task types.
 pub fn check_task_type(text: &str) -> Result<TaskType, Refused> {
-    TaskType::parse(text).ok_or_else(|| {
+    TaskType::parse(text.as_bytes()).ok_or_else(|| {
         Refused::new("task_type", text, "is not one of plan, execute, verify, discuss, quick")
     })
 }

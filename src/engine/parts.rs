@@ -9,10 +9,10 @@ use crate::ledger::fields::begins_row;
 use crate::ledger::scan::Part;
 
 /// Below this, reading is done sooner than a thread is started.
-const PART_BYTES_MIN: u64 = 1 << 20;
+const STRETCH_BYTES_MIN: u64 = 1 << 20;
 
-/// Parts of this size keep all threads busy to the end.
-const PART_BYTES_MAX: u64 = 8 << 20;
+/// Stretches of this size keep all threads busy to the end.
+const STRETCH_BYTES_MAX: u64 = 8 << 20;
 
 /// So far a place is looked for where a part can begin.
 const SEARCH_BYTES: u64 = 64 << 10;
@@ -35,19 +35,27 @@ pub fn whole(inputs: &[Input]) -> Vec<Stretch> {
     inputs.iter().enumerate().map(stretch).collect()
 }
 
-/// Large inputs in stretches, so that so many threads share the work.
-pub fn divided(inputs: &[Input], threads: usize) -> Result<Vec<Stretch>> {
+/// How large stretches are, so that so many threads share the work.
+pub fn size(inputs: &[Input], threads: usize) -> u64 {
     let all: u64 = inputs.iter().map(Input::bytes).sum();
-    let size = (all / (threads as u64 * 4)).clamp(PART_BYTES_MIN, PART_BYTES_MAX);
+    match threads {
+        0 | 1 => u64::MAX,
+        threads => (all / (threads as u64 * 4)).clamp(STRETCH_BYTES_MIN, STRETCH_BYTES_MAX),
+    }
+}
+
+/// The inputs in stretches of about this size.
+pub fn divided(inputs: &[Input], size: u64) -> Result<Vec<Stretch>> {
     let mut stretches = Vec::new();
     for stretch in whole(inputs) {
         let input = &inputs[stretch.input];
         let end = input.bytes();
         let mut starts = vec![0];
         let mut next = size;
-        while threads > 1 && next + PART_BYTES_MIN <= end {
+        while next < end.saturating_sub(size / 2) {
             let window = window(input, next).map_err(|error| input.fail(&error))?;
-            starts.extend(beginning(&window).map(|at| next + at as u64));
+            let start = beginning(&window).map(|at| next + at as u64);
+            starts.extend(start.filter(|start| starts.last().is_some_and(|last| last < start)));
             next += size;
         }
         let ends = starts[1..].iter().copied().chain([end]);

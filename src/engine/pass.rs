@@ -11,10 +11,11 @@ use crate::engine::query::Query;
 use crate::engine::threads;
 use crate::error::{Error, Result};
 use crate::ledger::distinct::{Aside, Distinct, Late, Order};
-use crate::ledger::scan::{Found, Item, NotALedger, Part, Scanned, Scanner};
+use crate::ledger::plain::Found;
+use crate::ledger::scan::{Item, NotALedger, Part, Scanned, Scanner, Visit};
 use crate::notes::Tags;
 use crate::report::aggregate::Aggregate;
-use crate::report::counter::{Counter, Entry};
+use crate::report::counter::Counter;
 use crate::report::{LeftOut, SkippedLine};
 use crate::row::HEADER;
 use crate::timestamp::Instant;
@@ -41,7 +42,7 @@ struct Seen {
 struct Worker {
     scanner: Scanner,
     counter: Counter,
-    distinct: Distinct<Entry>,
+    distinct: Distinct,
     seen: Vec<(usize, Stretch, Result<Seen>)>,
 }
 
@@ -72,16 +73,17 @@ impl Pass {
         if let Some(worker) = workers.first_mut() {
             worker.count_held(inputs, aside);
         }
-        let mut aggregate = Aggregate::default();
+        let mut aggregate: Option<Aggregate> = None;
         let mut seen = Vec::new();
         for worker in workers {
             let counted = worker.counter.finish();
-            match seen.is_empty() {
-                true => aggregate = counted,
-                false => aggregate.merge(&counted),
+            match &mut aggregate {
+                Some(aggregate) => aggregate.merge(&counted),
+                None => aggregate = Some(counted),
             }
             seen.extend(worker.seen);
         }
+        let aggregate = aggregate.unwrap_or_default();
         seen.sort_by_key(|(number, ..)| *number);
         let seen: Vec<_> = seen.into_iter().map(|(_, stretch, seen)| (stretch, seen)).collect();
         repeated += seen.iter().flat_map(|(_, it)| it).map(|it| it.left_out.repeated).sum::<u64>();
@@ -173,35 +175,19 @@ impl Worker {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Seen> {
         let Worker { scanner, counter, distinct, .. } = self;
-        let mut left_out = LeftOut::default();
         let range = input.open(stretch.bytes, progress)?;
-        let scanned = scanner.scan(range, stretch.part, &mut |line, item| match item {
-            Item::Row(found) => {
-                let row = &found.row;
-                let tags = row.notes.ends_with('}').then(|| Tags::of(&row.notes));
-                let tags = tags.as_ref();
-                let entry = counter.entry(row, tags, found.model, &input.label);
-                if query.keep_duplicates {
-                    return counter.count(&entry);
-                }
-                match late.filter(|(late, _)| late.holds(row.at.instant())) {
-                    None => distinct.take(&found, tags, entry, &mut |entry| counter.count(entry)),
-                    Some((late, aside)) => {
-                        let mut aside = aside.lock().unwrap_or_else(PoisonError::into_inner);
-                        if aside.take(row, late, stretch.input) {
-                            counter.count(&entry);
-                        }
-                    }
-                }
-            }
-            Item::Bad(refused) => {
-                left_out.unreadable += 1;
-                name(&mut left_out.lines, line, || refused.short());
-            }
-            Item::Marker => name(&mut left_out.markers, line, || "conflict marker".to_owned()),
-            Item::Header | Item::Blank => {}
-        });
-        let (order, repeated) = distinct.finish(&mut |entry| counter.count(entry));
+        let mut reading = Reading {
+            counter,
+            distinct,
+            late,
+            keeps_duplicates: query.keep_duplicates,
+            input: stretch.input,
+            label: &input.label,
+            left_out: LeftOut::default(),
+        };
+        let scanned = scanner.scan(range, stretch.part, &mut reading);
+        let mut left_out = reading.left_out;
+        let (order, repeated) = distinct.finish();
         left_out.repeated = repeated;
         match scanned {
             Ok(Ok(scanned)) => Ok(Seen { scanned, order, left_out }),
@@ -217,13 +203,60 @@ impl Worker {
         let Worker { scanner, counter, .. } = self;
         for (line, file) in aside.held() {
             let text = format!("{HEADER}\n{line}\n");
-            let _ = scanner.scan(text.as_bytes(), Part::WHOLE, &mut |_, item| {
+            let _ = scanner.scan(text.as_bytes(), Part::WHOLE, &mut |_, item: Item<'_>| {
                 if let Item::Row(Found { row, model, .. }) = item {
                     let tags = Tags::of(&row.notes);
-                    let entry = counter.entry(&row, Some(&tags), model, &inputs[file].label);
-                    counter.count(&entry);
+                    counter.add(row, Some(&tags), *model, &inputs[file].label);
                 }
             });
+        }
+    }
+}
+
+/// One stretch on its way into the sums.
+struct Reading<'a> {
+    counter: &'a mut Counter,
+    distinct: &'a mut Distinct,
+    late: Option<(&'a Late, &'a Mutex<Aside>)>,
+    keeps_duplicates: bool,
+    input: usize,
+    label: &'a str,
+    left_out: LeftOut,
+}
+
+impl Reading<'_> {
+    /// Whether a row is to be counted.
+    #[inline(always)]
+    fn takes(&mut self, found: &Found<'_>, tags: Option<&Tags<'_>>) -> bool {
+        match self.late {
+            _ if self.keeps_duplicates => true,
+            Some((late, aside)) if late.holds(found.row.at.instant()) => {
+                let mut aside = aside.lock().unwrap_or_else(PoisonError::into_inner);
+                aside.take(&found.row, late, self.input)
+            }
+            _ => self.distinct.take(found, tags),
+        }
+    }
+}
+
+impl Visit for Reading<'_> {
+    #[inline(always)]
+    fn see(&mut self, line: u64, item: Item<'_>) {
+        match item {
+            Item::Row(found) => {
+                let tags = found.tags();
+                if self.takes(found, tags.as_ref()) {
+                    self.counter.add(&found.row, tags.as_ref(), found.model, self.label);
+                }
+            }
+            Item::Bad(refused) => {
+                self.left_out.unreadable += 1;
+                name(&mut self.left_out.lines, line, || refused.short());
+            }
+            Item::Marker => {
+                name(&mut self.left_out.markers, line, || "conflict marker".to_owned());
+            }
+            Item::Header | Item::Blank => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Work that is shared among threads: each takes the next piece until none is left.
 
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -34,7 +35,9 @@ pub fn share<T: Sync, W: Send>(
         threads => thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
             let mut workers = vec![run()];
-            workers.extend(others.into_iter().filter_map(|other| other.join().ok()));
+            for other in others {
+                workers.push(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
             workers
         }),
     }

@@ -5,10 +5,11 @@
 use std::mem;
 use std::str;
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use sha2::{Digest, Sha256};
 
-use crate::ledger::scan::Found;
+use crate::ledger::plain::Found;
 use crate::notes::Tags;
 use crate::row::{Row, line_hash};
 use crate::timestamp::Instant;
@@ -16,30 +17,15 @@ use crate::timestamp::Instant;
 /// The id of a row that has none: this many bytes of its line's SHA-256, in hex.
 const ID_BYTES: usize = 6;
 
-/// Hands on the distinct rows of a run, each as the value that came with it.
-pub struct Distinct<T> {
+/// Tells which rows of a run are to be counted.
+#[derive(Default)]
+pub struct Distinct {
     order: Order,
-    /// The first row of the newest instant.
-    first: Option<T>,
-    /// Its line, which is needed only if another row of that instant follows.
-    line: Vec<u8>,
-    /// All rows of the newest instant, where there are several.
-    several: Vec<(Rank, T)>,
-    places: HashMap<u128, usize>,
+    /// The line of the newest instant's first row, which is needed only if another follows.
+    first: Line,
+    /// All rows of the newest instant, where there are several: what each is, and its line.
+    several: HashMap<u128, String>,
     repeated: u64,
-}
-
-impl<T> Default for Distinct<T> {
-    fn default() -> Distinct<T> {
-        Distinct {
-            order: Order::default(),
-            first: None,
-            line: Vec::new(),
-            several: Vec::new(),
-            places: HashMap::new(),
-            repeated: 0,
-        }
-    }
 }
 
 /// What order the rows of a run are in.
@@ -49,88 +35,121 @@ pub struct Order {
     pub oldest: Option<Instant>,
     /// The latest one.
     pub newest: Option<Instant>,
-    /// Instants that came again after a later one.
+    /// Instants that came again after a later one, or with another revision of a row.
     pub late: HashSet<Instant>,
     /// What rows without an id another row may stand for: one that was amended has its line's hash
     /// as its id.
     pub claimed: HashSet<u128>,
 }
 
-impl<T: Copy> Distinct<T> {
-    /// Takes one row, with the tag block of its notes where there is one. If the order of the rows
-    /// turns out to have late instants, what was handed on of them is not right: then all rows are
-    /// to be gone through again with [`Late`].
-    #[inline]
-    pub fn take(
-        &mut self,
-        found: &Found<'_>,
-        tags: Option<&Tags<'_>>,
-        value: T,
-        out: &mut impl FnMut(&T),
-    ) {
+impl Distinct {
+    /// Takes one row, with the tag block of its notes where there is one; true if it is to be
+    /// counted. If the order of the rows turns out to have late instants, the answers for these
+    /// were not right: then all rows are to be gone through again with [`Late`].
+    #[inline(always)]
+    pub fn take(&mut self, found: &Found<'_>, tags: Option<&Tags<'_>>) -> bool {
         let at = found.row.at.instant();
         if tags.is_some_and(|tags| tags.get("source").is_none() && tags.get("id").is_some()) {
             self.order.claimed.insert(fingerprint(&found.row));
         }
         match self.order.newest {
-            Some(newest) if at == newest => self.again(&found.row, value),
-            Some(newest) if at < newest => {
-                self.order.late.insert(at);
-                self.order.oldest = self.order.oldest.min(Some(at));
-            }
+            Some(newest) if at <= newest => self.again(found, at == newest),
             newest => {
-                self.hand_on(out);
-                self.order.newest = Some(at);
                 if newest.is_none() {
                     self.order.oldest = Some(at);
                 }
-                self.first = Some(value);
-                self.line.clear();
-                match found.is_plain {
-                    true => self.line.extend_from_slice(found.bytes),
-                    false => self.line.extend_from_slice(found.row.to_line().as_bytes()),
+                self.order.newest = Some(at);
+                self.first.keep(found);
+                if !self.several.is_empty() {
+                    self.several.clear();
                 }
+                true
             }
         }
     }
 
-    /// Takes another row of the newest instant.
+    /// Takes another row of the newest instant, or one of an earlier.
     #[cold]
-    fn again(&mut self, row: &Row<'_>, value: T) {
-        if let Some(first) = self.first.take()
-            && let Ok(line) = str::from_utf8(&self.line)
-            && let Ok(row) = Row::parse(line)
+    fn again(&mut self, found: &Found<'_>, is_newest: bool) -> bool {
+        let row = &found.row;
+        let at = row.at.instant();
+        if !is_newest {
+            self.order.late.insert(at);
+            self.order.oldest = self.order.oldest.min(Some(at));
+            return false;
+        }
+        if self.several.is_empty()
+            && let Ok(first) = str::from_utf8(self.first.bytes())
+            && let Ok(first) = Row::parse(first)
         {
-            self.places.insert(fingerprint(&row), 0);
-            self.several.push((rank(&row), first));
+            self.several.insert(fingerprint(&first), first.to_line());
         }
-        let (next, rank) = (self.several.len(), rank(row));
-        let place = *self.places.entry(fingerprint(row)).or_insert(next);
-        if place == next {
-            self.several.push((rank, value));
-            return;
-        }
-        self.repeated += 1;
-        if rank > self.several[place].0 {
-            self.several[place] = (rank, value);
-        }
-    }
-
-    #[inline]
-    fn hand_on(&mut self, out: &mut impl FnMut(&T)) {
-        if let Some(first) = self.first.take() {
-            out(&first);
-        } else if !self.several.is_empty() {
-            self.several.drain(..).for_each(|(_, value)| out(&value));
-            self.places.clear();
+        let line = row.to_line();
+        match self.several.entry(fingerprint(row)) {
+            Entry::Vacant(place) => {
+                place.insert(line);
+                true
+            }
+            Entry::Occupied(known) => {
+                if *known.get() != line {
+                    self.order.late.insert(at);
+                }
+                self.repeated += 1;
+                false
+            }
         }
     }
 
-    /// Hands on the last rows, and is ready for another run. Gives the order of the rows, and how
-    /// many repeated another.
-    pub fn finish(&mut self, out: &mut impl FnMut(&T)) -> (Order, u64) {
-        self.hand_on(out);
-        (mem::take(&mut self.order), mem::take(&mut self.repeated))
+    /// The order of the rows, and how many repeated another; ready for another run.
+    pub fn finish(&mut self) -> (Order, u64) {
+        let Distinct { order, repeated, .. } = mem::take(self);
+        (order, repeated)
+    }
+}
+
+/// A copy of one row's line. Most fit into a window of fixed size, whose copying takes a few
+/// instructions and no branch.
+struct Line {
+    window: [u8; Line::WINDOW],
+    /// How many bytes of the window; 0 where the line is in `long`.
+    length: usize,
+    long: Vec<u8>,
+}
+
+impl Line {
+    const WINDOW: usize = 128;
+
+    #[inline(always)]
+    fn keep(&mut self, found: &Found<'_>) {
+        match found.ahead.first_chunk() {
+            Some(window) if found.is_plain && found.length <= Line::WINDOW => {
+                self.window = *window;
+                self.length = found.length;
+            }
+            _ => self.keep_long(found),
+        }
+    }
+
+    fn keep_long(&mut self, found: &Found<'_>) {
+        self.length = 0;
+        self.long.clear();
+        match found.is_plain {
+            true => self.long.extend_from_slice(found.bytes()),
+            false => found.row.write_line(&mut self.long),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self.length {
+            0 => self.long.strip_suffix(b"\n").unwrap_or(&self.long),
+            length => &self.window[..length],
+        }
+    }
+}
+
+impl Default for Line {
+    fn default() -> Line {
+        Line { window: [0; Line::WINDOW], length: 0, long: Vec::new() }
     }
 }
 
@@ -213,9 +232,12 @@ pub fn fingerprint(row: &Row<'_>) -> u128 {
 /// Of two rows that are the same the greater stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
-    rev: u64,
-    tokens: u64,
-    line: String,
+    /// Its revision, 0 where it has none.
+    pub rev: u64,
+    /// All its tokens.
+    pub tokens: u64,
+    /// Its line.
+    pub line: String,
 }
 
 /// How much a row counts against another that is the same: by revision, then tokens, then bytes.
@@ -233,38 +255,26 @@ mod tests {
     /// Goes through the rows as reports do, and gives what stands and how many were left out.
     fn distinct(lines: &[String]) -> (Vec<String>, u64) {
         let text = lines.join("\n");
-        let mut pass = Distinct::<usize>::default();
-        let mut seen = Vec::new();
-        let mut row = 0;
-        let each = |visit: &mut dyn FnMut(&Found<'_>)| {
-            let mut visit = |_, item: Item<'_>| {
-                if let Item::Row(found) = item {
-                    visit(&found);
-                }
+        let rows = |take: &mut dyn FnMut(&Found<'_>) -> bool| {
+            let mut seen = Vec::new();
+            let mut visit = |_, item: Item<'_>| match item {
+                Item::Row(found) if take(found) => seen.push(found.row.to_line()),
+                _ => {}
             };
             scan(text.as_bytes(), &mut visit).unwrap().unwrap();
+            seen
         };
-        each(&mut |found| {
-            let tags = Tags::of(&found.row.notes);
-            pass.take(found, Some(&tags), row, &mut |row| seen.push(lines[*row].clone()));
-            row += 1;
-        });
-        let (order, mut repeated) = pass.finish(&mut |row| seen.push(lines[*row].clone()));
+        let mut pass = Distinct::default();
+        let mut seen = rows(&mut |found| pass.take(found, Some(&Tags::of(&found.row.notes))));
+        let (order, mut repeated) = pass.finish();
         if !order.late.is_empty() {
-            seen.clear();
-            row = 0;
             let late = Late { instants: order.late, claimed: order.claimed };
             let mut aside = Aside::default();
-            each(&mut |found| {
-                let line = lines[row].clone();
-                row += 1;
-                if !late.holds(found.row.at.instant()) {
-                    pass.take(found, None, row - 1, &mut |row| seen.push(lines[*row].clone()));
-                } else if aside.take(&found.row, &late, 0) {
-                    seen.push(line);
-                }
+            seen = rows(&mut |found| match late.holds(found.row.at.instant()) {
+                true => aside.take(&found.row, &late, 0),
+                false => pass.take(found, None),
             });
-            repeated = pass.finish(&mut |row| seen.push(lines[*row].clone())).1 + aside.repeated;
+            repeated = pass.finish().1 + aside.repeated;
             seen.extend(aside.held().map(|(line, _)| line));
         }
         seen.sort();

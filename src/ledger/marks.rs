@@ -1,54 +1,58 @@
-//! Where commas, line ends and quotes stand: one bit for each byte of a buffer, found a whole block
-//! at a time.
+//! Where commas, line ends and quotes stand in a buffer, found by blocks of 64 bytes. Positions are
+//! written down for a whole buffer at a time: so no branch depends on where in a block they are,
+//! which no processor foresees.
 
 const BLOCK: usize = 64;
+
+/// So many positions are written down at once; most blocks have no more.
+const AT_ONCE: usize = 8;
 
 /// The marks of one buffer, in memory that is used again for the next.
 #[derive(Default)]
 pub(super) struct Marks {
-    bits: Vec<u64>,
+    /// The positions, in order; more room than they need.
+    positions: Vec<u32>,
+    count: usize,
 }
 
 impl Marks {
-    /// Finds the marks of these bytes.
+    /// Finds the marks of these bytes, at most 4 GiB.
     pub(super) fn find(&mut self, bytes: &[u8]) {
-        self.bits.clear();
+        // Every byte may be a mark, and a whole block is written where the last one ends.
+        let room = bytes.len() + 2 * BLOCK;
+        if self.positions.len() < room {
+            self.positions.resize(room, 0);
+        }
         let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-        vectors::find(blocks, &mut self.bits);
         let mut last = [0; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
-        self.bits.push(marks(&last));
+        self.count = 0;
+        vectors::find(self, blocks);
+        self.note(marks(&last), blocks.len());
     }
 
-    /// The marks from a position on, in order.
+    /// The positions from one on, in order.
     #[inline]
-    pub(super) fn from(&self, at: usize) -> Positions<'_> {
-        let block = at / BLOCK;
-        let word = self.bits.get(block).map_or(0, |bits| bits & (u64::MAX << (at % BLOCK)));
-        Positions { bits: &self.bits, block, word }
+    pub(super) fn from(&self, at: usize) -> &[u32] {
+        let found = &self.positions[..self.count];
+        &found[found.partition_point(|it| (*it as usize) < at)..]
     }
-}
 
-/// Goes through the marks.
-pub(super) struct Positions<'a> {
-    bits: &'a [u64],
-    block: usize,
-    /// What is left of the block.
-    word: u64,
-}
-
-impl Iterator for Positions<'_> {
-    type Item = usize;
-
+    /// Writes down the positions of one block's marks.
     #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        while self.word == 0 {
-            self.block += 1;
-            self.word = *self.bits.get(self.block)?;
+    fn note(&mut self, mut word: u64, block: usize) {
+        let base = (block * BLOCK) as u32;
+        let marked = word.count_ones() as usize;
+        let Some(room) = self.positions.get_mut(self.count..self.count + BLOCK) else { return };
+        let mut next = |slot: &mut u32| {
+            *slot = base + word.trailing_zeros();
+            word &= word.wrapping_sub(1);
+        };
+        room[..AT_ONCE].iter_mut().for_each(&mut next);
+        if marked > AT_ONCE {
+            room[AT_ONCE..marked].iter_mut().for_each(&mut next);
         }
-        let bit = self.word.trailing_zeros() as usize;
-        self.word &= self.word - 1;
-        Some(self.block * BLOCK + bit)
+        self.count += marked;
     }
 }
 
@@ -56,10 +60,7 @@ impl Iterator for Positions<'_> {
 /// product gathers the lowest bit of eight bytes in its highest byte.
 #[inline]
 fn marks(block: &[u8; BLOCK]) -> u64 {
-    let mut is_mark = [0u8; BLOCK];
-    for (is_mark, byte) in is_mark.iter_mut().zip(block) {
-        *is_mark = u8::from(*byte == b',') | u8::from(*byte == b'\n') | u8::from(*byte == b'"');
-    }
+    let is_mark = block.map(|byte| u8::from(byte == b',' || byte == b'\n' || byte == b'"'));
     let (eights, _) = is_mark.as_chunks::<8>();
     eights.iter().rev().fold(0, |bits, eight| {
         let bytes = u64::from_le_bytes(*eight);
@@ -67,25 +68,32 @@ fn marks(block: &[u8; BLOCK]) -> u64 {
     })
 }
 
+/// The plain way, for processors without vectors of 32 bytes.
+fn find_plainly(found: &mut Marks, blocks: &[[u8; BLOCK]]) {
+    for (number, block) in blocks.iter().enumerate() {
+        found.note(marks(block), number);
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod vectors {
     use pulp::x86::V3;
     use pulp::{NullaryFnOnce, cast};
 
-    use super::{BLOCK, marks};
+    use super::{BLOCK, Marks, find_plainly};
 
     /// By vectors of 32 bytes where this processor has them.
-    pub(super) fn find(blocks: &[[u8; BLOCK]], out: &mut Vec<u64>) {
+    pub(super) fn find(found: &mut Marks, blocks: &[[u8; BLOCK]]) {
         match V3::try_new() {
-            Some(simd) => simd.vectorize(Find { simd, blocks, out }),
-            None => out.extend(blocks.iter().map(marks)),
+            Some(simd) => simd.vectorize(Find { simd, found, blocks }),
+            None => find_plainly(found, blocks),
         }
     }
 
     struct Find<'a> {
         simd: V3,
+        found: &'a mut Marks,
         blocks: &'a [[u8; BLOCK]],
-        out: &'a mut Vec<u64>,
     }
 
     impl NullaryFnOnce for Find<'_> {
@@ -93,8 +101,7 @@ mod vectors {
 
         #[inline(always)]
         fn call(self) {
-            let Find { simd, blocks, out } = self;
-            let simd = simd.avx2;
+            let simd = self.simd.avx2;
             let [comma, line_end, quote] =
                 [b',', b'\n', b'"'].map(|mark| cast::<[u8; 32], _>([mark; 32]));
             let half = |bytes: [u8; 32]| {
@@ -108,21 +115,17 @@ mod vectors {
                 );
                 u64::from(simd._mm256_movemask_epi8(is_mark) as u32)
             };
-            out.extend(blocks.iter().map(|block| {
+            for (number, block) in self.blocks.iter().enumerate() {
                 let [low, high]: [[u8; 32]; 2] = cast(*block);
-                half(low) | half(high) << 32
-            }));
+                self.found.note(half(low) | half(high) << 32, number);
+            }
         }
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 mod vectors {
-    use super::{BLOCK, marks};
-
-    pub(super) fn find(blocks: &[[u8; BLOCK]], out: &mut Vec<u64>) {
-        out.extend(blocks.iter().map(marks));
-    }
+    pub(super) use super::find_plainly as find;
 }
 
 #[cfg(test)]
@@ -132,24 +135,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_mark_is_found(bytes in "[a,\n\"é]{0,300}", from in 0usize..200) {
+        fn every_mark_is_found(text in "[a,\n\"é]{0,300}|[,\n]{100,200}", from in 0usize..200) {
             let mut found = Marks::default();
-            found.find(bytes.as_bytes());
-            let expected: Vec<usize> = bytes.bytes().enumerate()
-                .filter(|(at, b)| *at >= from && b",\n\"".contains(b))
-                .map(|(at, _)| at)
-                .collect();
-            prop_assert_eq!(found.from(from).collect::<Vec<_>>(), expected);
+            found.find(b",,,");
+            found.find(text.as_bytes());
+            let expected = text.bytes().enumerate().filter(|(_, byte)| b",\n\"".contains(byte));
+            let expected: Vec<u32> =
+                expected.map(|(at, _)| at as u32).filter(|at| *at as usize >= from).collect();
+            prop_assert_eq!(found.from(from), expected);
         }
 
         /// Whatever this processor has, both ways find the same.
         #[test]
-        fn vectors_find_what_the_plain_way_finds(block: [u8; BLOCK], marked in 0usize..BLOCK) {
-            let mut block = block;
-            block[marked] = b",\n\""[marked % 3];
-            let mut out = Vec::new();
-            vectors::find(&[block], &mut out);
-            prop_assert_eq!(out, [marks(&block)]);
+        fn vectors_find_what_the_plain_way_finds(text in "[a,\n\"]{192}") {
+            let (blocks, _) = text.as_bytes().as_chunks::<BLOCK>();
+            let mut ways = [vec![0; 400], vec![0; 400]].map(|positions| Marks { positions, count: 0 });
+            vectors::find(&mut ways[0], blocks);
+            find_plainly(&mut ways[1], blocks);
+            prop_assert_eq!(ways[0].from(0), ways[1].from(0));
         }
     }
 }

@@ -3,12 +3,45 @@
 
 use std::borrow::Cow;
 
+use pulp::NullaryFnOnce;
+
 use crate::ledger::fields::RECORD_BYTES_MAX;
-use crate::ledger::marks::{Marks, Positions};
+use crate::ledger::marks::Marks;
 use crate::ledger::names::Names;
+use crate::notes::Tags;
 use crate::record::Unquoter;
 use crate::row::{Row, TaskType};
-use crate::timestamp;
+use crate::timestamp::{self, Timestamp};
+
+/// A row where it was found.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// The row.
+    pub row: Row<'a>,
+    /// The number of its model's name: a scanner numbers names in the order in which it meets them.
+    pub model: u32,
+    /// The bytes from its beginning on, as far as they were read.
+    pub ahead: &'a [u8],
+    /// How many of them are the row's.
+    pub length: usize,
+    /// Whether they are its eight fields in our own order.
+    pub is_plain: bool,
+    /// Whether its notes end as a tag block does.
+    pub may_have_tags: bool,
+}
+
+impl<'a> Found<'a> {
+    /// The bytes that it was read from.
+    pub fn bytes(&self) -> &'a [u8] {
+        &self.ahead[..self.length]
+    }
+
+    /// The tag block of its notes, where they may have one.
+    #[inline(always)]
+    pub fn tags(&self) -> Option<Tags<'_>> {
+        self.may_have_tags.then(|| Tags::of(&self.row.notes))
+    }
+}
 
 /// What is remembered from row to row.
 #[derive(Default)]
@@ -26,150 +59,241 @@ impl Plain {
     }
 
     /// Reads plain rows as long as they follow each other, and gives the start of the first line
-    /// that is anything else. `visit` is given each row's line, the row, its bytes and the number of
-    /// its model's name.
+    /// that is anything else. `visit` is given each row and its line.
     pub(super) fn rows(
         &mut self,
         text: &str,
         start: usize,
         line: &mut u64,
-        visit: &mut impl FnMut(u64, Row<'_>, &[u8], u32),
+        rows: &mut impl Rows,
     ) -> usize {
+        widest(Loop { plain: self, text, start, line, rows })
+    }
+}
+
+/// Runs it compiled for the widest vectors that this processor has: then the loop over rows, too,
+/// takes fewer instructions.
+fn widest<R: NullaryFnOnce>(work: R) -> R::Output {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return simd.vectorize(work);
+    }
+    work.call()
+}
+
+/// Who is given the rows.
+pub(super) trait Rows {
+    /// Takes the row on a line.
+    fn row(&mut self, line: u64, found: &Found<'_>);
+}
+
+/// The loop over rows.
+struct Loop<'p, 't, V> {
+    plain: &'p mut Plain,
+    text: &'t str,
+    start: usize,
+    line: &'p mut u64,
+    rows: &'p mut V,
+}
+
+impl<V: Rows> NullaryFnOnce for Loop<'_, '_, V> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn call(self) -> usize {
+        let Loop { plain, text, mut start, line, rows } = self;
         let bytes = text.as_bytes();
-        let Plain { marks, timestamps, names, unquoter } = self;
+        let Plain { marks, timestamps, names, unquoter } = plain;
         let mut marks = marks.from(start);
-        let mut start = start;
-        while let Some(commas) = seven_commas(bytes, &mut marks) {
+        while let Some((first, mut rest)) = marks.split_first_chunk::<8>() {
+            let [commas @ .., mark] = first.map(|mark| mark as usize);
+            if commas.iter().any(|comma| bytes[*comma] != b',') {
+                break;
+            }
             let notes_start = commas[6] + 1;
-            let Some(mark) = marks.next() else { break };
-            let (notes, end, lines) = match bytes[mark] {
-                b'\n' => match &text[notes_start..mark] {
-                    notes if notes.ends_with('\r') => break,
-                    notes => (Cow::Borrowed(notes), mark, 1),
-                },
+            let notes;
+            let (end, lines) = match bytes[mark] {
+                b'\n' if bytes[mark - 1] != b'\r' => {
+                    notes = &text[notes_start..mark];
+                    (mark, 1)
+                }
                 b'"' if mark == notes_start => {
-                    let Some(quoted) = Quoted::find(bytes, &mut marks) else { break };
-                    let whole = &text[mark..quoted.end];
-                    let notes = match quoted.has_quotes {
-                        false => &whole[1..whole.len() - 1],
-                        true => match unquoter.fields(whole).and_then(|mut fields| fields.next()) {
-                            Some(notes) => notes,
-                            None => break,
-                        },
+                    let Some(quoted) = Quoted::find(bytes, rest) else { break };
+                    rest = quoted.rest;
+                    notes = match quoted.has_quotes {
+                        false => &text[mark + 1..quoted.end - 1],
+                        true => {
+                            let mut fields = unquoter.fields(&text[mark..quoted.end]);
+                            let Some(notes) = fields.as_mut().and_then(Iterator::next) else {
+                                break;
+                            };
+                            notes
+                        }
                     };
-                    (Cow::Borrowed(notes), quoted.end, quoted.lines)
+                    (quoted.end, quoted.lines)
                 }
                 _ => break,
             };
+            let Some(fields) = Fields::read(bytes, start, &commas, timestamps) else { break };
+            let model = (commas[0] + 1, commas[1]);
+            let Some(number) = names.number_at(text, model.0, model.1) else { break };
             if end - start > RECORD_BYTES_MAX {
                 break;
             }
-            let row = row(text, start, &commas, notes, timestamps);
-            let Some((row, model)) = row.and_then(|row| {
-                let model = names.number(&row.model)?;
-                Some((row, model))
-            }) else {
-                break;
+            let row = Row {
+                at: fields.at,
+                stamp: Cow::Borrowed(&text[start..commas[0]]),
+                model: Cow::Borrowed(&text[model.0..model.1]),
+                prompt_tokens: fields.prompt_tokens,
+                completion_tokens: fields.completion_tokens,
+                success: fields.success,
+                task_type: fields.task_type,
+                duration_ms: fields.duration_ms,
+                notes: Cow::Borrowed(notes),
             };
-            visit(*line, row, &bytes[start..end], model);
+            let ahead = &bytes[start..];
+            let may_have_tags = bytes[end - 1] == b'}' || bytes[end - 2] == b'}';
+            rows.row(
+                *line,
+                &Found {
+                    row,
+                    model: number,
+                    ahead,
+                    length: end - start,
+                    is_plain: true,
+                    may_have_tags,
+                },
+            );
             *line += lines;
             start = end + 1;
+            marks = rest;
         }
         start
     }
 }
 
-#[inline(always)]
-fn seven_commas(bytes: &[u8], marks: &mut Positions<'_>) -> Option<[usize; 7]> {
-    let mut commas = [0; 7];
-    for comma in &mut commas {
-        *comma = marks.next().filter(|mark| bytes[*mark] == b',')?;
-    }
-    Some(commas)
-}
-
 /// Notes in quotes, as they stand.
-struct Quoted {
+struct Quoted<'m> {
     /// Behind the closing quote, where the line ends.
     end: usize,
     /// Whether there are quotes in them, each written twice.
     has_quotes: bool,
-    /// How many lines they end.
+    /// How many lines they are.
     lines: u64,
+    /// The marks behind them.
+    rest: &'m [u32],
 }
 
-impl Quoted {
+impl Quoted<'_> {
     /// Finds the end of notes whose opening quote was the last mark.
-    fn find(bytes: &[u8], marks: &mut Positions<'_>) -> Option<Quoted> {
-        let mut quoted = Quoted { end: 0, has_quotes: false, lines: 1 };
+    fn find<'m>(bytes: &[u8], marks: &'m [u32]) -> Option<Quoted<'m>> {
+        let mut quoted = Quoted { end: 0, has_quotes: false, lines: 1, rest: marks };
         loop {
-            let mark = marks.next()?;
+            let (mark, rest) = quoted.rest.split_first()?;
+            quoted.rest = rest;
+            let mark = *mark as usize;
             match bytes[mark] {
                 b',' => {}
                 b'\n' => quoted.lines += 1,
-                _ => match bytes.get(mark + 1)? {
-                    b'"' => quoted.has_quotes = true,
-                    b'\n' => {
-                        quoted.end = mark + 1;
-                        // The line end is a mark too.
-                        marks.next();
-                        return Some(quoted);
+                // What follows a quote is a mark, too: the second of two, or the line end.
+                _ => {
+                    quoted.rest = rest.get(1..)?;
+                    match bytes[mark + 1] {
+                        b'"' => quoted.has_quotes = true,
+                        b'\n' => {
+                            quoted.end = mark + 1;
+                            return Some(quoted);
+                        }
+                        _ => return None,
                     }
-                    _ => return None,
-                },
-            }
-            if bytes[mark] == b'"' {
-                // The second of the two.
-                marks.next();
+                }
             }
         }
     }
 }
 
-/// The row whose first seven fields end at these commas, if each is as it should be; its model is
-/// not checked yet.
-#[inline(always)]
-fn row<'a>(
-    text: &'a str,
-    start: usize,
-    commas: &[usize; 7],
-    notes: Cow<'a, str>,
-    timestamps: &mut timestamp::Reader,
-) -> Option<Row<'a>> {
-    let stamp = text.get(start..commas[0])?;
-    let field = |number: usize| text.get(commas[number - 1] + 1..commas[number]);
-    let digits = |number: usize| count(text.as_bytes(), commas[number - 1] + 1, commas[number]);
-    Some(Row {
-        at: timestamps.read(stamp)?,
-        stamp: Cow::Borrowed(stamp),
-        model: Cow::Borrowed(field(1)?),
-        prompt_tokens: digits(2)?,
-        completion_tokens: digits(3)?,
-        success: match field(4)? {
-            "true" => true,
-            "false" => false,
-            _ => return None,
-        },
-        task_type: TaskType::parse(field(5)?)?,
-        duration_ms: digits(6)?,
-        notes,
-    })
+/// The first seven fields of a row, but for its model.
+struct Fields {
+    at: Timestamp,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    success: bool,
+    task_type: TaskType,
+    duration_ms: u64,
 }
+
+impl Fields {
+    /// The fields that end at these commas, if each is as it should be.
+    #[inline(always)]
+    fn read(
+        bytes: &[u8],
+        start: usize,
+        commas: &[usize; 7],
+        timestamps: &mut timestamp::Reader,
+    ) -> Option<Fields> {
+        let field = |number: usize| bytes.get(commas[number - 1] + 1..commas[number]);
+        let digits = |number: usize| count(bytes, commas[number - 1] + 1, commas[number]);
+        Some(Fields {
+            at: timestamps.read(bytes.get(start..commas[0])?)?,
+            prompt_tokens: digits(2)?,
+            completion_tokens: digits(3)?,
+            success: match field(4)? {
+                b"true" => true,
+                b"false" => false,
+                _ => return None,
+            },
+            task_type: task_type(bytes, commas[4] + 1, commas[5])?,
+            duration_ms: digits(6)?,
+        })
+    }
+}
+
+/// The task type that is written here. Each begins with another letter, and is compared as one word
+/// of eight bytes, so that no branch depends on which it is.
+#[inline(always)]
+fn task_type(bytes: &[u8], start: usize, end: usize) -> Option<TaskType> {
+    let eight = bytes.get(start..start + 8)?.first_chunk::<8>()?;
+    let (name, length, task_type) = TASK_TYPES[usize::from(eight[0] % 8)];
+    let before = 64 - 8 * length as u32;
+    let word = u64::from_le_bytes(*eight) << before >> before;
+    (end - start == length && word == name).then_some(task_type)
+}
+
+/// Task types by the last three bits of their first letter: name as a word, length.
+const TASK_TYPES: [(u64, usize, TaskType); 8] = {
+    let mut table = [(0, 1, TaskType::Plan); 8];
+    let mut number = 0;
+    while number < TaskType::ALL.len() {
+        let task_type = TaskType::ALL[number];
+        let name = task_type.name().as_bytes();
+        let (mut word, mut at) = (0, 0);
+        while at < name.len() {
+            word |= (name[at] as u64) << (8 * at);
+            at += 1;
+        }
+        table[(name[0] % 8) as usize] = (word, name.len(), task_type);
+        number += 1;
+    }
+    table
+};
 
 /// The count of at most eight digits that ends at `end`, all of them looked at as one number;
 /// longer ones are read the long way.
-#[inline]
+#[inline(always)]
 fn count(bytes: &[u8], start: usize, end: usize) -> Option<u64> {
     let length = end.wrapping_sub(start);
-    let last_eight = bytes.get(..end)?.last_chunk::<8>()?;
-    if !(1..=8).contains(&length) || bytes[start] == b'0' && length > 1 {
+    let last_eight = bytes.get(end.wrapping_sub(8)..end)?.first_chunk::<8>()?;
+    if length.wrapping_sub(1) > 7 {
         return None;
     }
     // What stands before the digits is cut off; a digit becomes its value, and whatever is none
     // sets the highest bit of its byte.
     let before = 64 - 8 * length as u32;
     let digits = (u64::from_le_bytes(*last_eight) ^ 0x3030_3030_3030_3030) >> before << before;
-    if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 != 0 {
+    let is_zero_first = (digits >> before) & 0xFF == 0 && length > 1;
+    if (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080 != 0
+        || is_zero_first
+    {
         return None;
     }
     // Pairs, then fours, then all eight.

@@ -12,8 +12,9 @@ use crate::ledger::around::Around;
 use crate::ledger::disk;
 use crate::ledger::distinct;
 use crate::ledger::lock::Lock;
+use crate::ledger::plain::Found;
 use crate::ledger::rotate;
-use crate::ledger::scan::{self, Found, Item};
+use crate::ledger::scan::{self, Item};
 use crate::ledger::segment::Policy;
 use crate::row::{HEADER, Row};
 use crate::timestamp::Instant;
@@ -112,12 +113,12 @@ fn mend(file: &File, label: &str) -> Result<(Vec<u8>, Repair)> {
     let mut seen: HashMap<(Instant, u128), usize> = HashMap::new();
     let scanned = scan::scan(file, &mut |line, item| match item {
         Item::Row(Found { row, .. }) => {
-            let (key, line) = ((row.at.instant(), distinct::fingerprint(&row)), row.to_line());
+            let (key, line) = ((row.at.instant(), distinct::fingerprint(row)), row.to_line());
             match seen.get(&key) {
                 Some(index) => {
                     repair.repeated += 1;
                     let other = Row::parse(&rows[*index].1);
-                    if other.is_ok_and(|other| distinct::rank(&row) > distinct::rank(&other)) {
+                    if other.is_ok_and(|other| distinct::rank(row) > distinct::rank(&other)) {
                         rows[*index].1 = line;
                     }
                 }

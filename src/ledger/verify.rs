@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use crate::ledger::files::Role;
-use crate::ledger::scan::{self, Found, Item};
+use crate::ledger::scan::{self, Item};
 use crate::notes::{self, Tags};
 use crate::row::{NOTES_BYTES_MAX, Row};
 use crate::timestamp::{Instant, Timestamp};
@@ -65,10 +65,11 @@ impl Verifier {
         let file = self.labels.len();
         self.labels.push(label.to_owned());
         let scanned = scan::scan(input, &mut |line, item| match item {
-            Item::Row(Found { row, bytes: raw, .. }) => {
+            Item::Row(found) => {
+                let row = &found.row;
                 self.rows += 1;
-                page.row(line, &row, raw);
-                if let Some(first) = self.first_seen(&row, (file, line)) {
+                page.row(line, row, found.bytes());
+                if let Some(first) = self.first_seen(row, (file, line)) {
                     page.find(line, format!("repeats {}", self.place(first, file)));
                 }
             }

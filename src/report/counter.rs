@@ -1,5 +1,5 @@
-//! Rows → sums, in two steps: what a row adds and where is noted first, and counted once it is
-//! known that no other row stands in its place.
+//! Rows → sums: a row is added to its cell, the sums of one day, model and task type; and cells are
+//! carried over to what is shown.
 
 use std::mem;
 
@@ -13,31 +13,21 @@ use crate::report::selection::Selection;
 use crate::row::{Row, TaskType};
 use crate::timestamp::Day;
 
-/// How many dimensions there are besides days, models and task types.
-const OTHERS_MAX: usize = 5;
-
 /// Rows of so many days are summed at a time: with clocks of all offsets, a ledger goes to and fro
 /// between three.
 const SHEETS: usize = 4;
 
 const TASK_TYPES: usize = TaskType::ALL.len();
 
-/// What one row adds, and where; made by [`Counter::entry`] and good for that counter alone.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    share: Share,
-    day: Day,
-    model: u32,
-    task_type: TaskType,
-    is_selected: bool,
-    others: [u32; OTHERS_MAX],
-}
-
 /// Counts rows by day, model and task type, and by what else is asked for.
 pub struct Counter {
     selection: Selection,
+    /// Whether rows of all times are asked for.
+    is_any_time: bool,
     rows: u64,
     span: Option<(Day, Day)>,
+    /// The day of the last row.
+    last: Day,
     days: Days,
     models: Vec<Model>,
     task_types: [Measures; TASK_TYPES],
@@ -45,6 +35,8 @@ pub struct Counter {
     sheets: [Sheet; SHEETS],
 }
 
+/// A model; its name is empty until one of its rows is counted.
+#[derive(Default)]
 struct Model {
     name: Box<str>,
     is_selected: bool,
@@ -72,9 +64,11 @@ impl Counter {
             }
         }
         Counter {
+            is_any_time: selection.since.is_none() && selection.until.is_none(),
             selection,
             rows: 0,
             span: None,
+            last: Day(i32::MIN),
             days: Days::new(by.iter().any(|dimension| dimension.is_of_days())),
             models: Vec::new(),
             task_types: Default::default(),
@@ -83,71 +77,34 @@ impl Counter {
         }
     }
 
-    /// Notes what a row adds. Its model has this number: names are numbered as they come. `file` is
-    /// what the row's file is called.
-    #[inline]
-    pub fn entry(
-        &mut self,
-        row: &Row<'_>,
-        tags: Option<&Tags<'_>>,
-        model: u32,
-        file: &str,
-    ) -> Entry {
-        if model as usize >= self.models.len() {
-            self.add_model(&row.model);
-        }
-        let is_selected = self.models.get(model as usize).is_some_and(|model| model.is_selected)
-            && self.selection.takes_task_type(row.task_type)
-            && self.selection.takes_time(row.at);
-        let mut entry = Entry {
-            share: Share::of(row, tags),
-            day: row.at.day(),
-            model,
-            task_type: row.task_type,
-            is_selected,
-            others: [0; OTHERS_MAX],
-        };
-        if is_selected {
-            for (place, (dimension, groups)) in entry.others.iter_mut().zip(&mut self.others) {
-                let tag = |key| tags.and_then(|tags| tags.get(key));
-                *place = match dimension {
-                    Dimension::Source => groups.of_name(tag("source")),
-                    Dimension::Session => groups.of_name(tag("session")),
-                    Dimension::User => groups.of_name(tag("user")),
-                    Dimension::File => groups.of_name(Some(file)),
-                    _ => groups.of_key(Key::Number(row.at.hour().into())),
-                } as u32;
-            }
-        }
-        entry
-    }
-
-    #[cold]
-    fn add_model(&mut self, name: &str) {
-        let is_selected = self.selection.takes_model(name);
-        self.models.push(Model { name: name.into(), is_selected, measures: Measures::default() });
-    }
-
-    /// Counts a row.
-    #[inline]
-    pub fn count(&mut self, entry: &Entry) {
-        let day = entry.day;
+    /// Counts a row, with the tag block of its notes where there is one. Its model has this number:
+    /// names are numbered from 0 on. `file` is what the row's file is called.
+    #[inline(always)]
+    pub fn add(&mut self, row: &Row<'_>, tags: Option<&Tags<'_>>, model: u32, file: &str) {
+        let day = row.at.day();
         self.rows += 1;
-        self.span = match self.span {
-            Some((from, to)) if from <= day && day <= to => self.span,
-            Some((from, to)) => Some((from.min(day), to.max(day))),
-            None => Some((day, day)),
-        };
-        if !entry.is_selected {
+        if day != self.last {
+            self.last = day;
+            self.span = Some(self.span.map_or((day, day), |(a, b)| (a.min(day), b.max(day))));
+        }
+        let number = model as usize;
+        if self.models.get(number).is_none_or(|model| model.name.is_empty()) {
+            self.add_model(number, &row.model);
+        }
+        let is_selected = self.models[number].is_selected
+            && self.selection.takes_task_type(row.task_type)
+            && (self.is_any_time || self.selection.takes_time(row.at));
+        if !is_selected {
             return;
         }
-        let number = day.0 as usize % SHEETS;
-        let place = match self.sheets[number].day {
+        let share = Share::of(row, tags);
+        let sheet_number = day.0 as usize % SHEETS;
+        let place = match self.sheets[sheet_number].day {
             Some((it, place)) if it == day => place,
             _ => self.turn_to(day),
         };
-        let sheet = &mut self.sheets[number];
-        let at = entry.model as usize * TASK_TYPES + entry.task_type as usize;
+        let sheet = &mut self.sheets[sheet_number];
+        let at = number * TASK_TYPES + row.task_type as usize;
         if at >= sheet.cells.len() {
             sheet.cells.resize(self.models.len() * TASK_TYPES, Cell::default());
         }
@@ -155,18 +112,42 @@ impl Counter {
         if cell.is_empty() {
             sheet.used.push(at as u32);
         }
-        cell.add(&entry.share);
+        cell.add(&share);
         if cell.is_full() {
-            self.carry_over(number);
+            self.carry_over(sheet_number);
         }
-        if let Some((bucket, duration_ms)) = entry.share.duration() {
+        if let Some((bucket, duration_ms)) = share.duration() {
             self.days.durations(place).add(bucket, duration_ms);
-            self.models[entry.model as usize].measures.durations.add(bucket, duration_ms);
-            self.task_types[entry.task_type as usize].durations.add(bucket, duration_ms);
+            self.models[number].measures.durations.add(bucket, duration_ms);
+            self.task_types[row.task_type as usize].durations.add(bucket, duration_ms);
         }
-        for (place, (_, groups)) in entry.others.iter().zip(&mut self.others) {
-            groups.at(*place as usize).add(&entry.share);
+        if !self.others.is_empty() {
+            self.add_to_others(&share, row, tags, file);
         }
+    }
+
+    fn add_to_others(&mut self, share: &Share, row: &Row<'_>, tags: Option<&Tags<'_>>, file: &str) {
+        let tag = |key| tags.and_then(|tags| tags.get(key));
+        for (dimension, groups) in &mut self.others {
+            let place = match dimension {
+                Dimension::Source => groups.of_name(tag("source")),
+                Dimension::Session => groups.of_name(tag("session")),
+                Dimension::User => groups.of_name(tag("user")),
+                Dimension::File => groups.of_name(Some(file)),
+                _ => groups.of_key(Key::Number(row.at.hour().into())),
+            };
+            groups.at(place).add(share);
+        }
+    }
+
+    #[cold]
+    fn add_model(&mut self, number: usize, name: &str) {
+        if number >= self.models.len() {
+            self.models.resize_with(number + 1, Model::default);
+        }
+        let model = &mut self.models[number];
+        model.name = name.into();
+        model.is_selected = self.selection.takes_model(name);
     }
 
     /// Makes room for a day's sums, and gives the day's place.

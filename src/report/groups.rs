@@ -1,5 +1,4 @@
-//! Sums by name, or by a small number; each group has a place, so that a row can be counted later
-//! than its names are looked up.
+//! Sums by name, or by a small number.
 
 use std::hash::{Hash, Hasher};
 

@@ -1,59 +1,66 @@
 //! Durations counted by their first three digits: exact enough for percentiles, mergeable, and the
 //! same whatever the order.
 
-/// Buckets are kept in pages, so that a group pays only for the magnitudes it meets.
-const PAGE: usize = 512;
-
-/// 1,000 exact values, then 900 buckets for each power of ten up to 2⁵³.
-const PAGES: usize = (1_000usize + 900 * 14).div_ceil(PAGE);
-
-/// So many values are kept as they come: most days of a ledger have fewer, and need no pages.
+/// So many values are kept as they come: most days of a ledger have fewer, and a table of counts
+/// would be a hundred times as large.
 const FEW_MAX: usize = 128;
 
 /// How often each duration occurred, rounded half up to three significant digits. A bucket counts
 /// to 2³² − 1; a ledger with more rows in one bucket would be 300 GB long.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
-    /// The buckets of the first values, in no order; empty once there are pages.
+    /// The buckets of the first values, in no order; empty once there are counts.
     few: Vec<u16>,
-    pages: Vec<Option<Box<[u32; PAGE]>>>,
-    count: u64,
+    /// How often each bucket was met, up to the largest.
+    counts: Vec<u32>,
     max: u64,
 }
 
 impl Histogram {
     /// Counts one value whose bucket is known: it is looked for once, however many groups count it.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, Bucket(bucket): Bucket, value: u64) {
-        self.count += 1;
         self.max = self.max.max(value);
-        if self.pages.is_empty() {
-            if self.few.len() < FEW_MAX {
-                self.few.push(bucket);
-                return;
-            }
-            self.spill();
+        match self.counts.get_mut(usize::from(bucket)) {
+            Some(count) => *count = count.saturating_add(1),
+            None => self.add_new(bucket),
         }
-        self.add_to_page(usize::from(bucket));
+    }
+
+    /// Counts a bucket that has no count yet.
+    #[cold]
+    fn add_new(&mut self, bucket: u16) {
+        if self.counts.is_empty() && self.few.len() < FEW_MAX {
+            self.few.push(bucket);
+            return;
+        }
+        self.make_room(usize::from(bucket));
+        self.counts[usize::from(bucket)] += 1;
+    }
+
+    /// Goes over from single values to counts that reach to this bucket.
+    fn make_room(&mut self, bucket: usize) {
+        let largest = self.few.iter().copied().max().map_or(bucket, |it| bucket.max(it.into()));
+        if largest >= self.counts.len() {
+            self.counts.resize(largest + 1, 0);
+        }
+        for bucket in self.few.drain(..) {
+            self.counts[usize::from(bucket)] += 1;
+        }
     }
 
     /// Counts everything that another histogram counted.
     pub fn merge(&mut self, other: &Histogram) {
-        self.count += other.count;
         self.max = self.max.max(other.max);
-        if self.pages.is_empty() && self.few.len() + other.few.len() > FEW_MAX
-            || !other.pages.is_empty()
-        {
-            self.spill();
+        for bucket in &other.few {
+            match self.counts.get_mut(usize::from(*bucket)) {
+                Some(count) => *count = count.saturating_add(1),
+                None => self.add_new(*bucket),
+            }
         }
-        match self.pages.is_empty() {
-            true => self.few.extend_from_slice(&other.few),
-            false => other.few.iter().for_each(|it| self.add_to_page(usize::from(*it))),
-        }
-        for (number, theirs) in other.pages.iter().enumerate() {
-            let Some(theirs) = theirs else { continue };
-            let mine = self.pages[number].get_or_insert_with(|| Box::new([0; PAGE]));
-            for (mine, theirs) in mine.iter_mut().zip(theirs.iter()) {
+        if let Some(largest) = other.counts.len().checked_sub(1) {
+            self.make_room(largest);
+            for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
                 *mine = mine.saturating_add(*theirs);
             }
         }
@@ -62,46 +69,27 @@ impl Histogram {
     /// The element at 0-based index ⌊n·q/100⌋, at most n−1, of the rounded values in order, capped
     /// by the largest value; None where nothing was counted.
     pub fn percentile(&self, q: u64) -> Option<u64> {
-        let last = self.count.checked_sub(1)?;
-        let index = (u128::from(self.count) * u128::from(q) / 100) as u64;
-        let mut before = index.min(last);
-        if self.pages.is_empty() {
-            let mut few = self.few.clone();
-            few.sort_unstable();
-            return few.get(before as usize).map(|it| value(usize::from(*it)).min(self.max));
-        }
-        for (page_number, page) in self.pages.iter().enumerate() {
-            for (at, count) in page.iter().flat_map(|page| page.iter()).enumerate() {
-                let count = u64::from(*count);
-                if before < count {
-                    return Some(value(page_number * PAGE + at).min(self.max));
-                }
-                before -= count;
+        let counted: u64 = self.counts.iter().map(|times| u64::from(*times)).sum();
+        let count = counted + self.few.len() as u64;
+        let last = count.checked_sub(1)?;
+        let mut before = ((u128::from(count) * u128::from(q) / 100) as u64).min(last);
+        let mut few = self.few.clone();
+        few.sort_unstable();
+        let few = few.iter().map(|bucket| (*bucket, 1));
+        let counts = (0u16..).zip(self.counts.iter().copied());
+        for (bucket, times) in few.chain(counts) {
+            if before < u64::from(times) {
+                return Some(value(usize::from(bucket)).min(self.max));
             }
+            before -= u64::from(times);
         }
         None
     }
 
     /// The largest value; None where nothing was counted.
     pub fn max(&self) -> Option<u64> {
-        (self.count > 0).then_some(self.max)
-    }
-
-    /// Goes over from single values to pages.
-    fn spill(&mut self) {
-        if self.pages.is_empty() {
-            self.pages = vec![None; PAGES];
-        }
-        for bucket in std::mem::take(&mut self.few) {
-            self.add_to_page(usize::from(bucket));
-        }
-    }
-
-    #[inline]
-    fn add_to_page(&mut self, bucket: usize) {
-        let page = self.pages[bucket / PAGE].get_or_insert_with(|| Box::new([0; PAGE]));
-        let slot = &mut page[bucket % PAGE];
-        *slot = slot.saturating_add(1);
+        let is_empty = self.few.is_empty() && self.counts.is_empty();
+        (!is_empty).then_some(self.max)
     }
 }
 

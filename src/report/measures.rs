@@ -45,38 +45,32 @@ pub struct Measures {
 pub struct Share {
     prompt_tokens: u64,
     completion_tokens: u64,
-    cached_tokens: Option<u64>,
-    success: bool,
+    /// 0 also where it is not known.
+    cached_tokens: u64,
     duration_ms: u64,
     bucket: Bucket,
+    knows_cache: bool,
+    success: bool,
     /// None for a sub-agent's row, which is no task of its own.
     origin: Option<Origin>,
 }
 
 impl Share {
-    /// What the row adds.
-    #[inline]
+    /// What the row adds, with the tag block of its notes where there is one.
+    #[inline(always)]
     pub fn of(row: &Row<'_>, tags: Option<&Tags<'_>>) -> Share {
-        let mut share = Share {
+        let (cached, origin) = tags.map_or((None, Some(Origin::People)), from_tags);
+        Share {
             prompt_tokens: row.prompt_tokens,
             completion_tokens: row.completion_tokens,
-            cached_tokens: None,
-            success: row.success,
+            // Prompt tokens include what came from the cache; a hand-made tag may say otherwise.
+            cached_tokens: cached.unwrap_or_default().min(row.prompt_tokens),
             duration_ms: row.duration_ms,
             bucket: Bucket::of(row.duration_ms),
-            origin: Some(Origin::People),
-        };
-        if let Some(tags) = tags {
-            // Prompt tokens include what came from the cache; a hand-made tag may say otherwise.
-            share.cached_tokens = tags.count("cache_read").map(|it| it.min(row.prompt_tokens));
-            share.origin = match (tags.get("role"), tags.get("source")) {
-                (Some("sub"), _) => None,
-                (_, None) => Some(Origin::People),
-                (_, Some("run")) => Some(Origin::ExitCode),
-                (_, Some(_)) => Some(Origin::Agent),
-            };
+            knows_cache: cached.is_some(),
+            success: row.success,
+            origin,
         }
-        share
     }
 
     /// The duration of a task, to be counted where percentiles are shown.
@@ -84,6 +78,17 @@ impl Share {
     pub fn duration(&self) -> Option<(Bucket, u64)> {
         self.origin.map(|_| (self.bucket, self.duration_ms))
     }
+}
+
+/// What came from a cache, and who said whether the task succeeded.
+fn from_tags(tags: &Tags<'_>) -> (Option<u64>, Option<Origin>) {
+    let origin = match (tags.get("role"), tags.get("source")) {
+        (Some("sub"), _) => None,
+        (_, None) => Some(Origin::People),
+        (_, Some("run")) => Some(Origin::ExitCode),
+        (_, Some(_)) => Some(Origin::Agent),
+    };
+    (tags.count("cache_read"), origin)
 }
 
 /// The sums of a few rows in machine words, to be carried over before they can overflow.
@@ -121,8 +126,8 @@ impl Cell {
         self.rows += 1;
         self.prompt_tokens += share.prompt_tokens;
         self.completion_tokens += share.completion_tokens;
-        if let Some(cached) = share.cached_tokens {
-            self.cached_tokens += cached;
+        if share.knows_cache {
+            self.cached_tokens += share.cached_tokens;
             self.cache_known_tokens += share.prompt_tokens;
         }
         if let Some(origin) = share.origin {

@@ -172,7 +172,7 @@ pub(crate) fn dimensions() -> impl TypedValueParser<Value = Dimension> {
 
 pub(crate) fn task_types() -> impl TypedValueParser<Value = TaskType> {
     PossibleValuesParser::new(TaskType::ALL.map(TaskType::name))
-        .map(|name| TaskType::parse(&name).unwrap_or(TaskType::Plan))
+        .map(|name| TaskType::parse(name.as_bytes()).unwrap_or(TaskType::Plan))
 }
 
 pub(crate) fn formats() -> impl TypedValueParser<Value = &'static Format> {
