@@ -131,5 +131,9 @@ mod tests {
             assert_eq!(names.number_at(text, start, text.len()), None);
         }
         assert_eq!(names.number(""), None);
+        // Cleared bytes before a name are no NULs of its own.
+        let text = format!("{}\0m1", " ".repeat(40));
+        assert_eq!(names.number_at(&text, 41, 43), Some(499));
+        assert_eq!(names.number_at(&text, 40, 43), None);
     }
 }

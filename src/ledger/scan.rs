@@ -624,6 +624,8 @@ mod tests {
 
     #[test]
     fn a_line_too_long_is_one_bad_row() {
+        let just_too_long = format!("{ROW}{}", "x".repeat(RECORD_BYTES_MAX));
+        assert_eq!(read(&ledger(&[&just_too_long]))[1], "2:! longer than 64 KiB");
         let long = format!("{ROW}{}", "x".repeat(700_000));
         let quoted = format!("{ROW}\"{}", "x\n".repeat(100_000));
         let seen = read(&ledger(&[&long, &format!("{ROW}a"), &quoted, &format!("{ROW}b")]));
@@ -638,7 +640,8 @@ mod tests {
     fn pieces() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop::sample::select(vec![
             ROW,
-            "2026-02-23T22:19:28.5+01:00,a-model-with-a-name-of-more-than-32-letters,12345678,123456789,false,discuss,0,",
+            "2026-02-23T22:19:28.5+01:00,a-model-with-a-name-of-more-than-32-letters,12345678,0,false,discuss,90,",
+            "2026-02-24T02:09:08.123456789Z,n,1,1234567890123456,false,verify,1234567,",
             "2026-02-23t22:19:28z,m,1,2,TRUE,quick,3,",
             "2026-02-30T22:19:28Z,m,1,2,true,plan,3,",
             "2026-02-23T22:19:28Z,m,01,2,true,plan,3,",

@@ -191,3 +191,24 @@ impl Counter {
         Aggregate { days: self.days, groups, rows: self.rows, span: self.span }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::COUNT_MAX;
+
+    /// Machine words would overflow after two thousand such rows.
+    #[test]
+    fn the_largest_counts_are_summed_exactly() {
+        let line = format!("2026-02-23T22:19:28Z,m,{COUNT_MAX},{COUNT_MAX},true,plan,{COUNT_MAX},");
+        let row = Row::parse(&line).unwrap();
+        let mut counter = Counter::new(Selection::default(), &[]);
+        for _ in 0..5_000 {
+            counter.add(&row, None, 0, "");
+        }
+        let totals = counter.finish().totals();
+        assert_eq!(totals.total_tokens(), 10_000 * u128::from(COUNT_MAX));
+        assert_eq!(totals.duration_ms, 5_000 * u128::from(COUNT_MAX));
+        assert_eq!(totals.tasks, 5_000);
+    }
+}
