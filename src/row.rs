@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, excerpt};
@@ -38,7 +39,7 @@ pub const NOTES_BYTES_MAX: usize = 4_096;
 pub const LINE_BYTES_MAX: usize = 16 * 1_024;
 
 /// What kind of work a task was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TaskType {
     /// Working out what to do.
     Plan,

@@ -4,11 +4,12 @@ use std::fmt;
 use std::str;
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, TimeDelta};
+use serde::{Deserialize, Serialize};
 
 const DAY_S: i64 = 86_400;
 
 /// A moment on the time line, in UTC; two rows written in different zones compare by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Instant {
     /// Whole seconds since 1970-01-01T00:00:00Z.
     pub seconds: i64,
@@ -203,7 +204,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// A calendar day, counted from 1970-01-01.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Day(pub i32);
 
 impl Day {

@@ -5,7 +5,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
 use crate::ledger::disk;
@@ -27,6 +27,7 @@ pub struct Input {
     pub role: Role,
     source: Source,
     bytes: u64,
+    modified: Option<SystemTime>,
 }
 
 #[derive(Debug)]
@@ -46,7 +47,8 @@ impl Input {
             Ok((file, bytes))
         };
         let (file, bytes) = spool().map_err(|error| Error::io("read", label.as_ref(), &error))?;
-        Ok(Input { label: label.to_owned(), role: Role::Active, source: Source::Open(file), bytes })
+        let (label, source) = (label.to_owned(), Source::Open(file));
+        Ok(Input { label, role: Role::Active, source, bytes, modified: None })
     }
 
     /// How many bytes it holds.
@@ -54,19 +56,35 @@ impl Input {
         self.bytes
     }
 
+    /// When it was last changed, where that is known.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
     /// A reader of the bytes from `start` to `end`; several may read at once.
     pub fn open<'a>(
         &'a self,
         (start, end): (u64, u64),
         progress: &'a (dyn Fn(u64) + Sync),
-    ) -> Result<Range<'a>> {
-        let file = match &self.source {
-            Source::Open(file) => Handle::Lent(file),
-            Source::Sealed(path) => {
-                Handle::Owned(File::open(path).map_err(|error| self.fail(&error))?)
-            }
-        };
-        Ok(Range { file, at: start, end, progress })
+    ) -> Result<Reader<'a>> {
+        let file = self.handle().map_err(|error| self.fail(&error))?;
+        Ok(Reader { file, at: start, end, progress })
+    }
+
+    /// So many bytes of its beginning and of its end.
+    pub fn ends(&self, bytes: u64) -> io::Result<Vec<u8>> {
+        let file = self.handle()?;
+        let mut ends = disk::read(file.file(), 0, bytes.min(self.bytes))?;
+        let end = disk::read(file.file(), self.bytes.saturating_sub(bytes), bytes.min(self.bytes))?;
+        ends.extend_from_slice(&end);
+        Ok(ends)
+    }
+
+    fn handle(&self) -> io::Result<Handle<'_>> {
+        match &self.source {
+            Source::Open(file) => Ok(Handle::Lent(file)),
+            Source::Sealed(path) => File::open(path).map(Handle::Owned),
+        }
     }
 
     /// That it cannot be read.
@@ -76,7 +94,7 @@ impl Input {
 }
 
 /// Some bytes of a file.
-pub struct Range<'a> {
+pub struct Reader<'a> {
     file: Handle<'a>,
     at: u64,
     end: u64,
@@ -88,14 +106,19 @@ enum Handle<'a> {
     Owned(File),
 }
 
-impl Read for Range<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
-        let file = match &self.file {
+impl Handle<'_> {
+    fn file(&self) -> &File {
+        match self {
             Handle::Lent(file) => file,
             Handle::Owned(file) => file,
-        };
-        let read = disk::read_at(file, &mut buffer[..left], self.at)?;
+        }
+    }
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let read = disk::read_at(self.file.file(), &mut buffer[..left], self.at)?;
         self.at += read as u64;
         (self.progress)(read as u64);
         Ok(read)
@@ -126,12 +149,14 @@ pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
         }
         let label = label(&file);
         let source = Source::Sealed(file.path);
-        inputs.push(Input { label, role: file.role, source, bytes: meta.len() });
+        let (bytes, modified) = (meta.len(), meta.modified().ok());
+        inputs.push(Input { label, role: file.role, source, bytes, modified });
     }
     if let Some((file, meta)) = opened {
         let source = Source::Open(file);
         let label = label(&active);
-        inputs.push(Input { label, role: Role::Active, source, bytes: meta.len() });
+        let (bytes, modified) = (meta.len(), meta.modified().ok());
+        inputs.push(Input { label, role: Role::Active, source, bytes, modified });
     }
     Ok((!inputs.is_empty()).then_some(inputs))
 }

@@ -1,151 +1,36 @@
-//! Files → sums: every part of every file is read once, side by side, and every distinct row is
-//! counted once. Where rows are out of time order all is read again, knowing which instants to wait
-//! for.
+//! Files → sums: of every distinct row once, read side by side, or known from before.
 
 pub mod query;
 pub mod inputs;
 pub mod parts;
 pub mod threads;
 pub mod pass;
+pub mod scanned;
+pub mod cache;
+pub mod sealed;
 
+use crate::engine::cache::Cache;
 use crate::engine::inputs::Input;
-use crate::engine::pass::Pass;
 use crate::engine::query::Query;
 use crate::error::Result;
 use crate::report::LeftOut;
 use crate::report::aggregate::Aggregate;
-use crate::report::dimension::Dimension;
 
-/// Sums the inputs; `progress` is told of every byte read.
+/// Sums the inputs; `progress` is told of every byte read, or known from before. What is kept of
+/// sealed segments is in `cache`.
+///
+/// # Errors
+/// The first file that cannot be read, or is no ledger.
 pub fn sum(
     inputs: &[Input],
     query: &Query,
+    cache: Option<&Cache>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Aggregate, LeftOut)> {
-    // Which of two equal rows is counted makes a difference only between files: the first one is.
-    let threads = match query.by.contains(&Dimension::File) {
-        true => 1,
-        false => threads::count(),
+    let inputs: Vec<&Input> = inputs.iter().collect();
+    let sums = match cache {
+        Some(cache) => sealed::sum(&inputs, query, cache, progress)?,
+        None => scanned::sum(&inputs, query, progress)?,
     };
-    sum_in_parts(inputs, query, threads, parts::size(inputs, threads), progress)
-}
-
-fn sum_in_parts(
-    inputs: &[Input],
-    query: &Query,
-    threads: usize,
-    size: u64,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<(Aggregate, LeftOut)> {
-    let mut stretches = parts::divided(inputs, size)?;
-    let mut pass = Pass::run(inputs, query, threads, &stretches, None, progress);
-    if !pass.is_handed_over() {
-        stretches = parts::whole(inputs);
-        pass = Pass::run(inputs, query, threads, &stretches, None, &|_| ());
-    }
-    let late = match query.keep_duplicates {
-        true => None,
-        false => pass.late(inputs, threads, &stretches),
-    };
-    if let Some(late) = late {
-        pass = Pass::run(inputs, query, threads, &stretches, Some(&late), &|_| ());
-    }
-    pass.finish(inputs)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-    use crate::ledger::distinct::{Rank, fingerprint, rank};
-    use crate::row::{HEADER, Row};
-    use proptest::prelude::*;
-
-    /// Lines as a file, a merge or a careless hand may leave them: among them notes that hold what
-    /// looks like a row, and quotes that are never closed.
-    fn line() -> impl Strategy<Value = String> {
-        let notes = prop::sample::select(vec![
-            "",
-            "done",
-            "\"a, b\"",
-            "\"said \"\"so\"\"\"",
-            "\"two\nlines\"",
-            "\"2026-02-23T22:19:01Z,m,1,2,true,plan,3,\n2026-02-23T22:19:02Z,m,1,2,true,plan,3,\"",
-            "{source=a id=b}",
-            "{source=a id=b rev=1}",
-            "{id=c role=sub}",
-            "\"never closed",
-        ]);
-        let row = (0u8..60, "[mn]", 0u8..3, notes).prop_map(|(second, model, tokens, notes)| {
-            format!("2026-02-23T22:19:{second:02}Z,{model},{tokens},2,true,plan,3,{notes}")
-        });
-        prop_oneof![9 => row, 1 => prop::sample::select(vec![
-            HEADER.to_owned(),
-            "=======".to_owned(),
-            "2026-02-23T22:19:28Z,m,1,2,yes,plan,3,".to_owned(),
-            "garbage".to_owned(),
-        ])]
-    }
-
-    fn inputs(files: &[String]) -> Vec<Input> {
-        files.iter().map(|text| Input::spooled("usage.csv", text.as_bytes()).unwrap()).collect()
-    }
-
-    fn totals((aggregate, left_out): (Aggregate, LeftOut)) -> (String, LeftOut) {
-        (format!("{:?} {:?}", aggregate.totals(), aggregate.rows), left_out)
-    }
-
-    proptest! {
-        /// However files are divided, the sums are those of reading them as a whole.
-        #[test]
-        fn parts_make_no_difference(
-            files in prop::collection::vec(prop::collection::vec(line(), 0..40), 1..3),
-            is_sorted: bool,
-            size in 30u64..2_000,
-        ) {
-            let files: Vec<String> = files.into_iter().map(|mut lines| {
-                if is_sorted {
-                    lines.sort();
-                }
-                format!("{HEADER}\n{}\n", lines.join("\n"))
-            }).collect();
-            let inputs = inputs(&files);
-            let query = Query::default();
-            let sum = |threads, size| sum_in_parts(&inputs, &query, threads, size, &|_| ()).unwrap();
-            prop_assert_eq!(totals(sum(3, size)), totals(sum(1, u64::MAX)));
-        }
-
-        /// Of rows that are the same the greatest stands, wherever they are.
-        #[test]
-        fn every_distinct_row_is_counted_once(
-            rows in prop::collection::vec((0u8..6, 0u8..3, 0usize..6), 0..60),
-            cut in 0usize..60,
-            size in 30u64..2_000,
-        ) {
-            let notes = ["", "x", "{id=a}", "{id=a rev=1}", "{source=s id=a}", "{source=s id=a rev=2}"];
-            let rows: Vec<Row<'_>> = rows.iter().map(|(second, tokens, at)| {
-                let (second, notes) = (second * 9, notes[*at]);
-                Row::parse(&format!("2026-02-23T22:19:{second:02}Z,m,{tokens},2,true,plan,3,{notes}"))
-                    .unwrap()
-            }).collect();
-            let mut stand: HashMap<u128, Rank> = HashMap::new();
-            for row in &rows {
-                let stands = stand.entry(fingerprint(row)).or_insert_with(|| rank(row));
-                if rank(row) > *stands {
-                    *stands = rank(row);
-                }
-            }
-            let lines: Vec<String> = rows.iter().map(Row::to_line).collect();
-            let (one, other) = lines.split_at(cut.min(lines.len()));
-            let files = [one, other].map(|lines| format!("{HEADER}\n{}\n", lines.join("\n")));
-            let query = Query::default();
-            let (aggregate, left_out) =
-                sum_in_parts(&inputs(&files), &query, 2, size, &|_| ()).unwrap();
-            prop_assert_eq!(aggregate.rows as usize, stand.len());
-            prop_assert_eq!(left_out.repeated as usize, rows.len() - stand.len());
-            let tokens: u128 = stand.values().map(|rank| u128::from(rank.tokens)).sum();
-            prop_assert_eq!(aggregate.totals().total_tokens(), tokens);
-        }
-    }
+    Ok((sums.aggregate, sums.left_out))
 }

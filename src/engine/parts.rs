@@ -29,15 +29,18 @@ pub struct Stretch {
 }
 
 /// Each input as one stretch.
-pub fn whole(inputs: &[Input]) -> Vec<Stretch> {
-    let stretch =
-        |(input, it): (usize, &Input)| Stretch { input, bytes: (0, it.bytes()), part: Part::WHOLE };
+pub fn whole(inputs: &[&Input]) -> Vec<Stretch> {
+    let stretch = |(input, it): (usize, &&Input)| Stretch {
+        input,
+        bytes: (0, it.bytes()),
+        part: Part::WHOLE,
+    };
     inputs.iter().enumerate().map(stretch).collect()
 }
 
 /// How large stretches are, so that so many threads share the work.
-pub fn size(inputs: &[Input], threads: usize) -> u64 {
-    let all: u64 = inputs.iter().map(Input::bytes).sum();
+pub fn size(inputs: &[&Input], threads: usize) -> u64 {
+    let all: u64 = inputs.iter().map(|input| input.bytes()).sum();
     match threads {
         0 | 1 => u64::MAX,
         threads => (all / (threads as u64 * 4)).clamp(STRETCH_BYTES_MIN, STRETCH_BYTES_MAX),
@@ -45,10 +48,10 @@ pub fn size(inputs: &[Input], threads: usize) -> u64 {
 }
 
 /// The inputs in stretches of about this size.
-pub fn divided(inputs: &[Input], size: u64) -> Result<Vec<Stretch>> {
+pub fn divided(inputs: &[&Input], size: u64) -> Result<Vec<Stretch>> {
     let mut stretches = Vec::new();
     for stretch in whole(inputs) {
-        let input = &inputs[stretch.input];
+        let input = inputs[stretch.input];
         let end = input.bytes();
         let mut starts = vec![0];
         let mut next = size;

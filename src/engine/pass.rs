@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::inputs::Input;
 use crate::engine::parts::Stretch;
@@ -21,7 +22,29 @@ use crate::row::HEADER;
 use crate::timestamp::Instant;
 
 /// How many skipped lines are named; beyond that they are only counted.
-const LINES_NAMED_MAX: usize = 1_000;
+pub const LINES_NAMED_MAX: usize = 1_000;
+
+/// What is known of files after all.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sums {
+    /// The sums.
+    pub aggregate: Aggregate,
+    /// What was left out of them.
+    pub left_out: LeftOut,
+    /// The earliest and the latest instant; those of rows that are not selected, too.
+    pub range: Range,
+}
+
+/// The earliest and the latest instant of some rows; None if there are no rows.
+pub type Range = Option<(Instant, Instant)>;
+
+impl Sums {
+    /// Nothing summed yet.
+    pub fn new(query: &Query) -> Sums {
+        let aggregate = Aggregate::new(&query.by);
+        Sums { aggregate, left_out: LeftOut::default(), range: None }
+    }
+}
 
 /// What a pass has seen.
 pub struct Pass {
@@ -49,7 +72,7 @@ struct Worker {
 impl Pass {
     /// Goes through the stretches. Rows of `late` instants are set aside, from wherever they are.
     pub fn run(
-        inputs: &[Input],
+        inputs: &[&Input],
         query: &Query,
         threads: usize,
         stretches: &[Stretch],
@@ -59,13 +82,13 @@ impl Pass {
         let aside = Mutex::new(Aside::default());
         let worker = || Worker {
             scanner: Scanner::default(),
-            counter: Counter::new(query.selection.clone(), &query.by),
+            counter: Counter::new(query.selection.clone(), &query.by, query.has_cells),
             distinct: Distinct::default(),
             seen: Vec::new(),
         };
         let mut workers = threads::share(threads, stretches, worker, |worker, number, stretch| {
             let late = late.map(|late| (late, &aside));
-            let seen = worker.read(&inputs[stretch.input], query, stretch, late, progress);
+            let seen = worker.read(inputs[stretch.input], query, stretch, late, progress);
             worker.seen.push((number, *stretch, seen));
         });
         let aside = aside.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +106,7 @@ impl Pass {
             }
             seen.extend(worker.seen);
         }
-        let aggregate = aggregate.unwrap_or_default();
+        let aggregate = aggregate.unwrap_or_else(|| Aggregate::new(&query.by));
         seen.sort_by_key(|(number, ..)| *number);
         let seen: Vec<_> = seen.into_iter().map(|(_, stretch, seen)| (stretch, seen)).collect();
         repeated += seen.iter().flat_map(|(_, it)| it).map(|it| it.left_out.repeated).sum::<u64>();
@@ -99,7 +122,7 @@ impl Pass {
     }
 
     /// The instants that came again after a later one, in whatever file; None if there are none.
-    pub fn late(&self, inputs: &[Input], threads: usize, stretches: &[Stretch]) -> Option<Late> {
+    pub fn late(&self, inputs: &[&Input], threads: usize, stretches: &[Stretch]) -> Option<Late> {
         let mut late = Late::default();
         let mut newest: Option<Instant> = None;
         // Stretches that begin before those before them end, and where these end.
@@ -134,11 +157,18 @@ impl Pass {
         (!late.instants.is_empty()).then_some(late)
     }
 
-    /// The sums, and what was left out.
+    /// From when to when the rows are, those that were set aside excepted.
+    pub fn range(&self) -> Range {
+        let orders = self.seen.iter().filter_map(|(_, seen)| seen.as_ref().ok());
+        let ranges = orders.filter_map(|seen| seen.order.oldest.zip(seen.order.newest));
+        ranges.reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
+    }
+
+    /// The sums, and what was left out, of rows of this range.
     ///
     /// # Errors
     /// The first file that cannot be read, or is no ledger.
-    pub fn finish(self, inputs: &[Input]) -> Result<(Aggregate, LeftOut)> {
+    pub fn finish(self, inputs: &[&Input], range: Range) -> Result<Sums> {
         let mut left_out = LeftOut { repeated: self.repeated, ..LeftOut::default() };
         let mut lines_before = 0;
         for (stretch, seen) in self.seen {
@@ -161,7 +191,7 @@ impl Pass {
             }
             lines_before += scanned.lines;
         }
-        Ok((self.aggregate, left_out))
+        Ok(Sums { aggregate: self.aggregate, left_out, range })
     }
 }
 
@@ -199,7 +229,7 @@ impl Worker {
     }
 
     /// Counts the rows that stand in the end.
-    fn count_held(&mut self, inputs: &[Input], aside: Aside) {
+    fn count_held(&mut self, inputs: &[&Input], aside: Aside) {
         let Worker { scanner, counter, .. } = self;
         for (line, file) in aside.held() {
             let text = format!("{HEADER}\n{line}\n");

@@ -12,4 +12,17 @@ pub struct Query {
     pub by: Vec<Dimension>,
     /// Whether rows that repeat another are counted too.
     pub keep_duplicates: bool,
+    /// Whether by day, model and task type together, too.
+    pub has_cells: bool,
+}
+
+impl Query {
+    /// Whether it is the question of a report without options.
+    pub fn is_default(&self) -> bool {
+        let Selection { since, until, models, task_types } = &self.selection;
+        let is_everything =
+            since.is_none() && until.is_none() && models.is_empty() && task_types.is_empty();
+        let is_usual = |it: &Dimension| matches!(it, Dimension::Model | Dimension::TaskType);
+        is_everything && self.by.iter().all(is_usual) && !self.keep_duplicates && !self.has_cells
+    }
 }

@@ -27,7 +27,7 @@ pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Reads at most `bytes` bytes from `start` on: one call, where they are there.
-pub(super) fn read(file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
+pub fn read(file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
     let mut window = vec![0; usize::try_from(bytes).unwrap_or(0)];
     let mut filled = 0;
     while filled < window.len() {

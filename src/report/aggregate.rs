@@ -1,13 +1,29 @@
 //! The sums of all rows, by what they are to be shown by.
 
+use serde::{Deserialize, Serialize};
+
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::groups::Groups;
 use crate::report::measures::Measures;
+use crate::row::TaskType;
 use crate::timestamp::Day;
 
+/// The sums of one day, model and task type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The day.
+    pub day: Day,
+    /// The model's name.
+    pub model: Box<str>,
+    /// The task type.
+    pub task_type: TaskType,
+    /// Its rows.
+    pub measures: Measures,
+}
+
 /// Everything that was counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Aggregate {
     /// Selected rows by day; weeks, months and all totals are sums of days.
     pub days: Days,
@@ -17,9 +33,23 @@ pub struct Aggregate {
     pub rows: u64,
     /// First and last day of all rows.
     pub span: Option<(Day, Day)>,
+    /// Selected rows by day, model and task type together, where that is asked for.
+    pub cells: Vec<Cell>,
 }
 
 impl Aggregate {
+    /// Nothing counted yet, by these dimensions besides days, models and task types.
+    pub fn new(by: &[Dimension]) -> Aggregate {
+        let mut groups: Vec<(Dimension, Groups)> = Vec::new();
+        for dimension in by.iter().chain(&[Dimension::Model, Dimension::TaskType]) {
+            if !dimension.is_of_days() && groups.iter().all(|(it, _)| it != dimension) {
+                groups.push((*dimension, Groups::default()));
+            }
+        }
+        let days = Days::new(by.iter().any(|dimension| dimension.is_of_days()));
+        Aggregate { days, groups, rows: 0, span: None, cells: Vec::new() }
+    }
+
     /// Adds what was counted of other rows for the same question.
     pub fn merge(&mut self, other: &Aggregate) {
         self.days.merge(&other.days);
@@ -29,8 +59,14 @@ impl Aggregate {
                 None => self.groups.push((*dimension, groups.clone())),
             }
         }
-        self.rows += other.rows;
-        self.span = match (self.span, other.span) {
+        self.cells.extend_from_slice(&other.cells);
+        self.add_rows(other.rows, other.span);
+    }
+
+    /// Adds rows of these days, selected or not.
+    pub fn add_rows(&mut self, rows: u64, span: Option<(Day, Day)>) {
+        self.rows += rows;
+        self.span = match (self.span, span) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (mine, theirs) => mine.or(theirs),
         };

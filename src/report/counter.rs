@@ -3,12 +3,14 @@
 
 use std::mem;
 
+use hashbrown::HashMap;
+
 use crate::notes::Tags;
-use crate::report::aggregate::Aggregate;
+use crate::report::aggregate::{Aggregate, Cell};
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::groups::Groups;
-use crate::report::measures::{Cell, Measures, Share};
+use crate::report::measures::{Measures, Share, Tally};
 use crate::report::selection::Selection;
 use crate::row::{Row, TaskType};
 use crate::timestamp::Day;
@@ -32,6 +34,8 @@ pub struct Counter {
     models: Vec<Model>,
     task_types: [Measures; TASK_TYPES],
     others: Vec<(Dimension, Groups)>,
+    /// By day, model and task type together, where that is asked for.
+    cells: Option<HashMap<(Day, u32, TaskType), Measures>>,
     sheets: [Sheet; SHEETS],
 }
 
@@ -48,14 +52,15 @@ struct Model {
 struct Sheet {
     /// The day, and its place.
     day: Option<(Day, usize)>,
-    cells: Vec<Cell>,
+    cells: Vec<Tally>,
     /// Which cells have rows.
     used: Vec<u32>,
 }
 
 impl Counter {
-    /// Nothing counted yet. Days, models and task types are always counted, `by` besides.
-    pub fn new(selection: Selection, by: &[Dimension]) -> Counter {
+    /// Nothing counted yet. Days, models and task types are always counted, `by` besides, and if
+    /// asked for all three together.
+    pub fn new(selection: Selection, by: &[Dimension], has_cells: bool) -> Counter {
         let mut others = Vec::<(Dimension, Groups)>::new();
         for dimension in by {
             let is_cells = dimension.is_of_cells();
@@ -73,6 +78,7 @@ impl Counter {
             models: Vec::new(),
             task_types: Default::default(),
             others,
+            cells: has_cells.then(HashMap::new),
             sheets: Default::default(),
         }
     }
@@ -106,7 +112,7 @@ impl Counter {
         let sheet = &mut self.sheets[sheet_number];
         let at = number * TASK_TYPES + row.task_type as usize;
         if at >= sheet.cells.len() {
-            sheet.cells.resize(self.models.len() * TASK_TYPES, Cell::default());
+            sheet.cells.resize(self.models.len() * TASK_TYPES, Tally::default());
         }
         let cell = &mut sheet.cells[at];
         if cell.is_empty() {
@@ -123,6 +129,9 @@ impl Counter {
         }
         if !self.others.is_empty() {
             self.add_to_others(&share, row, tags, file);
+        }
+        if let Some(cells) = &mut self.cells {
+            cells.entry((day, model, row.task_type)).or_default().add(&share);
         }
     }
 
@@ -166,15 +175,24 @@ impl Counter {
         let Some((_, place)) = sheet.day else { return };
         for at in sheet.used.drain(..) {
             let cell = mem::take(&mut sheet.cells[at as usize]);
-            self.days.at(place).add_cell(&cell);
-            self.models[at as usize / TASK_TYPES].measures.add_cell(&cell);
-            self.task_types[at as usize % TASK_TYPES].add_cell(&cell);
+            self.days.at(place).add_tally(&cell);
+            self.models[at as usize / TASK_TYPES].measures.add_tally(&cell);
+            self.task_types[at as usize % TASK_TYPES].add_tally(&cell);
         }
     }
 
     /// All that was counted.
     pub fn finish(mut self) -> Aggregate {
         (0..SHEETS).for_each(|number| self.carry_over(number));
+        let cell = |((day, model, task_type), measures): ((Day, u32, TaskType), Measures)| Cell {
+            day,
+            model: self.models[model as usize].name.clone(),
+            task_type,
+            measures,
+        };
+        let cells = self.cells.take().unwrap_or_default();
+        let mut cells: Vec<Cell> = cells.into_iter().map(cell).collect();
+        cells.sort_by(|a, b| (a.day, &a.model, a.task_type).cmp(&(b.day, &b.model, b.task_type)));
         let mut models = Groups::default();
         for model in self.models {
             let place = models.of_name(Some(&model.name));
@@ -188,7 +206,7 @@ impl Counter {
         let mut groups = self.others;
         groups.push((Dimension::Model, models));
         groups.push((Dimension::TaskType, task_types));
-        Aggregate { days: self.days, groups, rows: self.rows, span: self.span }
+        Aggregate { days: self.days, groups, rows: self.rows, span: self.span, cells }
     }
 }
 
@@ -202,7 +220,7 @@ mod tests {
     fn the_largest_counts_are_summed_exactly() {
         let line = format!("2026-02-23T22:19:28Z,m,{COUNT_MAX},{COUNT_MAX},true,plan,{COUNT_MAX},");
         let row = Row::parse(&line).unwrap();
-        let mut counter = Counter::new(Selection::default(), &[]);
+        let mut counter = Counter::new(Selection::default(), &[], false);
         for _ in 0..5_000 {
             counter.add(&row, None, 0, "");
         }

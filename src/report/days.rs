@@ -2,6 +2,7 @@
 //! report may show by themselves, for it is a hundred times as much.
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::report::histogram::Histogram;
 use crate::report::measures::Measures;
@@ -11,7 +12,7 @@ use crate::timestamp::Day;
 pub const WEEKS_SHOWN: i32 = 8;
 
 /// All days with rows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Days {
     sums: Vec<(Day, Measures)>,
     places: HashMap<Day, usize>,
@@ -78,12 +79,15 @@ impl Days {
 
     /// Adds the days of other rows.
     pub fn merge(&mut self, other: &Days) {
-        for (day, measures) in other.iter() {
-            let place = self.of(day);
-            self.at(place).merge_sums(measures);
-            self.durations(place).merge(&measures.durations);
-        }
+        other.iter().for_each(|(day, measures)| self.add(day, measures));
         self.earlier.merge(&other.earlier);
+    }
+
+    /// Adds rows of one day.
+    pub fn add(&mut self, day: Day, measures: &Measures) {
+        let place = self.of(day);
+        self.at(place).merge_sums(measures);
+        self.durations(place).merge(&measures.durations);
     }
 
     /// Every day with rows, in no order; days before those that are shown lack their durations.

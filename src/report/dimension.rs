@@ -1,7 +1,9 @@
 //! What rows are grouped by, and the keys of the groups.
 
+use serde::{Deserialize, Serialize};
+
 /// What rows can be grouped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Dimension {
     /// The calendar day of the row's own offset.
     Day,
@@ -65,7 +67,7 @@ impl Dimension {
 }
 
 /// One group's place in its dimension.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Key {
     /// A day, a Monday, a month, an hour, a weekday or a task type, by number.
     Number(i64),

@@ -3,12 +3,13 @@
 use std::hash::{Hash, Hasher};
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::report::dimension::Key;
 use crate::report::measures::Measures;
 
 /// The groups of one dimension.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Groups {
     sums: Vec<(Key, Measures)>,
     places: HashMap<Key, usize>,

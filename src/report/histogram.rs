@@ -1,13 +1,15 @@
 //! Durations counted by their first three digits: exact enough for percentiles, mergeable, and the
 //! same whatever the order.
 
+use serde::{Deserialize, Serialize};
+
 /// So many values are kept as they come: most days of a ledger have fewer, and a table of counts
 /// would be a hundred times as large.
 const FEW_MAX: usize = 128;
 
 /// How often each duration occurred, rounded half up to three significant digits. A bucket counts
 /// to 2³² − 1; a ledger with more rows in one bucket would be 300 GB long.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
     /// The buckets of the first values, in no order; empty once there are counts.
     few: Vec<u16>,

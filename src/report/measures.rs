@@ -1,5 +1,7 @@
 //! What is measured of a group of rows. Sums are exact; rates and means are left to be divided once.
 
+use serde::{Deserialize, Serialize};
+
 use crate::notes::Tags;
 use crate::report::histogram::{Bucket, Histogram};
 use crate::row::Row;
@@ -16,7 +18,7 @@ pub enum Origin {
 }
 
 /// The sums of a group of rows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measures {
     /// All rows.
     pub rows: u64,
@@ -93,7 +95,7 @@ fn from_tags(tags: &Tags<'_>) -> (Option<u64>, Option<Origin>) {
 
 /// The sums of a few rows in machine words, to be carried over before they can overflow.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cell {
+pub struct Tally {
     rows: u32,
     successes: u32,
     origins: [u32; 3],
@@ -104,14 +106,14 @@ pub struct Cell {
     duration_ms: u64,
 }
 
-impl Cell {
+impl Tally {
     /// So many counts of at most 2⁵³ fit into 64 bits.
     const ROWS_MAX: u32 = 1 << 10;
 
     /// Whether it must be carried over before another row is added.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.rows == Cell::ROWS_MAX
+        self.rows == Tally::ROWS_MAX
     }
 
     /// Whether it has no rows.
@@ -141,24 +143,24 @@ impl Cell {
 impl Measures {
     /// Adds one row.
     pub fn add(&mut self, share: &Share) {
-        let mut cell = Cell::default();
-        cell.add(share);
-        self.add_cell(&cell);
+        let mut tally = Tally::default();
+        tally.add(share);
+        self.add_tally(&tally);
         if let Some((bucket, duration_ms)) = share.duration() {
             self.durations.add(bucket, duration_ms);
         }
     }
 
     /// Adds sums without their durations.
-    pub fn add_cell(&mut self, cell: &Cell) {
-        self.rows += u64::from(cell.rows);
-        self.successes += u64::from(cell.successes);
-        self.prompt_tokens += u128::from(cell.prompt_tokens);
-        self.completion_tokens += u128::from(cell.completion_tokens);
-        self.cached_tokens += u128::from(cell.cached_tokens);
-        self.cache_known_tokens += u128::from(cell.cache_known_tokens);
-        self.duration_ms += u128::from(cell.duration_ms);
-        for (sum, tasks) in self.origins.iter_mut().zip(cell.origins) {
+    pub fn add_tally(&mut self, tally: &Tally) {
+        self.rows += u64::from(tally.rows);
+        self.successes += u64::from(tally.successes);
+        self.prompt_tokens += u128::from(tally.prompt_tokens);
+        self.completion_tokens += u128::from(tally.completion_tokens);
+        self.cached_tokens += u128::from(tally.cached_tokens);
+        self.cache_known_tokens += u128::from(tally.cache_known_tokens);
+        self.duration_ms += u128::from(tally.duration_ms);
+        for (sum, tasks) in self.origins.iter_mut().zip(tally.origins) {
             *sum += u64::from(tasks);
             self.tasks += u64::from(tasks);
         }

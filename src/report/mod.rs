@@ -10,6 +10,9 @@ pub mod groups;
 pub mod days;
 pub mod aggregate;
 pub mod counter;
+pub mod summary;
+
+use serde::{Deserialize, Serialize};
 
 use crate::report::aggregate::Aggregate;
 use crate::report::days::WEEKS_SHOWN;
@@ -22,7 +25,7 @@ use crate::timestamp::Day;
 const PERIODS_FILLED_MAX: i64 = 4_000;
 
 /// A line of a file that was not counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedLine {
     /// The file, as reports name it.
     pub file: String,
@@ -33,7 +36,7 @@ pub struct SkippedLine {
 }
 
 /// What was left out of the sums.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// Rows that cannot be read.
     pub unreadable: u64,

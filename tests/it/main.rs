@@ -7,6 +7,7 @@
 mod sandbox;
 
 mod batch;
+mod cache;
 mod concurrent;
 mod costs;
 mod damage;

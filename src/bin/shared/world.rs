@@ -68,6 +68,13 @@ pub(crate) fn now() -> Timestamp {
     chrono::Local::now().fixed_offset().into()
 }
 
+/// The user's folder for what can be found out again; None where there is none.
+#[allow(dead_code, reason = "the writer keeps nothing there")]
+pub(crate) fn cache_home() -> Option<PathBuf> {
+    let home = || non_empty("HOME").map(|home| home.join(".cache"));
+    non_empty("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(home)
+}
+
 fn data_home() -> Result<PathBuf> {
     let home = || non_empty("HOME").map(|home| home.join(".local/share"));
     non_empty("XDG_DATA_HOME").filter(|path| path.is_absolute()).or_else(home).ok_or_else(|| {

@@ -160,6 +160,9 @@ pub(crate) struct Output {
     /// Count repeated rows too
     #[arg(long)]
     pub(crate) keep_duplicates: bool,
+    /// Read sealed segments again, and keep nothing of them
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Exit with 3 if rows cannot be read
     #[arg(long)]
     pub(crate) strict: bool,

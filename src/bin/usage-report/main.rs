@@ -15,12 +15,13 @@ mod cli;
 
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use terminal_size::{Width, terminal_size};
 use usage_ledger::engine;
+use usage_ledger::engine::cache::Cache;
 use usage_ledger::engine::inputs::{self, Input};
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result, shown};
@@ -63,14 +64,18 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         selection: cli.filters.selection()?,
         by: by.clone(),
         keep_duplicates: cli.output.keep_duplicates,
+        has_cells: false,
     };
-    let inputs = cli.source.inputs()?;
+    let (inputs, ledger) = cli.source.inputs()?;
+    let home = world::cache_home().filter(|_| !cli.output.no_cache);
+    let cache = home.zip(ledger).map(|(home, ledger)| Cache::of(&home, &ledger));
     let output = cli.output.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
         refuse_ledger(path)?;
     }
     let bar = progress(&inputs);
-    let (aggregate, left_out) = engine::sum(&inputs, &query, &|bytes| bar.inc(bytes))?;
+    let (aggregate, left_out) =
+        engine::sum(&inputs, &query, cache.as_ref(), &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     let unreadable = left_out.unreadable;
     let ask = Ask { by, selection: cli.filters.words() };
@@ -96,6 +101,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         || output.format.name != FORMATS[0].name
         || output.output.is_some()
         || output.keep_duplicates
+        || output.no_cache
         || output.strict;
     if is_of_reports {
         return Err(Error::Usage {
@@ -103,7 +109,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
             fix: "usage-report verify".to_owned(),
         });
     }
-    let inputs = cli.source.inputs()?;
+    let (inputs, _) = cli.source.inputs()?;
     let mut verifier = Verifier::default();
     let bar = progress(&inputs);
     for input in &inputs {
@@ -126,8 +132,8 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
 }
 
 impl Source {
-    /// All files to be read, oldest first.
-    fn inputs(&self) -> Result<Vec<Input>> {
+    /// All files to be read, oldest first; and the path of the ledger, where it is one.
+    fn inputs(&self) -> Result<(Vec<Input>, Option<PathBuf>)> {
         if self.file.is_empty() {
             let target = Target::find(None, self.personal)?;
             let active = target.place.active();
@@ -138,9 +144,11 @@ impl Source {
                 }
                 _ => Error::NoSuchFile { path: target.place.active() },
             };
-            return inputs::of_ledger(&target.place, "")?.ok_or_else(missing);
+            let found = inputs::of_ledger(&target.place, "")?.ok_or_else(missing)?;
+            return Ok((found, Some(target.place.active())));
         }
         let mut all = Vec::new();
+        let mut ledger = None;
         for file in &self.file {
             if file == Path::new("-") {
                 all.push(Input::spooled("standard input", io::stdin().lock())?);
@@ -155,8 +163,9 @@ impl Source {
             let target = Target::find(Some(file), self.personal)?;
             let found = inputs::of_ledger(&target.place, &prefix)?;
             all.extend(found.ok_or_else(|| Error::NoSuchFile { path: file.clone() })?);
+            ledger = Some(target.place.active());
         }
-        Ok(all)
+        Ok((all, ledger.filter(|_| self.file.len() == 1)))
     }
 }
 

@@ -1,0 +1,208 @@
+//! Sealed segments are summed once. A segment whose rows overlap no other file's in time is added as
+//! the sums that are kept of it; where the question is that of a report without options, all of
+//! them together as one.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::cache::{Cache, Key};
+use crate::engine::inputs::Input;
+use crate::engine::pass::{LINES_NAMED_MAX, Range, Sums};
+use crate::engine::query::Query;
+use crate::engine::scanned;
+use crate::engine::threads;
+use crate::error::Result;
+use crate::ledger::files::Role;
+use crate::report::LeftOut;
+use crate::report::summary::{Extent, Summary, extent, is_made_of_cells};
+
+/// The sums of all sealed segments together.
+const ALL: &str = "all";
+
+/// What is known of one segment besides its sums.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Known {
+    range: Range,
+    /// Whether its sums are all there is to say; else lines of it must be named, too.
+    is_whole: bool,
+}
+
+/// A sealed segment, and where it is kept.
+struct Segment<'a> {
+    input: &'a Input,
+    key: [Key; 1],
+    name: String,
+}
+
+/// As [`scanned::sum`], with what is kept of the sealed segments.
+///
+/// # Errors
+/// As there.
+pub fn sum(
+    inputs: &[&Input],
+    query: &Query,
+    cache: &Cache,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Sums> {
+    let (sealed, others): (Vec<&Input>, Vec<&Input>) =
+        inputs.iter().partition(|input| input.role == Role::Sealed);
+    let can_be_used = !query.keep_duplicates && is_made_of_cells(&query.by) && !sealed.is_empty();
+    let keys = sealed.iter().map(|input| Key::of(input)).collect::<Option<Vec<Key>>>();
+    let Some(keys) = keys.filter(|_| can_be_used && cache.create().is_ok()) else {
+        return scanned::sum(inputs, query, progress);
+    };
+    let rest = scanned::sum(&others, query, progress)?;
+    if query.is_default()
+        && let Some(all) = cache.load::<Sums>(ALL, &keys)
+        && is_after(rest.range, all.range)
+    {
+        sealed.iter().for_each(|input| progress(input.bytes()));
+        return Ok(together(inputs, all, rest));
+    }
+    let segments: Vec<Segment<'_>> =
+        sealed.iter().zip(keys.clone()).map(|(input, key)| Segment::new(input, key)).collect();
+    let known = known(&segments, cache, progress)?;
+    let ranges: Vec<Range> = known.iter().map(|it| it.range).collect();
+    let (mut added, mut read) = (Vec::new(), Vec::new());
+    for (at, (segment, Known { range, is_whole })) in segments.iter().zip(&known).enumerate() {
+        let extent = range.map_or(Extent::Nothing, |range| extent(&query.selection, range));
+        let others = ranges.iter().enumerate().filter(|(other, _)| *other != at);
+        let overlaps = others.map(|(_, it)| it).chain([&rest.range]).any(|it| meet(*range, *it));
+        match *is_whole && !overlaps && extent != Extent::Unknown {
+            true => added.push((segment, extent)),
+            false => read.push(segment.input),
+        }
+    }
+    let added = add(&added, query, cache)?;
+    if ranges.iter().all(|range| is_after(rest.range, *range)) {
+        let mut all = together(&sealed, added, scanned::sum(&read, query, &|_| ())?);
+        all.range = ranges.into_iter().fold(None, both);
+        if query.is_default() {
+            cache.keep(ALL, &keys, &all);
+            cache.clear(&|name| {
+                name == ALL || segments.iter().any(|segment| name.starts_with(&segment.name))
+            });
+        }
+        return Ok(together(inputs, all, rest));
+    }
+    let read: Vec<&Input> = inputs
+        .iter()
+        .copied()
+        .filter(|input| {
+            input.role != Role::Sealed || read.iter().any(|it| std::ptr::eq(*it, *input))
+        })
+        .collect();
+    Ok(together(inputs, added, scanned::sum(&read, query, &|_| ())?))
+}
+
+fn is_after(later: Range, earlier: Range) -> bool {
+    later.zip(earlier).is_none_or(|((oldest, _), (_, newest))| newest < oldest)
+}
+
+fn meet(one: Range, other: Range) -> bool {
+    !is_after(one, other) && !is_after(other, one)
+}
+
+/// What is known of each segment; what is not known yet is found out and kept.
+fn known(
+    segments: &[Segment<'_>],
+    cache: &Cache,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<Known>> {
+    let worker = Vec::new;
+    let found = threads::share(threads::count(), segments, worker, |found, number, segment| {
+        let known = match cache.load(&segment.file("range"), &segment.key) {
+            Some(known) => Ok(known),
+            None => segment.summarise().map(|(range, summary)| {
+                let is_whole =
+                    summary.is_some_and(|it| cache.keep(&segment.file("sums"), &segment.key, &it));
+                let known = Known { range, is_whole };
+                cache.keep(&segment.file("range"), &segment.key, &known);
+                known
+            }),
+        };
+        progress(segment.input.bytes());
+        found.push((number, known));
+    });
+    let mut found: Vec<(usize, Result<Known>)> = found.into_iter().flatten().collect();
+    found.sort_by_key(|(number, _)| *number);
+    found.into_iter().map(|(_, known)| known).collect()
+}
+
+/// The sums of these segments.
+fn add(segments: &[(&Segment<'_>, Extent)], query: &Query, cache: &Cache) -> Result<Sums> {
+    let worker = || Ok(Sums::new(query));
+    let sums = threads::share(threads::count(), segments, worker, |sums, _, (segment, extent)| {
+        let Ok(Sums { aggregate, left_out, .. }) = sums else { return };
+        let summary = match cache.load(&segment.file("sums"), &segment.key) {
+            Some(summary) => Ok(Some(summary)),
+            None => segment.summarise().map(|(_, summary)| summary),
+        };
+        match summary {
+            Ok(Some(summary)) => {
+                let summary: Summary = summary;
+                left_out.repeated += summary.repeated;
+                summary.add_to(aggregate, &query.selection, *extent, &segment.input.label);
+            }
+            // It was whole a moment ago: somebody changes what is sealed.
+            Ok(None) => *sums = Err(segment.input.fail(&io::Error::other("it is being changed"))),
+            Err(error) => *sums = Err(error),
+        }
+    });
+    let mut all = Sums::new(query);
+    for sums in sums {
+        all = together(&[], all, sums?);
+    }
+    Ok(all)
+}
+
+impl<'a> Segment<'a> {
+    fn new(input: &'a Input, key: Key) -> Segment<'a> {
+        let name = input.label.rsplit('/').next().unwrap_or_default().to_owned();
+        Segment { input, key: [key], name }
+    }
+
+    fn file(&self, what: &str) -> String {
+        format!("{}.{what}", self.name)
+    }
+
+    /// From when to when its rows are, and their sums, where these are all there is to say of it.
+    fn summarise(&self) -> Result<(Range, Option<Summary>)> {
+        let query = Query { has_cells: true, ..Query::default() };
+        let sums = scanned::sum_in_parts(&[self.input], &query, 1, u64::MAX, &|_| ())?;
+        let Sums { aggregate, left_out, range } = sums;
+        let is_whole = left_out == LeftOut { repeated: left_out.repeated, ..LeftOut::default() };
+        let summary = is_whole.then_some(Summary {
+            rows: aggregate.rows,
+            span: aggregate.span,
+            repeated: left_out.repeated,
+            cells: aggregate.cells,
+        });
+        Ok((range, summary))
+    }
+}
+
+/// The sums of different files as one; lines that were left out in the order of the files.
+fn together(inputs: &[&Input], mut one: Sums, other: Sums) -> Sums {
+    one.aggregate.merge(&other.aggregate);
+    one.left_out.unreadable += other.left_out.unreadable;
+    one.left_out.repeated += other.left_out.repeated;
+    for (lines, more) in [
+        (&mut one.left_out.lines, other.left_out.lines),
+        (&mut one.left_out.markers, other.left_out.markers),
+    ] {
+        lines.extend(more);
+        lines.sort_by_key(|line| inputs.iter().position(|input| input.label == line.file));
+        lines.truncate(LINES_NAMED_MAX);
+    }
+    one.range = both(one.range, other.range);
+    one
+}
+
+fn both(one: Range, other: Range) -> Range {
+    match (one, other) {
+        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+        (one, other) => one.or(other),
+    }
+}
