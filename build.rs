@@ -1,8 +1,9 @@
 //! Links `log-usage` statically where a static C library is to be had. It is started for every row,
-//! and a dynamic start costs more than the row: the loader alone maps four libraries.
+//! and a dynamic start costs more than the row: the loader alone maps four libraries. `usage-report`
+//! stays dynamic, but for libgcc_s.
 //!
 //! `crt-static` would do this for both programs and break proc-macros, so the linker is told for
-//! this one program only. rustc names the C library and libgcc_s as dynamic libraries; linker
+//! each program by itself. rustc names the C library and libgcc_s as dynamic libraries; linker
 //! scripts of these names, found first, point to the static archives.
 
 #![allow(clippy::disallowed_methods, reason = "cargo speaks to build scripts by the environment")]
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 const PROGRAM: &str = "log-usage";
+const READER: &str = "usage-report";
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -34,6 +36,11 @@ fn main() -> io::Result<()> {
     if !links(&compiler, &out)? {
         return warn("the C compiler cannot link statically");
     }
+    // One library less to be mapped; the mathematical one cannot do without the loader.
+    let reader = out.join("reader");
+    fs::create_dir_all(&reader)?;
+    script(&reader, "gcc_s", &[&libgcc, &libgcc_eh])?;
+    println!("cargo::rustc-link-arg-bin={READER}=-L{}", reader.display());
     script(&out, "c", &[&libc, &libgcc, &libgcc_eh])?;
     script(&out, "gcc_s", &[&libgcc, &libgcc_eh, &libc])?;
     // Parts of the C library; a newer one has empty archives of these names.

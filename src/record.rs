@@ -44,32 +44,30 @@ pub fn has_open_quote(bytes: &[u8]) -> bool {
 }
 
 /// The csv crate's state machine, and room for one record without its quotes. To build one costs
-/// more than to read a thousand records.
+/// more than to read a thousand records, so it is built for the first.
+#[derive(Default)]
 pub struct Unquoter {
-    reader: csv_core::Reader,
+    reader: Option<Box<csv_core::Reader>>,
     text: Vec<u8>,
-    ends: [usize; FIELDS_MAX],
-}
-
-impl Default for Unquoter {
-    fn default() -> Unquoter {
-        let terminator = csv_core::Terminator::Any(b'\n');
-        let reader = csv_core::ReaderBuilder::new().terminator(terminator).build();
-        Unquoter { reader, text: Vec::new(), ends: [0; FIELDS_MAX] }
-    }
+    ends: Vec<usize>,
 }
 
 impl Unquoter {
     /// The fields of one record, without its line end; None where there are more than 64.
     pub fn fields(&mut self, record: &str) -> Option<impl Iterator<Item = &str>> {
-        self.reader.reset();
+        let reader = self.reader.get_or_insert_with(|| {
+            let terminator = csv_core::Terminator::Any(b'\n');
+            Box::new(csv_core::ReaderBuilder::new().terminator(terminator).build())
+        });
+        reader.reset();
         self.text.resize(record.len() + 1, 0);
+        self.ends.resize(FIELDS_MAX, 0);
         let (text, ends) = (&mut self.text, &mut self.ends);
         let (result, _, mut written, mut fields) =
-            self.reader.read_record(record.as_bytes(), text, ends);
+            reader.read_record(record.as_bytes(), text, ends);
         if result == csv_core::ReadRecordResult::InputEmpty {
             // An empty input tells the reader that the record is over.
-            let rest = self.reader.read_record(&[], &mut text[written..], &mut ends[fields..]);
+            let rest = reader.read_record(&[], &mut text[written..], &mut ends[fields..]);
             if rest.0 == csv_core::ReadRecordResult::OutputEndsFull {
                 return None;
             }

@@ -9,10 +9,10 @@ use crate::ledger::fields::begins_row;
 use crate::ledger::scan::Part;
 
 /// Below this, reading is done sooner than a thread is started.
-const STRETCH_BYTES_MIN: u64 = 1 << 20;
+pub const BYTES_MIN: u64 = 1 << 20;
 
 /// Stretches of this size keep all threads busy to the end.
-const STRETCH_BYTES_MAX: u64 = 8 << 20;
+const BYTES_MAX: u64 = 8 << 20;
 
 /// So far a place is looked for where a part can begin.
 const SEARCH_BYTES: u64 = 64 << 10;
@@ -43,7 +43,7 @@ pub fn size(inputs: &[&Input], threads: usize) -> u64 {
     let all: u64 = inputs.iter().map(|input| input.bytes()).sum();
     match threads {
         0 | 1 => u64::MAX,
-        threads => (all / (threads as u64 * 4)).clamp(STRETCH_BYTES_MIN, STRETCH_BYTES_MAX),
+        threads => (all / (threads as u64 * 4)).clamp(BYTES_MIN, BYTES_MAX),
     }
 }
 

@@ -14,8 +14,9 @@ use crate::report::dimension::Dimension;
 /// # Errors
 /// The first file that cannot be read, or is no ledger.
 pub fn sum(inputs: &[&Input], query: &Query, progress: &(dyn Fn(u64) + Sync)) -> Result<Sums> {
+    let bytes: u64 = inputs.iter().map(|input| input.bytes()).sum();
     // Which of two equal rows is counted makes a difference only between files: the first one is.
-    let threads = match query.by.contains(&Dimension::File) {
+    let threads = match query.by.contains(&Dimension::File) || bytes < 2 * parts::BYTES_MIN {
         true => 1,
         false => threads::count(),
     };

@@ -1,37 +1,65 @@
-//! Where commas, line ends and quotes stand in a buffer, found by blocks of 64 bytes. Positions are
-//! written down for a whole buffer at a time: so no branch depends on where in a block they are,
-//! which no processor foresees.
+//! Where commas, line ends and quotes stand in a text, found by blocks of 64 bytes. Positions are
+//! written down for many blocks at a time: so no branch depends on where in a block they are, which
+//! no processor foresees.
 
 const BLOCK: usize = 64;
+
+/// So many bytes are looked at in one go: they and their marks stay in the processor's nearest cache
+/// until their rows are read.
+const WINDOW: usize = 16 << 10;
 
 /// So many positions are written down at once; most blocks have no more.
 const AT_ONCE: usize = 8;
 
-/// The marks of one buffer, in memory that is used again for the next.
+/// The marks of one stretch of a text, in memory that is used again for the next.
 #[derive(Default)]
 pub(super) struct Marks {
     /// The positions, in order; more room than they need.
     positions: Vec<u32>,
     count: usize,
+    /// Where the stretch begins and ends.
+    start: usize,
+    end: usize,
 }
 
 impl Marks {
-    /// Finds the marks of these bytes, at most 4 GiB.
-    pub(super) fn find(&mut self, bytes: &[u8]) {
+    /// Another text begins.
+    pub(super) fn forget(&mut self) {
+        (self.start, self.end, self.count) = (0, 0, 0);
+    }
+
+    /// Finds the marks of these bytes, at most 4 GiB, from a position on, as far as a window reaches.
+    pub(super) fn find(&mut self, bytes: &[u8], start: usize) {
+        let end = bytes.len().min(start + WINDOW);
+        let (blocks, rest) = bytes[start..end].as_chunks::<BLOCK>();
         // Every byte may be a mark, and a whole block is written where the last one ends.
-        let room = bytes.len() + 2 * BLOCK;
+        let room = end - start + 2 * BLOCK;
         if self.positions.len() < room {
             self.positions.resize(room, 0);
         }
-        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
         let mut last = [0; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
-        self.count = 0;
+        (self.start, self.end, self.count) = (start, end, 0);
         vectors::find(self, blocks);
         self.note(marks(&last), blocks.len());
     }
 
-    /// The positions from one on, in order.
+    /// Whether the marks from this position on are known, as far as the window reaches.
+    pub(super) fn are_known(&self, at: usize) -> bool {
+        self.start <= at && at < self.end
+    }
+
+    /// Where the window begins.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Where the window ends.
+    pub(super) fn end(&self) -> usize {
+        self.end
+    }
+
+    /// The known positions from one on, in order.
     #[inline]
     pub(super) fn from(&self, at: usize) -> &[u32] {
         let found = &self.positions[..self.count];
@@ -41,7 +69,7 @@ impl Marks {
     /// Writes down the positions of one block's marks.
     #[inline(always)]
     fn note(&mut self, mut word: u64, block: usize) {
-        let base = (block * BLOCK) as u32;
+        let base = (self.start + block * BLOCK) as u32;
         let marked = word.count_ones() as usize;
         let Some(room) = self.positions.get_mut(self.count..self.count + BLOCK) else { return };
         let mut next = |slot: &mut u32| {
@@ -137,8 +165,11 @@ mod tests {
         #[test]
         fn every_mark_is_found(text in "[a,\n\"é]{0,300}|[,\n]{100,200}", from in 0usize..200) {
             let mut found = Marks::default();
-            found.find(b",,,");
-            found.find(text.as_bytes());
+            found.find(b",,,", 1);
+            let from = from.min(text.len());
+            let start = text.floor_char_boundary(from / 2);
+            found.find(text.as_bytes(), start);
+            prop_assert_eq!(found.are_known(from), from < text.len());
             let expected = text.bytes().enumerate().filter(|(_, byte)| b",\n\"".contains(byte));
             let expected: Vec<u32> =
                 expected.map(|(at, _)| at as u32).filter(|at| *at as usize >= from).collect();
@@ -149,7 +180,7 @@ mod tests {
         #[test]
         fn vectors_find_what_the_plain_way_finds(text in "[a,\n\"]{192}") {
             let (blocks, _) = text.as_bytes().as_chunks::<BLOCK>();
-            let mut ways = [vec![0; 400], vec![0; 400]].map(|positions| Marks { positions, count: 0 });
+            let mut ways = [vec![0; 400], vec![0; 400]].map(|positions| Marks { positions, ..Marks::default() });
             vectors::find(&mut ways[0], blocks);
             find_plainly(&mut ways[1], blocks);
             prop_assert_eq!(ways[0].from(0), ways[1].from(0));

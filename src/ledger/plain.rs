@@ -49,13 +49,12 @@ pub(super) struct Plain {
     marks: Marks,
     timestamps: timestamp::Reader,
     pub(super) names: Names,
-    unquoter: Unquoter,
 }
 
 impl Plain {
-    /// Looks at the bytes of a buffer before its rows are read.
-    pub(super) fn look_at(&mut self, bytes: &[u8]) {
-        self.marks.find(bytes);
+    /// Another text begins.
+    pub(super) fn begin(&mut self) {
+        self.marks.forget();
     }
 
     /// Reads plain rows as long as they follow each other, and gives the start of the first line
@@ -63,11 +62,28 @@ impl Plain {
     pub(super) fn rows(
         &mut self,
         text: &str,
-        start: usize,
+        mut start: usize,
+        unquoter: &mut Unquoter,
         line: &mut u64,
         rows: &mut impl Rows,
     ) -> usize {
-        widest(Loop { plain: self, text, start, line, rows })
+        let bytes = text.as_bytes();
+        if start >= bytes.len() {
+            return start;
+        }
+        if !self.marks.are_known(start) {
+            self.marks.find(bytes, start);
+        }
+        loop {
+            let work = Loop { plain: self, text, start, unquoter, line, rows };
+            let Stop { at, is_unfinished } = widest(work);
+            start = at;
+            if !is_unfinished || self.marks.end() == text.len() || self.marks.start() == start {
+                return start;
+            }
+            // The next window begins with the row that this one ends in.
+            self.marks.find(bytes, start);
+        }
     }
 }
 
@@ -92,23 +108,25 @@ struct Loop<'p, 't, V> {
     plain: &'p mut Plain,
     text: &'t str,
     start: usize,
+    unquoter: &'p mut Unquoter,
     line: &'p mut u64,
     rows: &'p mut V,
 }
 
 impl<V: Rows> NullaryFnOnce for Loop<'_, '_, V> {
-    type Output = usize;
+    type Output = Stop;
 
     #[inline(always)]
-    fn call(self) -> usize {
-        let Loop { plain, text, mut start, line, rows } = self;
+    fn call(self) -> Stop {
+        let Loop { plain, text, mut start, unquoter, line, rows } = self;
         let bytes = text.as_bytes();
-        let Plain { marks, timestamps, names, unquoter } = plain;
+        let Plain { marks, timestamps, names } = plain;
         let mut marks = marks.from(start);
-        while let Some((first, mut rest)) = marks.split_first_chunk::<8>() {
+        let is_unfinished = loop {
+            let Some((first, mut rest)) = marks.split_first_chunk::<8>() else { break true };
             let [commas @ .., mark] = first.map(|mark| mark as usize);
             if commas.iter().any(|comma| bytes[*comma] != b',') {
-                break;
+                break false;
             }
             let notes_start = commas[6] + 1;
             let notes;
@@ -118,27 +136,27 @@ impl<V: Rows> NullaryFnOnce for Loop<'_, '_, V> {
                     (mark, 1)
                 }
                 b'"' if mark == notes_start => {
-                    let Some(quoted) = Quoted::find(bytes, rest) else { break };
+                    let Some(quoted) = Quoted::find(bytes, rest) else { break true };
                     rest = quoted.rest;
                     notes = match quoted.has_quotes {
                         false => &text[mark + 1..quoted.end - 1],
                         true => {
                             let mut fields = unquoter.fields(&text[mark..quoted.end]);
                             let Some(notes) = fields.as_mut().and_then(Iterator::next) else {
-                                break;
+                                break false;
                             };
                             notes
                         }
                     };
                     (quoted.end, quoted.lines)
                 }
-                _ => break,
+                _ => break false,
             };
-            let Some(fields) = Fields::read(bytes, start, &commas, timestamps) else { break };
+            let Some(fields) = Fields::read(bytes, start, &commas, timestamps) else { break false };
             let model = (commas[0] + 1, commas[1]);
-            let Some(number) = names.number_at(text, model.0, model.1) else { break };
+            let Some(number) = names.number_at(text, model.0, model.1) else { break false };
             if end - start > RECORD_BYTES_MAX {
-                break;
+                break false;
             }
             let row = Row {
                 at: fields.at,
@@ -167,9 +185,17 @@ impl<V: Rows> NullaryFnOnce for Loop<'_, '_, V> {
             *line += lines;
             start = end + 1;
             marks = rest;
-        }
-        start
+        };
+        Stop { at: start, is_unfinished }
     }
+}
+
+/// Where the loop over rows stopped.
+struct Stop {
+    /// The start of the first line that was not read.
+    at: usize,
+    /// Whether the marks came to an end in it.
+    is_unfinished: bool,
 }
 
 /// Notes in quotes, as they stand.

@@ -242,7 +242,7 @@ impl<V: Visit> Pass<'_, V> {
             Ok(text) => text,
             Err(_) => valid_beginning(bytes),
         };
-        self.plain.look_at(text.as_bytes());
+        self.plain.begin();
         while at < bytes.len() {
             at = self.plain_rows(text, at);
             if at >= bytes.len() {
@@ -296,8 +296,8 @@ impl<V: Visit> Pass<'_, V> {
         if !is_plain {
             return at;
         }
-        let Pass { plain, visit, line, .. } = self;
-        plain.rows(text, at, line, *visit)
+        let Pass { plain, unquoter, visit, line, .. } = self;
+        plain.rows(text, at, unquoter, line, *visit)
     }
 
     /// Files that are no text of ours at all, told apart so that the message can help.

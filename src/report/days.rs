@@ -42,7 +42,7 @@ impl Days {
             self.sums.push((day, Measures::default()));
             self.recent.push(place);
             self.newest = self.newest.max(Some(day));
-            self.fold();
+            self.turn();
         }
         place
     }
@@ -62,14 +62,19 @@ impl Days {
         }
     }
 
-    /// The days whose durations are kept: the weeks that the default report shows by themselves.
-    fn fold(&mut self) {
+    /// Moves the border on, where a new week begins: the durations of days before it are put
+    /// together.
+    fn turn(&mut self) {
         let Some(newest) = self.newest.filter(|_| !self.are_all_shown) else { return };
-        self.border = Some(Day(newest.monday().0 - 7 * (WEEKS_SHOWN - 1)));
-        let Days { sums, recent, earlier, border, .. } = self;
+        let border = Some(Day(newest.monday().0 - 7 * (WEEKS_SHOWN - 1)));
+        if self.border == border {
+            return;
+        }
+        self.border = border;
+        let Days { sums, recent, earlier, .. } = self;
         recent.retain(|place| {
             let (day, measures) = &mut sums[*place];
-            let is_recent = Some(*day) >= *border;
+            let is_recent = Some(*day) >= border;
             if !is_recent {
                 earlier.merge(&std::mem::take(&mut measures.durations));
             }
