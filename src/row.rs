@@ -146,7 +146,12 @@ impl<'a> Row<'a> {
     /// The line of the file with its line end. Numbers are plain digits and quotes stand only where
     /// CSV needs them, so that equal rows are equal bytes.
     pub fn write_line(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.stamp.as_bytes());
+        self.write_line_at(&self.stamp, out);
+    }
+
+    /// As [`Row::write_line`], with this timestamp instead of its own.
+    pub fn write_line_at(&self, stamp: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(stamp.as_bytes());
         out.push(b',');
         out.extend_from_slice(self.model.as_bytes());
         for count in [self.prompt_tokens, self.completion_tokens] {

@@ -78,6 +78,42 @@ impl Timestamp {
         }
     }
 
+    /// Writes it as [`fmt::Display`] does, for many in a row.
+    pub fn write_to(self, out: &mut String) {
+        let seconds = self.local_seconds();
+        let (year, month, day) = Day(seconds.div_euclid(DAY_S) as i32).ymd();
+        let second = seconds.rem_euclid(DAY_S) as u32;
+        push_two(year as u32 / 100, out);
+        let fields = [
+            (year as u32, '-'),
+            (month, '-'),
+            (day, 'T'),
+            (second / 3600, ':'),
+            (second / 60 % 60, ':'),
+            (second % 60, '.'),
+        ];
+        for (number, after) in fields {
+            push_two(number, out);
+            out.push(after);
+        }
+        match self.instant.nanos / 1_000 {
+            _ if self.instant.nanos == 0 => drop(out.pop()),
+            micros => {
+                push_two(micros / 10_000, out);
+                push_two(micros / 100, out);
+                push_two(micros, out);
+            }
+        }
+        if self.offset_s == 0 {
+            return out.push('Z');
+        }
+        let minutes = self.offset_s.unsigned_abs() / 60;
+        out.push(if self.offset_s < 0 { '-' } else { '+' });
+        push_two(minutes / 60, out);
+        out.push(':');
+        push_two(minutes % 60, out);
+    }
+
     fn local_seconds(self) -> i64 {
         self.instant.seconds + i64::from(self.offset_s)
     }
@@ -187,20 +223,16 @@ impl From<DateTime<FixedOffset>> for Timestamp {
 /// RFC 3339 with whole seconds, or with six digits where the moment is not a whole second.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.local_seconds();
-        let date = Day(seconds.div_euclid(DAY_S) as i32);
-        let second = seconds.rem_euclid(DAY_S);
-        write!(f, "{date}T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)?;
-        if self.instant.nanos != 0 {
-            write!(f, ".{:06}", self.instant.nanos / 1_000)?;
-        }
-        if self.offset_s == 0 {
-            return f.write_str("Z");
-        }
-        let minutes = self.offset_s.abs() / 60;
-        let sign = if self.offset_s < 0 { '-' } else { '+' };
-        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        let mut text = String::with_capacity(32);
+        self.write_to(&mut text);
+        f.write_str(&text)
     }
+}
+
+/// The last two decimal digits of a number.
+fn push_two(number: u32, out: &mut String) {
+    out.push(char::from(b'0' + (number / 10 % 10) as u8));
+    out.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// A calendar day, counted from 1970-01-01.

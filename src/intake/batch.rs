@@ -25,9 +25,9 @@ pub struct BadLine {
 
 /// What an input holds.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct Batch<'a> {
     /// The rows, in the input's order.
-    pub entries: Vec<Entry<'static>>,
+    pub entries: Vec<Entry<'a>>,
     /// The lines that were refused.
     pub bad: Vec<BadLine>,
 }
@@ -36,7 +36,7 @@ pub struct Batch {
 ///
 /// # Errors
 /// [`Error::BatchHeader`] where no line could be understood.
-pub fn read(input: &[u8]) -> Result<Batch> {
+pub fn read(input: &[u8]) -> Result<Batch<'_>> {
     let input = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
     match input.trim_ascii_start().first() {
         None => Ok(Batch::default()),
@@ -45,8 +45,10 @@ pub fn read(input: &[u8]) -> Result<Batch> {
     }
 }
 
-fn read_csv(input: &[u8]) -> Result<Batch> {
+fn read_csv(input: &[u8]) -> Result<Batch<'_>> {
     let mut batch = Batch::default();
+    // Most lines are rows; where there is no room for so many, it will be found out row by row.
+    let _ = batch.entries.try_reserve(memchr::memchr_iter(b'\n', input).count());
     let mut unquoter = Unquoter::default();
     let mut columns: Option<Columns> = None;
     let (mut at, mut line) = (0, 1);
@@ -68,10 +70,17 @@ fn read_csv(input: &[u8]) -> Result<Batch> {
         if !record.trim_ascii().is_empty() {
             match &columns {
                 None => columns = Some(Columns::named(line, text, &mut unquoter)?),
-                Some(columns) => {
-                    let fields = text.and_then(|text| columns.pick(text, &mut unquoter));
-                    batch.add(line, fields);
-                }
+                Some(columns) => batch.add(
+                    line,
+                    text.and_then(|text| match text.contains('"') {
+                        false => entry(&columns.pick(text.split(','))?),
+                        true => {
+                            let fields = unquoter.fields(text);
+                            let fields = fields.ok_or_else(|| Refused::line("too many fields"))?;
+                            entry(&columns.pick(fields)?).map(Entry::into_owned)
+                        }
+                    }),
+                ),
             }
         }
         line += memchr::memchr_iter(b'\n', &rest[..end]).count() as u64 + 1;
@@ -89,10 +98,9 @@ fn quoted_end(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where the ledger's columns stand in the input.
+/// Which of the ledger's columns each of the input's is.
 struct Columns {
-    places: [Option<usize>; 8],
-    width: usize,
+    columns: Vec<usize>,
 }
 
 impl Columns {
@@ -101,49 +109,40 @@ impl Columns {
         let header = header.map_err(|refused| refuse(refused.to_string()))?;
         let names = unquoter.fields(header).ok_or_else(|| refuse("too many columns".to_owned()))?;
         let names: Vec<String> = names.map(|name| name.trim().to_owned()).collect();
-        let places = places(&names).map_err(refuse)?;
-        Ok(Columns { places, width: names.len() })
+        Ok(Columns { columns: columns(&names).map_err(refuse)? })
     }
 
-    fn pick<'a>(&self, text: &'a str, unquoter: &'a mut Unquoter) -> Result<[&'a str; 8], Refused> {
+    fn pick<'a>(&self, all: impl Iterator<Item = &'a str>) -> Result<[&'a str; 8], Refused> {
         let mut fields = [""; 8];
         let mut width = 0;
-        let mut place = |(at, field): (usize, &'a str)| {
-            width = at + 1;
-            if let Some(column) = self.places.iter().position(|it| *it == Some(at)) {
-                fields[column] = field;
+        for field in all {
+            if let Some(column) = self.columns.get(width) {
+                fields[*column] = field;
             }
-        };
-        if text.contains('"') {
-            let all = unquoter.fields(text).ok_or_else(|| Refused::line("too many fields"))?;
-            all.enumerate().for_each(&mut place);
-        } else {
-            text.split(',').enumerate().for_each(&mut place);
+            width += 1;
         }
-        if width == self.width { Ok(fields) } else { Err(Refused::field_count(width)) }
+        if width == self.columns.len() { Ok(fields) } else { Err(Refused::field_count(width)) }
     }
 }
 
-/// Where each column of the ledger stands in the input.
-fn places(columns: &[String]) -> Result<[Option<usize>; 8], String> {
-    if let Some(unknown) = columns.iter().find(|name| !COLUMNS.contains(&name.as_str())) {
+/// Which of the ledger's columns each of these is.
+fn columns(names: &[String]) -> Result<Vec<usize>, String> {
+    let column = |name: &String| COLUMNS.iter().position(|it| it == name);
+    if let Some(unknown) = names.iter().find(|name| column(name).is_none()) {
         return Err(format!("\"{}\" is not a column of the ledger", excerpt(unknown)));
     }
-    let mut places = [None; 8];
-    for (place, column) in places.iter_mut().zip(COLUMNS) {
-        let mut found = columns.iter().enumerate().filter(|(_, name)| *name == column);
-        *place = found.next().map(|(at, _)| at);
-        if found.next().is_some() {
-            return Err(format!("the column {column} stands there twice"));
-        }
-        if place.is_none() && !OPTIONAL.contains(&column) {
-            return Err(format!("the column {column} is missing"));
+    let columns: Vec<usize> = names.iter().filter_map(column).collect();
+    for (number, name) in COLUMNS.iter().enumerate() {
+        match columns.iter().filter(|it| **it == number).count() {
+            0 if !OPTIONAL.contains(name) => return Err(format!("the column {name} is missing")),
+            0 | 1 => {}
+            _ => return Err(format!("the column {name} stands there twice")),
         }
     }
-    Ok(places)
+    Ok(columns)
 }
 
-fn read_json(input: &[u8]) -> Batch {
+fn read_json(input: &[u8]) -> Batch<'static> {
     let mut batch = Batch::default();
     for (line, text) in (1..).zip(input.split(|b| *b == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -152,8 +151,12 @@ fn read_json(input: &[u8]) -> Batch {
         let object = serde_json::from_slice::<Map<String, Value>>(text)
             .map_err(|_| Refused::line("is not a JSON object"));
         let values = object.and_then(json_fields);
-        let fields = values.as_ref().map(|values| values.each_ref().map(String::as_str));
-        batch.add(line, fields.map_err(Clone::clone));
+        batch.add(
+            line,
+            values.and_then(|values| {
+                entry(&values.each_ref().map(String::as_str)).map(Entry::into_owned)
+            }),
+        );
     }
     batch
 }
@@ -180,29 +183,29 @@ fn json_fields(mut object: Map<String, Value>) -> Result<[String; 8], Refused> {
     Ok(fields)
 }
 
-impl Batch {
-    fn add(&mut self, line: u64, fields: Result<[&str; 8], Refused>) {
-        let checked = fields.and_then(|fields| {
-            let [timestamp, model, prompt, completion, success, task_type, duration, notes] =
-                fields;
-            let entry = check(&Draft {
-                timestamp: (!timestamp.is_empty()).then_some(timestamp),
-                model,
-                prompt_tokens: prompt,
-                completion_tokens: completion,
-                task_success: success,
-                task_type,
-                duration,
-                notes,
-                tags: &[],
-            })?;
-            Ok(Entry { row: entry.row.into_owned(), ..entry })
-        });
+impl<'a> Batch<'a> {
+    fn add(&mut self, line: u64, checked: Result<Entry<'a>, Refused>) {
         match checked {
             Ok(entry) => self.entries.push(entry),
             Err(refused) => self.bad.push(BadLine { line, problem: refused.to_string() }),
         }
     }
+}
+
+/// The row of these fields, in the ledger's order.
+fn entry<'a>(fields: &[&'a str; 8]) -> Result<Entry<'a>, Refused> {
+    let [timestamp, model, prompt, completion, success, task_type, duration, notes] = *fields;
+    check(&Draft {
+        timestamp: (!timestamp.is_empty()).then_some(timestamp),
+        model,
+        prompt_tokens: prompt,
+        completion_tokens: completion,
+        task_success: success,
+        task_type,
+        duration,
+        notes,
+        tags: &[],
+    })
 }
 
 #[cfg(test)]

@@ -17,11 +17,13 @@ pub mod verify;
 pub mod repair;
 
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
 use std::str;
 use std::time::{Duration, SystemTime};
 
-use hashbrown::HashSet;
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
 
 use crate::error::{Error, Result};
 use crate::ledger::around::Around;
@@ -49,6 +51,13 @@ pub struct Entry<'a> {
     pub row: Row<'a>,
     /// Whether the timestamp was given, so that it must not be altered.
     pub is_dated: bool,
+}
+
+impl Entry<'_> {
+    /// The same, independent of what it was read from.
+    pub fn into_owned(self) -> Entry<'static> {
+        Entry { row: self.row.into_owned(), is_dated: self.is_dated }
+    }
 }
 
 /// What became of the rows.
@@ -95,7 +104,8 @@ fn compose(
     now: Timestamp,
     newest: &Newest,
 ) -> Result<Lines> {
-    let mut there = already_there(place, entries)?;
+    let mut dated = Dated::of(entries);
+    dated.look_for(place)?;
     let mut past = Past {
         row: match newest.line.as_deref().and_then(instant_of) {
             Some(at) => Some(at),
@@ -105,18 +115,23 @@ fn compose(
         changed: newest.changed.and_then(instant_of_change),
         stamped: None,
     };
+    if dated.spans.len() == entries.len() && !dated.are_there.contains(&true) {
+        return Ok(Lines { bytes: dated.lines, added: entries.len() });
+    }
     let mut lines = Lines { bytes: Vec::new(), added: 0 };
+    let mut given = dated.spans.iter().zip(&dated.are_there);
+    let mut stamp = String::new();
     for entry in entries {
-        let start = lines.bytes.len();
         if !entry.is_dated {
-            let at = past.stamp(now);
-            entry.row.stamp = at.to_string().into();
-            entry.row.at = at;
-        }
-        entry.row.write_line(&mut lines.bytes);
-        if entry.is_dated && !there.insert(lines.bytes[start..].to_vec()) {
-            lines.bytes.truncate(start);
-            continue;
+            entry.row.at = past.stamp(now);
+            stamp.clear();
+            entry.row.at.write_to(&mut stamp);
+            entry.row.write_line_at(&stamp, &mut lines.bytes);
+        } else if let Some(((start, end), is_there)) = given.next() {
+            if *is_there {
+                continue;
+            }
+            lines.bytes.extend_from_slice(&dated.lines[*start..*end]);
         }
         past.row = Some(entry.row.at.instant());
         lines.added += 1;
@@ -183,46 +198,82 @@ fn newest_sealed(place: &Place) -> Result<Option<Instant>> {
     Ok(tail::last_line(&text, false).and_then(instant_of))
 }
 
-/// The lines of entries with given timestamps that stand in the ledger already.
-fn already_there(place: &Place, entries: &[Entry<'_>]) -> Result<HashSet<Vec<u8>>> {
-    let mut wanted = HashSet::new();
-    for entry in entries.iter().filter(|entry| entry.is_dated) {
-        let mut line = Vec::new();
-        entry.row.write_line(&mut line);
-        wanted.insert(line);
+/// The lines of rows with given timestamps, and which of them stand in the ledger already or twice
+/// among themselves.
+#[derive(Default)]
+struct Dated {
+    lines: Vec<u8>,
+    /// Where each line begins and ends, in the rows' order.
+    spans: Vec<(usize, usize)>,
+    are_there: Vec<bool>,
+    /// Lines by their bytes, as places in `spans`.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Dated {
+    fn of(entries: &[Entry<'_>]) -> Dated {
+        let mut dated = Dated::default();
+        let count = entries.iter().filter(|entry| entry.is_dated).count();
+        dated.spans.reserve(count);
+        dated.places.reserve(count, |_| 0);
+        for entry in entries.iter().filter(|entry| entry.is_dated) {
+            let (start, place) = (dated.lines.len(), dated.spans.len());
+            entry.row.write_line(&mut dated.lines);
+            let Dated { lines, spans, are_there, places, hasher } = &mut dated;
+            spans.push((start, lines.len()));
+            let line = |place: usize| &lines[spans[place].0..spans[place].1];
+            let hash = |place: &usize| hasher.hash_one(line(*place));
+            let equal = |it: &usize| line(*it) == line(place);
+            let known = places.entry(hash(&place), equal, hash);
+            are_there.push(matches!(known, hash_table::Entry::Occupied(_)));
+            known.or_insert(place);
+        }
+        dated
     }
-    let mut there = HashSet::new();
-    if wanted.is_empty() {
-        return Ok(there);
-    }
-    for file in files::older(place)?.into_iter().chain([files::active(place)]) {
-        let mut read = || -> io::Result<()> {
-            let mut reader = BufReader::with_capacity(1 << 16, File::open(&file.path)?);
-            let mut line = Vec::new();
-            while (&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)? > 0 {
-                let is_whole = line.ends_with(b"\n");
-                if !is_whole && line.len() == LINE_BYTES_MAX {
-                    // No line of ours; the rest of it is not kept in memory.
-                    reader.skip_until(b'\n')?;
-                }
-                // An editor may have taken the last line end, or made CRLF of it.
-                line.truncate(line.trim_ascii_end().len());
-                line.push(b'\n');
-                if let Some(found) = wanted.take(&line) {
-                    there.insert(found);
-                }
-                line.clear();
-            }
-            Ok(())
-        };
-        match read() {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(Error::io("read", &file.path, &error));
-            }
-            _ => {}
+
+    /// Marks a line that stands in the ledger.
+    fn mark(&mut self, found: &[u8]) {
+        let line = |place: &usize| &self.lines[self.spans[*place].0..self.spans[*place].1];
+        let hash = self.hasher.hash_one(found);
+        if let Some(place) = self.places.find(hash, |it| line(it) == found) {
+            self.are_there[*place] = true;
         }
     }
-    Ok(there)
+
+    /// Marks the lines that stand in any file of the ledger.
+    fn look_for(&mut self, place: &Place) -> Result<()> {
+        if self.spans.is_empty() {
+            return Ok(());
+        }
+        for file in files::older(place)?.into_iter().chain([files::active(place)]) {
+            match self.look_in(&file.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io("read", &file.path, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn look_in(&mut self, path: &Path) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+        let mut line = Vec::new();
+        while (&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)? > 0 {
+            let is_whole = line.ends_with(b"\n");
+            if !is_whole && line.len() == LINE_BYTES_MAX {
+                // No line of ours; the rest of it is not kept in memory.
+                reader.skip_until(b'\n')?;
+            }
+            // An editor may have taken the last line end, or made CRLF of it.
+            line.truncate(line.trim_ascii_end().len());
+            line.push(b'\n');
+            self.mark(&line);
+            line.clear();
+        }
+        Ok(())
+    }
 }
 
 fn seal(first_row: &[u8]) -> String {

@@ -128,7 +128,6 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
     });
     whole.map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
     let mut batch = batch::read(&input)?;
-    drop(input);
     if let Some(bad) = batch.bad.first().filter(|_| !options.keep_going) {
         return Err(Error::BatchLine { line: bad.line, problem: bad.problem.clone() });
     }
