@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ledger::plain::Found;
 use crate::notes::Tags;
+use crate::record::Unquoter;
 use crate::row::{Row, line_hash};
 use crate::timestamp::Instant;
 
@@ -25,6 +26,7 @@ pub struct Distinct {
     first: Line,
     /// All rows of the newest instant, where there are several: what each is, and its line.
     several: HashMap<u128, String>,
+    unquoter: Unquoter,
     repeated: u64,
 }
 
@@ -80,7 +82,7 @@ impl Distinct {
         }
         if self.several.is_empty()
             && let Ok(first) = str::from_utf8(self.first.bytes())
-            && let Ok(first) = Row::parse(first)
+            && let Ok(first) = Row::parse_with(first, &mut self.unquoter)
         {
             self.several.insert(fingerprint(&first), first.to_line());
         }
@@ -102,8 +104,8 @@ impl Distinct {
 
     /// The order of the rows, and how many repeated another; ready for another run.
     pub fn finish(&mut self) -> (Order, u64) {
-        let Distinct { order, repeated, .. } = mem::take(self);
-        (order, repeated)
+        self.several.clear();
+        (mem::take(&mut self.order), mem::take(&mut self.repeated))
     }
 }
 
