@@ -146,9 +146,8 @@ impl<'a> Row<'a> {
                 fields.ok_or_else(|| Refused::line("too many fields"))?.collect()
             }
         };
-        let fields: [&str; 8] = fields
-            .try_into()
-            .map_err(|fields: Vec<_>| Refused::field_count(fields.len()))?;
+        let fields: [&str; 8] =
+            fields.try_into().map_err(|fields: Vec<_>| Refused::field_count(fields.len()))?;
         Row::read(fields).map(Row::into_owned)
     }
 
@@ -203,7 +202,9 @@ impl<'a> Row<'a> {
 /// The first `bytes` bytes of the SHA-256 of a line without its line end, in lower-case hex: what
 /// tells a segment from others, and a row without an id.
 pub fn line_hash(line: &[u8], bytes: usize) -> String {
-    Sha256::digest(line).iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    let digest = Sha256::digest(line);
+    digest.iter().take(bytes).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn write_count(count: u64, out: &mut Vec<u8>) {

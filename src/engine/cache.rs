@@ -1,8 +1,8 @@
 //! What is known of sealed segments, kept outside the repository in a folder of the user's. All of it
 //! can be found out again: what is missing, damaged, or of another version or file counts as nothing.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -22,6 +22,13 @@ const END_BYTES: u64 = 512;
 /// File systems tell times by ticks of at most two seconds: what was noted sooner after a change may
 /// be of the file before it.
 const TICK: Duration = Duration::from_secs(2);
+
+/// What the names of files end in: from when to when a segment's rows are, their sums, and what is
+/// still being written.
+pub const RANGE: &str = ".range";
+/// See [`RANGE`].
+pub const SUMS: &str = ".sums";
+const HALF: &str = ".tmp";
 
 /// Behind what is kept: its SHA-256.
 const CHECK_BYTES: usize = 32;
@@ -61,13 +68,14 @@ impl Cache {
 
     /// What was kept under this name, if it was made of just these segments.
     pub fn load<T: DeserializeOwned>(&self, name: &str, keys: &[Key]) -> Option<T> {
-        let mut file = File::open(self.folder.join(name)).ok()?;
-        let settled = file.metadata().ok()?.modified().ok()?.checked_sub(TICK)?;
+        let path = self.folder.join(name);
+        // A pipe in its place would block.
+        let meta = path.metadata().ok().filter(fs::Metadata::is_file)?;
+        let settled = meta.modified().ok()?.checked_sub(TICK)?;
         if keys.iter().any(|key| key.modified > settled) {
             return None;
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).ok()?;
+        let bytes = fs::read(path).ok()?;
         let (kept, check) = bytes.split_last_chunk::<CHECK_BYTES>()?;
         if Sha256::digest(kept).as_slice() != check {
             return None;
@@ -89,7 +97,7 @@ impl Cache {
             let check = Sha256::digest(&bytes);
             bytes.extend_from_slice(&check);
             self.create()?;
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+            let mut file = tempfile::Builder::new().suffix(HALF).tempfile_in(&self.folder)?;
             io::Write::write_all(&mut file, &bytes)?;
             file.persist(self.folder.join(name))?;
             Ok(())
@@ -97,10 +105,13 @@ impl Cache {
         keep().is_ok()
     }
 
-    /// Removes what is kept under other names than these.
-    pub fn clear(&self, but: &dyn Fn(&str) -> bool) {
+    /// Removes what is kept of segments that are no more.
+    pub fn clear(&self, is_wanted: &dyn Fn(&str) -> bool) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            if !entry.file_name().to_str().is_some_and(but) {
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            let is_ours = [RANGE, SUMS, HALF].iter().any(|ending| name.ends_with(ending));
+            if is_ours && !is_wanted(name) {
                 let _ = fs::remove_file(entry.path());
             }
         }

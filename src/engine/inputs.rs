@@ -34,8 +34,8 @@ pub struct Input {
 enum Source {
     /// Open, for what its path names may change.
     Open(File),
-    /// Sealed, and never changed.
-    Sealed(PathBuf),
+    /// To be opened when it is read: it is not appended to.
+    Closed(PathBuf),
 }
 
 impl Input {
@@ -83,7 +83,7 @@ impl Input {
     fn handle(&self) -> io::Result<Handle<'_>> {
         match &self.source {
             Source::Open(file) => Ok(Handle::Lent(file)),
-            Source::Sealed(path) => File::open(path).map(Handle::Owned),
+            Source::Closed(path) => File::open(path).map(Handle::Owned),
         }
     }
 
@@ -148,7 +148,7 @@ pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
             continue;
         }
         let label = label(&file);
-        let source = Source::Sealed(file.path);
+        let source = Source::Closed(file.path);
         let (bytes, modified) = (meta.len(), meta.modified().ok());
         inputs.push(Input { label, role: file.role, source, bytes, modified });
     }

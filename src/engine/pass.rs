@@ -15,10 +15,11 @@ use crate::ledger::distinct::{Aside, Distinct, Late, Order};
 use crate::ledger::plain::Found;
 use crate::ledger::scan::{Item, NotALedger, Part, Scanned, Scanner, Visit};
 use crate::notes::Tags;
+use crate::record::Unquoter;
 use crate::report::aggregate::Aggregate;
 use crate::report::counter::Counter;
 use crate::report::{LeftOut, SkippedLine};
-use crate::row::HEADER;
+use crate::row::Row;
 use crate::timestamp::Instant;
 
 /// How many skipped lines are named; beyond that they are only counted.
@@ -37,6 +38,14 @@ pub struct Sums {
 
 /// The earliest and the latest instant of some rows; None if there are no rows.
 pub type Range = Option<(Instant, Instant)>;
+
+/// From the earliest to the latest of both.
+pub fn both(one: Range, other: Range) -> Range {
+    match (one, other) {
+        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+        (one, other) => one.or(other),
+    }
+}
 
 impl Sums {
     /// Nothing summed yet.
@@ -161,7 +170,7 @@ impl Pass {
     pub fn range(&self) -> Range {
         let orders = self.seen.iter().filter_map(|(_, seen)| seen.as_ref().ok());
         let ranges = orders.filter_map(|seen| seen.order.oldest.zip(seen.order.newest));
-        ranges.reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
+        ranges.map(Some).fold(None, both)
     }
 
     /// The sums, and what was left out, of rows of this range.
@@ -231,14 +240,15 @@ impl Worker {
     /// Counts the rows that stand in the end.
     fn count_held(&mut self, inputs: &[&Input], aside: Aside) {
         let Worker { scanner, counter, .. } = self;
+        let mut unquoter = Unquoter::default();
         for (line, file) in aside.held() {
-            let text = format!("{HEADER}\n{line}\n");
-            let _ = scanner.scan(text.as_bytes(), Part::WHOLE, &mut |_, item: Item<'_>| {
-                if let Item::Row(Found { row, model, .. }) = item {
-                    let tags = Tags::of(&row.notes);
-                    counter.add(row, Some(&tags), *model, &inputs[file].label);
-                }
-            });
+            // It was a row before, and its model has a number.
+            if let Ok(row) = Row::parse_with(&line, &mut unquoter)
+                && let Some(model) = scanner.model(&row.model)
+            {
+                let tags = Tags::of(&row.notes);
+                counter.add(&row, Some(&tags), model, &inputs[file].label);
+            }
         }
     }
 }

@@ -96,6 +96,20 @@ mod tests {
         (sums.aggregate.totals(), sums.aggregate.rows, sums.left_out)
     }
 
+    /// Its line is longer when it is written again than as it was read.
+    #[test]
+    fn a_late_row_with_many_quotes_is_counted() {
+        let row = |second: u8, notes: &str| {
+            format!("2026-02-23T22:19:{second:02}Z,m,1,2,true,plan,3,{notes}\n")
+        };
+        let quotes = format!("x{} {{id=a}}", "\"".repeat(40_000));
+        let file = format!("{HEADER}\n{}{}", row(9, ""), row(1, &quotes));
+        let inputs = inputs(&[file]);
+        let inputs: Vec<&Input> = inputs.iter().collect();
+        let sums = sum(&inputs, &Query::default(), &|_| ()).unwrap();
+        assert_eq!((sums.aggregate.rows, sums.left_out), (2, LeftOut::default()));
+    }
+
     proptest! {
         /// However files are divided, the sums are those of reading them as a whole.
         #[test]

@@ -1,4 +1,4 @@
-//! Sealed segments are summed once. A segment whose rows overlap no other file's in time is added as
+//! Sealed segments, and what else is not appended to, are summed once. A segment whose rows overlap no other file's in time is added as
 //! the sums that are kept of it; where the question is that of a report without options, all of
 //! them together as one.
 
@@ -6,9 +6,9 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::cache::{Cache, Key};
+use crate::engine::cache::{Cache, Key, RANGE, SUMS};
 use crate::engine::inputs::Input;
-use crate::engine::pass::{LINES_NAMED_MAX, Range, Sums};
+use crate::engine::pass::{LINES_NAMED_MAX, Range, Sums, both};
 use crate::engine::query::Query;
 use crate::engine::scanned;
 use crate::engine::threads;
@@ -46,7 +46,7 @@ pub fn sum(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Sums> {
     let (sealed, others): (Vec<&Input>, Vec<&Input>) =
-        inputs.iter().partition(|input| input.role == Role::Sealed);
+        inputs.iter().partition(|input| input.role != Role::Active);
     let can_be_used = !query.keep_duplicates && is_made_of_cells(&query.by) && !sealed.is_empty();
     let keys = sealed.iter().map(|input| Key::of(input)).collect::<Option<Vec<Key>>>();
     let Some(keys) = keys.filter(|_| can_be_used && cache.create().is_ok()) else {
@@ -80,9 +80,7 @@ pub fn sum(
         all.range = ranges.into_iter().fold(None, both);
         if query.is_default() {
             cache.keep(ALL, &keys, &all);
-            cache.clear(&|name| {
-                name == ALL || segments.iter().any(|segment| name.starts_with(&segment.name))
-            });
+            cache.clear(&|name| segments.iter().any(|segment| name.starts_with(&segment.name)));
         }
         return Ok(together(inputs, all, rest));
     }
@@ -90,7 +88,7 @@ pub fn sum(
         .iter()
         .copied()
         .filter(|input| {
-            input.role != Role::Sealed || read.iter().any(|it| std::ptr::eq(*it, *input))
+            input.role == Role::Active || read.iter().any(|it| std::ptr::eq(*it, *input))
         })
         .collect();
     Ok(together(inputs, added, scanned::sum(&read, query, &|_| ())?))
@@ -112,13 +110,13 @@ fn known(
 ) -> Result<Vec<Known>> {
     let worker = Vec::new;
     let found = threads::share(threads::count(), segments, worker, |found, number, segment| {
-        let known = match cache.load(&segment.file("range"), &segment.key) {
+        let known = match cache.load(&segment.file(RANGE), &segment.key) {
             Some(known) => Ok(known),
             None => segment.summarise().map(|(range, summary)| {
                 let is_whole =
-                    summary.is_some_and(|it| cache.keep(&segment.file("sums"), &segment.key, &it));
+                    summary.is_some_and(|it| cache.keep(&segment.file(SUMS), &segment.key, &it));
                 let known = Known { range, is_whole };
-                cache.keep(&segment.file("range"), &segment.key, &known);
+                cache.keep(&segment.file(RANGE), &segment.key, &known);
                 known
             }),
         };
@@ -135,7 +133,7 @@ fn add(segments: &[(&Segment<'_>, Extent)], query: &Query, cache: &Cache) -> Res
     let worker = || Ok(Sums::new(query));
     let sums = threads::share(threads::count(), segments, worker, |sums, _, (segment, extent)| {
         let Ok(Sums { aggregate, left_out, .. }) = sums else { return };
-        let summary = match cache.load(&segment.file("sums"), &segment.key) {
+        let summary = match cache.load(&segment.file(SUMS), &segment.key) {
             Some(summary) => Ok(Some(summary)),
             None => segment.summarise().map(|(_, summary)| summary),
         };
@@ -159,12 +157,12 @@ fn add(segments: &[(&Segment<'_>, Extent)], query: &Query, cache: &Cache) -> Res
 
 impl<'a> Segment<'a> {
     fn new(input: &'a Input, key: Key) -> Segment<'a> {
-        let name = input.label.rsplit('/').next().unwrap_or_default().to_owned();
+        let name = input.label.replace('/', "-");
         Segment { input, key: [key], name }
     }
 
-    fn file(&self, what: &str) -> String {
-        format!("{}.{what}", self.name)
+    fn file(&self, ending: &str) -> String {
+        format!("{}{ending}", self.name)
     }
 
     /// From when to when its rows are, and their sums, where these are all there is to say of it.
@@ -198,11 +196,4 @@ fn together(inputs: &[&Input], mut one: Sums, other: Sums) -> Sums {
     }
     one.range = both(one.range, other.range);
     one
-}
-
-fn both(one: Range, other: Range) -> Range {
-    match (one, other) {
-        (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-        (one, other) => one.or(other),
-    }
 }

@@ -62,8 +62,9 @@ impl Distinct {
                 }
                 self.order.newest = Some(at);
                 self.first.keep(found);
+                // To clear one that was large once would cost as much each time.
                 if !self.several.is_empty() {
-                    self.several.clear();
+                    self.several = HashMap::new();
                 }
                 true
             }
@@ -84,10 +85,11 @@ impl Distinct {
             && let Ok(first) = str::from_utf8(self.first.bytes())
             && let Ok(first) = Row::parse_with(first, &mut self.unquoter)
         {
-            self.several.insert(fingerprint(&first), first.to_line());
+            let line = first.to_line();
+            self.several.insert(fingerprint_of(&first, &line), line);
         }
         let line = row.to_line();
-        match self.several.entry(fingerprint(row)) {
+        match self.several.entry(fingerprint_of(row, &line)) {
             Entry::Vacant(place) => {
                 place.insert(line);
                 true
@@ -104,7 +106,7 @@ impl Distinct {
 
     /// The order of the rows, and how many repeated another; ready for another run.
     pub fn finish(&mut self) -> (Order, u64) {
-        self.several.clear();
+        self.several = HashMap::new();
         (mem::take(&mut self.order), mem::take(&mut self.repeated))
     }
 }
@@ -217,18 +219,28 @@ impl Aside {
 /// What makes two rows the same one: instant, source, id and model, as 128 bits. A row without an
 /// id has one all the same, made of its line, with an empty source; so equal rows are the same.
 pub fn fingerprint(row: &Row<'_>) -> u128 {
+    fingerprint_of(row, &row.to_line())
+}
+
+/// The fingerprint of a row whose line is at hand.
+fn fingerprint_of(row: &Row<'_>, line: &str) -> u128 {
     let tags = Tags::of(&row.notes);
     let line_id;
     let (source, id) = match tags.get("id") {
         Some(id) => (tags.get("source").unwrap_or_default(), id),
         None => {
-            line_id = line_hash(row.to_line().as_bytes(), ID_BYTES);
+            line_id = line_hash(line.as_bytes(), ID_BYTES);
             ("", line_id.as_str())
         }
     };
     let Instant { seconds, nanos } = row.at.instant();
-    let digest = Sha256::digest(format!("{seconds}.{nanos}\0{source}\0{id}\0{}", row.model));
-    digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+    let mut hash = Sha256::new();
+    hash.update(seconds.to_le_bytes());
+    hash.update(nanos.to_le_bytes());
+    for part in [source, "\0", id, "\0", &row.model] {
+        hash.update(part);
+    }
+    hash.finalize().iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
 /// Of two rows that are the same the greater stands.

@@ -76,7 +76,8 @@ impl Names {
 /// cleared: equal names have equal words, and no branch depends on their length.
 #[inline(always)]
 fn words(bytes: &[u8], start: usize, end: usize) -> Option<(usize, [u64; 4])> {
-    let length = end.wrapping_sub(start);
+    // An empty name would look like an empty place.
+    let length = end.checked_sub(start).filter(|length| *length > 0)?;
     let window = bytes.get(end.wrapping_sub(SHORT)..end)?.first_chunk::<SHORT>()?;
     let masks = MASKS.get(length)?;
     let (eights, _) = window.as_chunks::<8>();
@@ -131,6 +132,7 @@ mod tests {
             assert_eq!(names.number_at(text, start, text.len()), None);
         }
         assert_eq!(names.number(""), None);
+        assert_eq!(names.number_at(&" ".repeat(40), 40, 40), None);
         // Cleared bytes before a name are no NULs of its own.
         let text = format!("{}\0m1", " ".repeat(40));
         assert_eq!(names.number_at(&text, 41, 43), Some(499));

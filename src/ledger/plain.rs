@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use pulp::NullaryFnOnce;
 
-use crate::ledger::fields::RECORD_BYTES_MAX;
 use crate::ledger::marks::Marks;
 use crate::ledger::names::Names;
 use crate::notes::Tags;
@@ -155,9 +154,6 @@ impl<V: Rows> NullaryFnOnce for Loop<'_, '_, V> {
             let Some(fields) = Fields::read(bytes, start, &commas, timestamps) else { break false };
             let model = (commas[0] + 1, commas[1]);
             let Some(number) = names.number_at(text, model.0, model.1) else { break false };
-            if end - start > RECORD_BYTES_MAX {
-                break false;
-            }
             let row = Row {
                 at: fields.at,
                 stamp: Cow::Borrowed(&text[start..commas[0]]),

@@ -15,6 +15,9 @@ use crate::row::{Refused, Row};
 /// Large enough that reading costs little, small enough to stay in the processor's cache.
 const BUFFER_BYTES: usize = 128 << 10;
 
+/// A record with its line end, CRLF at most.
+const LINE_BYTES_MAX: usize = RECORD_BYTES_MAX + 2;
+
 /// So many lines may be damaged before a file without a header or a row is no ledger.
 const DOUBTFUL_LINES_MAX: u32 = 16;
 
@@ -123,6 +126,11 @@ impl Default for Scanner {
 }
 
 impl Scanner {
+    /// The number of a model's name; None if no model may be called so.
+    pub fn model(&mut self, name: &str) -> Option<u32> {
+        self.plain.names.number(name)
+    }
+
     /// Reads an input, and gives every line to `visit` with its number, the first being 1. A record
     /// of several lines has the number of its first. Memory is bounded by the longest record, not
     /// by the input.
@@ -255,7 +263,7 @@ impl<V: Visit> Pass<'_, V> {
                     self.traits.unfinished = Some(self.line);
                     rest.len()
                 }
-                None if rest.len() <= RECORD_BYTES_MAX => break,
+                None if rest.len() < LINE_BYTES_MAX => break,
                 None => {
                     if !self.is_in_long_line {
                         self.is_in_long_line = true;
@@ -265,7 +273,9 @@ impl<V: Visit> Pass<'_, V> {
                     break;
                 }
             };
-            let has_quote = memchr::memchr(b'"', &rest[..line_end]).is_some();
+            // A line that is too long is too long, whatever quotes are in it.
+            let has_quote =
+                line_end < LINE_BYTES_MAX && memchr::memchr(b'"', &rest[..line_end]).is_some();
             let end = match has_quote && !self.is_in_long_line {
                 true => self.record_end(rest, line_end, is_end),
                 false => End::At(line_end),
@@ -314,9 +324,11 @@ impl<V: Visit> Pass<'_, V> {
         Err(NotALedger { line: 1, reason: reason.to_owned() })
     }
 
-    /// Where the record ends that begins these bytes, whose first line holds a quote.
+    /// Where the record ends that begins these bytes, whose first line holds a quote. However many
+    /// bytes are there, it is looked for in as many as a record may have.
     fn record_end(&mut self, bytes: &[u8], line_end: usize, is_end: bool) -> End {
-        match record::end(bytes) {
+        let window = &bytes[..bytes.len().min(LINE_BYTES_MAX)];
+        match record::end(window) {
             Some(Ok(end)) if end == line_end => return End::At(end),
             // A stray quote may find another one far below: several lines must be a row together.
             Some(Ok(end)) => {
@@ -326,7 +338,7 @@ impl<V: Visit> Pass<'_, V> {
                     Err(refused) => End::Nowhere(refused),
                 };
             }
-            None if !is_end && bytes.len() <= RECORD_BYTES_MAX => return End::Unknown,
+            None if !is_end && window.len() == bytes.len() => return End::Unknown,
             Some(Err(StrayQuote)) | None => {}
         }
         // A stray quote inside one line is the csv crate's to read.
@@ -645,6 +657,7 @@ mod tests {
             "2026-02-23t22:19:28z,m,1,2,TRUE,quick,3,",
             "2026-02-30T22:19:28Z,m,1,2,true,plan,3,",
             "2026-02-23T22:19:28Z,m,01,2,true,plan,3,",
+            "2026-02-23T22:19:28Z,,1,2,true,plan,3,",
             "2026-02-23T22:19:28Z,\"m\",1,2,true,plan,3,",
             "2026-02-23T22:19:28Z,m m,1,2,true,plans,3,",
             "\n",
@@ -662,6 +675,41 @@ mod tests {
         let bytes = prop::collection::vec(any::<u8>(), 0..4);
         let piece = prop_oneof![30 => piece.prop_map(|it| it.as_bytes().to_vec()), 1 => bytes];
         prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    /// A reader that gives so many bytes at a time.
+    struct Drops<'a>(&'a [u8], usize);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let bytes = self.0.len().min(buffer.len()).min(self.1);
+            buffer[..bytes].copy_from_slice(&self.0[..bytes]);
+            self.0 = &self.0[bytes..];
+            Ok(bytes)
+        }
+    }
+
+    /// What a record of more than 64 KiB is does not depend on how much of it was read at once.
+    #[test]
+    fn a_long_record_is_the_same_wherever_it_stands() {
+        let fakes = format!("{ROW}fake\n").repeat(1_600);
+        let expected = ledger(&[&format!("{ROW}\"{fakes}\""), &format!("{ROW}next")]);
+        let seen = read(&expected);
+        for (rows, bytes) in
+            [(0, 1_000), (0, 65_000), (0, 100_000), (400, 1 << 20), (1_500, 1 << 20)]
+        {
+            let before = format!("{ROW}before\n").repeat(rows);
+            let file = [HEADER.as_bytes(), b"\n", before.as_bytes(), &expected[HEADER.len() + 1..]]
+                .concat();
+            let mut count = 0;
+            let visit = &mut |_: u64, item: Item<'_>| {
+                count += usize::from(matches!(item, Item::Row(_)));
+            };
+            scan(Drops(&file, bytes), visit).unwrap().unwrap();
+            let rows_seen =
+                seen.iter().filter(|it| it.ends_with("fake") || it.ends_with("next")).count();
+            assert_eq!(count - rows, rows_seen, "{rows} rows before, {bytes} bytes at a time");
+        }
     }
 
     proptest! {

@@ -202,6 +202,25 @@ fn a_cache_that_cannot_be_is_not_missed() {
     assert!(!sandbox.path("../home/.cache").exists());
 }
 
+/// Whatever stands where sums are kept, no report waits for it, and nothing else is removed.
+#[cfg(unix)]
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    let sandbox = sealed();
+    assert_right(&sandbox, "untouched");
+    let folder = kept(&sandbox)[0].parent().unwrap().to_owned();
+    fs::write(folder.join("notes.txt"), "mine").unwrap();
+    for path in kept(&sandbox).iter().filter(|path| !path.ends_with("notes.txt")) {
+        fs::remove_file(path).unwrap();
+        sandbox.ok("mkfifo", &[path.to_str().unwrap()]);
+    }
+    assert_right(&sandbox, "pipes");
+    fs::remove_file(sandbox.path(segment(2))).unwrap();
+    assert_right(&sandbox, "removed");
+    assert!(folder.join("notes.txt").exists());
+    assert!(!kept(&sandbox).iter().any(|path| path.to_string_lossy().contains("00000002")));
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_kept_is_for_the_user_alone() {

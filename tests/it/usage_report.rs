@@ -150,3 +150,17 @@ fn a_command_may_stand_behind_the_files() {
     }
     assert_eq!(sandbox.json(&["--task-type", "verify"])["totals"]["rows"], 0);
 }
+
+/// More than 64 bits hold.
+#[test]
+fn the_largest_sums_are_exact_in_every_format() {
+    let row = "2026-02-23T22:19:12Z,m,9007199254740991,0,true,plan,9007199254740991,";
+    let rows: Vec<String> = (0..3_000).map(|n| format!("{row}{n}")).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let sandbox = Sandbox::with_rows(&rows);
+    let exact = (9_007_199_254_740_991u128 * 3_000).to_string();
+    for format in ["json", "csv"] {
+        let printed = sandbox.ok("usage-report", &["--format", format]);
+        assert!(printed.contains(&exact), "{format}: {printed}");
+    }
+}

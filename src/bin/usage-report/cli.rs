@@ -32,8 +32,10 @@ use crate::world;
         usage-report --format json | jq .totals      for programs\n\n\
         A row's day is the calendar day of its own offset, so no report depends on the reader's zone.\n\
         Rows that repeat another (merges bring them) are counted once, and the report says how many.\n\n\
+        What sealed segments sum up to is kept in ~/.cache/usage-ledger, which may be removed at any time.\n\n\
         Environment:\n  \
         LOG_USAGE_FILE   As --file\n  \
+        XDG_CACHE_HOME   Where usage-ledger/ is kept (default: ~/.cache)\n  \
         NO_COLOR         No colours in --format table\n\n\
         Exit codes: 0 done; 1 a check failed, or it could not be done; 2 bad usage; 3 --strict and rows\n\
         were left out because they cannot be read"
@@ -160,7 +162,7 @@ pub(crate) struct Output {
     /// Count repeated rows too
     #[arg(long)]
     pub(crate) keep_duplicates: bool,
-    /// Read sealed segments again, and keep nothing of them
+    /// Read sealed segments again; neither use nor keep their sums
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// Exit with 3 if rows cannot be read
