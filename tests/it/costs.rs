@@ -1,11 +1,14 @@
 //! What a row costs, in figures that no noise can change: system calls and instructions.
 
 use crate::faults::has_strace;
-use crate::sandbox::{SEED, Sandbox, text};
+use crate::sandbox::{HEADER, SEED, Sandbox, text};
 
 const SYSTEM_CALLS_MAX: usize = 70;
 
 const INSTRUCTIONS_MAX: u64 = 320_000;
+
+/// Of one more row in a report: 900 with vectors of 32 bytes.
+const INSTRUCTIONS_READ_MAX: u64 = 1_500;
 
 /// The program as it is installed; a build for debugging checks itself at every step.
 fn released(test: &str) -> Option<String> {
@@ -49,12 +52,46 @@ fn a_row_costs_few_instructions() {
         eprintln!("SKIPPED a_row_costs_few_instructions: no valgrind on this machine");
         return;
     }
-    let arguments = ["--tool=callgrind", "--callgrind-out-file=/dev/null", &program];
-    let output =
-        sandbox.run("valgrind", &[&arguments, &SEED[..], &["--durability", "none"]].concat());
-    let said = text(&output.stderr);
-    let count = said.lines().find_map(|line| line.split_once("Collected : "));
-    let count: u64 = count.unwrap_or_else(|| panic!("{said}")).1.trim().parse().unwrap();
+    let row = [&[&*program], &SEED[..], &["--durability", "none"]].concat();
+    let count = instructions(&sandbox, &row);
     eprintln!("a row: {count} instructions");
     assert!(count <= INSTRUCTIONS_MAX, "{count}");
+}
+
+/// What callgrind counts of this command.
+fn instructions(sandbox: &Sandbox, command: &[&str]) -> u64 {
+    let arguments = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+    let output = sandbox.run("valgrind", &[&arguments, command].concat());
+    let said = text(&output.stderr);
+    let count = said.lines().find_map(|line| line.split_once("Collected : "));
+    count.unwrap_or_else(|| panic!("{said}")).1.trim().parse().unwrap()
+}
+
+/// The difference of two sizes is what a row costs, without the start and the tables.
+#[test]
+fn a_row_more_in_a_report_costs_few_instructions() {
+    let name = "a_row_more_in_a_report_costs_few_instructions";
+    let Some(program) = released(name) else { return };
+    let sandbox = Sandbox::new();
+    if sandbox.command("valgrind").arg("--version").ok().is_err() {
+        eprintln!("SKIPPED {name}: no valgrind on this machine");
+        return;
+    }
+    let reader = program.replace("log-usage", "usage-report");
+    let notes = ["", "fix parser", "\"lint, bench\"", "größer"];
+    let count = |rows: usize| {
+        let mut file = format!("{HEADER}\n");
+        for n in 0..rows {
+            let (hour, minute, second, notes) = (n / 3600, n / 60 % 60, n % 60, notes[n % 4]);
+            file += &format!(
+                "2026-02-23T{hour:02}:{minute:02}:{second:02}+01:00,model-{},{n},7,true,plan,{n},{notes}\n",
+                n % 9
+            );
+        }
+        sandbox.write("usage.csv", file);
+        instructions(&sandbox, &[&reader, "--file", "usage.csv"])
+    };
+    let each = (count(30_000) - count(10_000)) / 20_000;
+    eprintln!("a row more in a report: {each} instructions");
+    assert!(each <= INSTRUCTIONS_READ_MAX, "{each}");
 }
