@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::engine::inputs::Input;
+use crate::row::line_hash;
 
 /// Raised whenever a figure would be worked out otherwise.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
@@ -29,6 +30,9 @@ pub const RANGE: &str = ".range";
 /// See [`RANGE`].
 pub const SUMS: &str = ".sums";
 const HALF: &str = ".tmp";
+
+/// A ledger's folder is named by so many bytes of its path's SHA-256, in hex.
+const FOLDER_BYTES: usize = 8;
 
 /// Behind what is kept: its SHA-256.
 const CHECK_BYTES: usize = 32;
@@ -61,8 +65,7 @@ pub struct Cache {
 impl Cache {
     /// The cache of the ledger in this folder, below the user's folder for caches.
     pub fn of(home: &Path, ledger: &Path) -> Cache {
-        let digest = Sha256::digest(ledger.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = line_hash(ledger.as_os_str().as_encoded_bytes(), FOLDER_BYTES);
         Cache { folder: home.join("usage-ledger").join(name) }
     }
 
@@ -96,7 +99,6 @@ impl Cache {
             let mut bytes = postcard::to_extend(value, bytes).map_err(encode)?;
             let check = Sha256::digest(&bytes);
             bytes.extend_from_slice(&check);
-            self.create()?;
             let mut file = tempfile::Builder::new().suffix(HALF).tempfile_in(&self.folder)?;
             io::Write::write_all(&mut file, &bytes)?;
             file.persist(self.folder.join(name))?;

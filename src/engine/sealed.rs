@@ -1,6 +1,6 @@
-//! Sealed segments, and what else is not appended to, are summed once. A segment whose rows overlap no other file's in time is added as
-//! the sums that are kept of it; where the question is that of a report without options, all of
-//! them together as one.
+//! Sealed segments, and what else is not appended to, are summed once. A segment whose rows overlap
+//! no other file's in time is added as the sums that are kept of it; where the question is that of a
+//! report without options, all of them together as one.
 
 use std::io;
 
@@ -48,8 +48,8 @@ pub fn sum(
     let (sealed, others): (Vec<&Input>, Vec<&Input>) =
         inputs.iter().partition(|input| input.role != Role::Active);
     let can_be_used = !query.keep_duplicates && is_made_of_cells(&query.by) && !sealed.is_empty();
-    let keys = sealed.iter().map(|input| Key::of(input)).collect::<Option<Vec<Key>>>();
-    let Some(keys) = keys.filter(|_| can_be_used && cache.create().is_ok()) else {
+    let keys = || sealed.iter().map(|input| Key::of(input)).collect::<Option<Vec<Key>>>();
+    let Some(keys) = (can_be_used && cache.create().is_ok()).then(keys).flatten() else {
         return scanned::sum(inputs, query, progress);
     };
     let rest = scanned::sum(&others, query, progress)?;
@@ -113,10 +113,13 @@ fn known(
         let known = match cache.load(&segment.file(RANGE), &segment.key) {
             Some(known) => Ok(known),
             None => segment.summarise().map(|(range, summary)| {
-                let is_whole =
-                    summary.is_some_and(|it| cache.keep(&segment.file(SUMS), &segment.key, &it));
-                let known = Known { range, is_whole };
-                cache.keep(&segment.file(RANGE), &segment.key, &known);
+                let keep = |it: &Summary| cache.keep(&segment.file(SUMS), &segment.key, it);
+                let is_kept = summary.as_ref().is_none_or(keep);
+                let known = Known { range, is_whole: summary.is_some() && is_kept };
+                // What could not be kept this time is tried again the next.
+                if is_kept {
+                    cache.keep(&segment.file(RANGE), &segment.key, &known);
+                }
                 known
             }),
         };

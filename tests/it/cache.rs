@@ -176,6 +176,25 @@ fn what_changes_is_read_again() {
     assert_right(&sandbox, "cleared");
 }
 
+/// A full disk once is no reason to read a segment at each report from then on.
+#[test]
+fn what_could_not_be_kept_is_kept_the_next_time() {
+    let sandbox = sealed();
+    assert_right(&sandbox, "untouched");
+    let is_of =
+        |path: &Path, ending: &str| path.to_string_lossy().ends_with(&format!("2.csv{ending}"));
+    let find = |ending| kept(&sandbox).into_iter().find(|path| is_of(path, ending)).unwrap();
+    let (sums, range) = (find(".sums"), find(".range"));
+    fs::remove_file(&range).unwrap();
+    fs::remove_file(&sums).unwrap();
+    fs::create_dir(&sums).unwrap();
+    assert_right(&sandbox, "not kept");
+    assert!(!range.exists());
+    fs::remove_dir(&sums).unwrap();
+    assert_right(&sandbox, "kept again");
+    assert!(sums.is_file() && range.is_file());
+}
+
 /// Two changes within one tick of the file system's clock look like one.
 #[test]
 fn what_changed_a_moment_ago_is_not_known() {
