@@ -14,7 +14,7 @@ if python3 -m venv "$scratch/venv" && "$scratch/venv/bin/pip" install --quiet du
 else
     echo "note: no environment with DuckDB and polars could be made" >&2
 fi
-"$python" benches/bench.py target/release "$scratch/run" "${1:-40}" "${2:-10000000}" >"$scratch/table"
+"$python" benches/bench.py "${CARGO_TARGET_DIR:-target}/release" "$scratch/run" "${1:-40}" "${2:-10000000}" >"$scratch/table"
 cat "$scratch/table"
 sed -i -e "/<!-- bench -->/,/<!-- \/bench -->/{/<!-- bench -->/{p;r $scratch/table
 };/<!-- \/bench -->/p;d}" docs/performance.md
