@@ -78,6 +78,14 @@ pub fn git_dir(folder: &Path) -> Option<PathBuf> {
     None
 }
 
+/// The folder that all work trees of the repository share, by the folder of one's own files.
+pub fn common_dir(git_dir: &Path) -> PathBuf {
+    match fs::read_to_string(git_dir.join("commondir")) {
+        Ok(path) => git_dir.join(path.trim()),
+        Err(_) => git_dir.to_owned(),
+    }
+}
+
 /// The nearest folder above the file that is there, for git to stand in, and the way from it.
 fn split(file: &Path) -> (PathBuf, PathBuf) {
     let folder = file.ancestors().skip(1).find(|folder| folder.is_dir());
@@ -88,7 +96,7 @@ fn split(file: &Path) -> (PathBuf, PathBuf) {
 
 /// git in that folder and nowhere else: inside a hook the environment may point to another index
 /// or another repository, and these questions are about the folder's own.
-fn git(folder: &Path, arguments: &[&str]) -> Command {
+pub fn git(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("git");
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"] {
         command.env_remove(name);
