@@ -23,6 +23,7 @@ pub mod setup;
 pub mod ledger;
 pub mod doctor;
 pub mod intake;
+pub mod fold;
 pub mod report;
 pub mod engine;
 pub mod render;

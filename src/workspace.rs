@@ -76,12 +76,14 @@ fn owner(_: &Path) -> Option<u32> {
 pub struct Place {
     folder: PathBuf,
     name: OsString,
+    /// The name of the fragment that is appended to instead of the active segment.
+    fragment: Option<String>,
 }
 
 impl Place {
     /// The ledger of the repository at `root`.
     pub fn in_repository(root: &Path) -> Place {
-        Place { folder: root.join(FOLDER), name: LEDGER.into() }
+        Place { folder: root.join(FOLDER), name: LEDGER.into(), fragment: None }
     }
 
     /// The ledger whose active segment is `file`; None where the path names no file.
@@ -91,7 +93,17 @@ impl Place {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        Some(Place { folder, name })
+        Some(Place { folder, name, fragment: None })
+    }
+
+    /// What is kept in a file of that name.
+    pub fn named(folder: &Path, name: &str) -> Place {
+        Place { folder: folder.to_owned(), name: name.into(), fragment: None }
+    }
+
+    /// What is kept in a file of that name beside this ledger.
+    pub fn beside(&self, name: &str) -> Place {
+        Place::named(&self.folder, name)
     }
 
     /// The same ledger by the path of the file itself: a link is followed once, so that everybody
@@ -111,7 +123,7 @@ impl Place {
 
     /// A ledger of one's own, outside any repository.
     pub fn personal(data_home: &Path) -> Place {
-        Place { folder: data_home.join("usage-ledger"), name: LEDGER.into() }
+        Place::named(&data_home.join("usage-ledger"), LEDGER)
     }
 
     /// The active segment's name.
@@ -124,9 +136,17 @@ impl Place {
         &self.folder
     }
 
-    /// The active segment.
+    /// The file that rows are appended to: the active segment, unless it is a fragment.
     pub fn active(&self) -> PathBuf {
-        self.folder.join(&self.name)
+        match &self.fragment {
+            Some(name) => self.fragments().join(name),
+            None => self.folder.join(&self.name),
+        }
+    }
+
+    /// The same ledger, appended to in the fragment of that name.
+    pub fn with_fragment(&self, name: String) -> Place {
+        Place { fragment: Some(name), ..self.clone() }
     }
 
     /// The side file that writers lock; it is never renamed, so that its lock never moves.
@@ -211,6 +231,17 @@ impl Durability {
     }
 }
 
+/// Which files of a ledger new rows go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// One active segment.
+    #[default]
+    Single,
+    /// Fragments, each never changed once it is committed: for hosts that merge without attributes.
+    Fragments,
+}
+
 /// The settings of a repository, each absent unless the file sets it.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -220,6 +251,9 @@ pub struct Config {
     pub max_size: Option<u64>,
     /// What exit code 0 promises.
     pub durability: Option<Durability>,
+    /// Which files new rows go to.
+    #[serde(default)]
+    pub layout: Layout,
 }
 
 impl Config {

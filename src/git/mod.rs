@@ -1,10 +1,14 @@
 //! Questions to the git repository around us, answered by the `git` on the path.
 
+pub mod process;
+pub mod branch;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::error::{shell_word, shown};
+use crate::git::process::command;
 
 /// Whether git tracks the file: it stands in the index. Without a git to ask, whether the index holds
 /// its path; false outside a repository.
@@ -12,7 +16,7 @@ pub fn tracks(file: &Path) -> bool {
     let (folder, rest) = split(file);
     // Whose repository it is says nothing about what it tracks.
     let arguments = ["-c", "safe.directory=*", "ls-files", "--error-unmatch", "--"];
-    let mut command = git(&folder, &arguments);
+    let mut command = command(&folder, &arguments);
     command.arg(rest).stdout(Stdio::null()).stderr(Stdio::null());
     match command.status() {
         Ok(status) => status.success(),
@@ -36,7 +40,7 @@ fn is_in_index(file: &Path) -> bool {
 pub fn ignoring_rule(file: &Path) -> Option<String> {
     let (folder, rest) = split(file);
     let arguments = ["check-ignore", "--verbose", "--no-index", "--"];
-    let output = git(&folder, &arguments).arg(rest).stderr(Stdio::null()).output().ok()?;
+    let output = command(&folder, &arguments).arg(rest).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rule = text.split('\t').next().unwrap_or_default().to_owned();
     // A rule that begins with ! says that the file is not ignored after all.
@@ -54,36 +58,53 @@ pub fn unignore(folder: &Path) -> String {
 /// The value of an attribute for the file; None where it is not set.
 pub fn attribute(file: &Path, name: &str) -> Option<String> {
     let (folder, rest) = split(file);
-    let mut command = git(&folder, &["check-attr", name, "--"]);
+    let mut command = command(&folder, &["check-attr", name, "--"]);
     let output = command.arg(rest).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let value = text.trim_end().rsplit(": ").next()?.to_owned();
     (!["", "unspecified", "unset"].contains(&value.as_str())).then_some(value)
 }
 
-/// The folder of git's own files for the work tree around this folder; None outside one.
-pub fn git_dir(folder: &Path) -> Option<PathBuf> {
-    for top in folder.ancestors() {
-        let dot_git = top.join(".git");
-        match fs::metadata(&dot_git) {
-            Err(_) => {}
-            Ok(meta) if meta.is_dir() => return Some(dot_git),
-            // In a linked work tree or a submodule it is a file that says where the folder is.
-            Ok(_) => {
-                let text = fs::read_to_string(&dot_git).ok()?;
-                return Some(top.join(text.trim().strip_prefix("gitdir: ")?));
-            }
-        }
-    }
-    None
+/// A work tree of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkTree {
+    /// Its top folder.
+    pub top: PathBuf,
+    /// The folder of git's own files for it.
+    pub own: PathBuf,
 }
 
-/// The folder that all work trees of the repository share, by the folder of one's own files.
-pub fn common_dir(git_dir: &Path) -> PathBuf {
-    match fs::read_to_string(git_dir.join("commondir")) {
-        Ok(path) => git_dir.join(path.trim()),
-        Err(_) => git_dir.to_owned(),
+impl WorkTree {
+    /// The work tree around a folder; None outside one.
+    pub fn around(folder: &Path) -> Option<WorkTree> {
+        for top in folder.ancestors() {
+            let dot_git = top.join(".git");
+            let own = match fs::metadata(&dot_git) {
+                Err(_) => continue,
+                Ok(meta) if meta.is_dir() => dot_git,
+                // In a linked work tree or a submodule it is a file that says where the folder is.
+                Ok(_) => {
+                    let text = fs::read_to_string(&dot_git).ok()?;
+                    top.join(text.trim().strip_prefix("gitdir: ")?)
+                }
+            };
+            return Some(WorkTree { top: top.to_owned(), own });
+        }
+        None
     }
+
+    /// The folder that all work trees of the repository share.
+    pub fn shared(&self) -> PathBuf {
+        match fs::read_to_string(self.own.join("commondir")) {
+            Ok(path) => self.own.join(path.trim()),
+            Err(_) => self.own.clone(),
+        }
+    }
+}
+
+/// The folder of git's own files for the work tree around this folder; None outside one.
+pub fn git_dir(folder: &Path) -> Option<PathBuf> {
+    WorkTree::around(folder).map(|tree| tree.own)
 }
 
 /// The nearest folder above the file that is there, for git to stand in, and the way from it.
@@ -92,15 +113,4 @@ fn split(file: &Path) -> (PathBuf, PathBuf) {
     let folder = folder.unwrap_or(Path::new("."));
     let rest = file.strip_prefix(folder).unwrap_or(file).to_owned();
     (folder.to_owned(), rest)
-}
-
-/// git in that folder and nowhere else: inside a hook the environment may point to another index
-/// or another repository, and these questions are about the folder's own.
-pub fn git(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR"] {
-        command.env_remove(name);
-    }
-    command.arg("-C").arg(folder).args(arguments).stdin(Stdio::null());
-    command
 }

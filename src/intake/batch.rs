@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, excerpt};
 use crate::intake::draft::{Draft, check};
-use crate::ledger::Entry;
+use crate::ledger::compose::Entry;
 use crate::ledger::fields::RECORD_BYTES_MAX;
 use crate::record::{self, Unquoter};
 use crate::row::{COLUMNS, HEADER, Refused};

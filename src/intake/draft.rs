@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::ledger::Entry;
+use crate::ledger::compose::Entry;
 use crate::notes::{self, Tags};
 use crate::row::{COUNT_MAX, Refused, Row};
 use crate::row::{check_count, check_model, check_task_type, refuse_success, refuse_timestamp};

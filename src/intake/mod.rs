@@ -4,12 +4,17 @@ pub mod draft;
 pub mod batch;
 
 use crate::error::{Error, Result};
+use crate::git::branch;
+use crate::git::{self, WorkTree};
+use crate::ledger;
 use crate::ledger::around::Around;
+use crate::ledger::compose::{Appended, Entry};
+use crate::ledger::fragments;
+use crate::ledger::journal::{Home, Journal};
 use crate::ledger::segment::Policy;
-use crate::ledger::{self, Appended, Entry};
 use crate::setup;
 use crate::timestamp::Timestamp;
-use crate::workspace::Place;
+use crate::workspace::{Layout, Place};
 
 /// Where rows go and how.
 pub struct Gate<'a> {
@@ -17,6 +22,8 @@ pub struct Gate<'a> {
     pub place: &'a Place,
     /// Whether a missing folder is made.
     pub may_create_folder: bool,
+    /// Which files of the ledger rows go to.
+    pub layout: Layout,
     /// How rows are written.
     pub policy: Policy,
     /// The clock on the wall.
@@ -25,20 +32,62 @@ pub struct Gate<'a> {
     pub around: Around<'a>,
 }
 
+/// Rows that are to wait for the next commit.
+#[derive(Clone, Debug)]
+pub struct Deferral {
+    /// Where they wait.
+    pub journal: Journal,
+    /// Where they wait if that cannot be written.
+    pub fallback: Journal,
+    /// Where they belong.
+    pub home: Home,
+}
+
+impl Deferral {
+    /// Where rows for a ledger in this work tree wait; None if they need not.
+    pub fn of(tree: &WorkTree, place: &Place) -> Option<Deferral> {
+        let journal = Journal::of_work_tree(&tree.shared(), &tree.own)?;
+        let ledger = place.folder().strip_prefix(&tree.top).ok()?.to_owned();
+        let home = Home { branch: branch::current(&tree.own), ledger };
+        Some(Deferral { journal, fallback: Journal::in_work_tree(&tree.top, &tree.own), home })
+    }
+}
+
 impl Gate<'_> {
-    /// Appends checked rows: all of them, or none.
+    /// Appends checked rows to the ledger: all of them, or none.
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
-        let path = self.place.active();
+        let placed;
+        let place = match self.layout {
+            Layout::Single => self.place,
+            Layout::Fragments => {
+                placed = fragments::current(self.place, &git::tracks, (self.clock)())?;
+                &placed
+            }
+        };
+        let path = place.active();
         if !path.exists() {
             self.around.settle();
         }
         if !path.exists() {
             // git may have taken the whole folder away; then nothing is made in its place.
-            if !self.place.folder().is_dir() && (self.around.is_tracked)() {
+            if !place.folder().is_dir() && (self.around.is_tracked)() {
                 return Err(Error::TrackedButMissing { path });
             }
-            setup::prepare(self.place, self.may_create_folder)?;
+            setup::prepare(place, self.may_create_folder)?;
         }
-        ledger::append(self.place, &self.policy, entries, self.clock, &self.around)
+        ledger::append(place, &self.policy, entries, self.clock, &self.around)
+    }
+
+    /// Lets checked rows wait: all of them, or none.
+    pub fn defer(&self, deferral: &Deferral, entries: &mut [Entry<'_>]) -> Result<Appended> {
+        let Deferral { journal, fallback, home } = deferral;
+        let append = |journal: &Journal, entries: &mut [Entry<'_>]| {
+            journal.append(self.place, home, &self.policy, entries, self.clock)
+        };
+        if journal.is_writable() {
+            return append(journal, entries);
+        }
+        setup::prepare(fallback.place(), true)?;
+        append(fallback, entries)
     }
 }

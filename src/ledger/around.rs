@@ -23,6 +23,11 @@ pub struct Around<'a> {
     pub git_dir: Option<PathBuf>,
 }
 
+impl Around<'static> {
+    /// No git: it does not come to where the file is.
+    pub const NOTHING: Around<'static> = Around { is_tracked: &|| false, git_dir: None };
+}
+
 impl Around<'_> {
     /// Waits while git is at work on files that include the ledger; whether it was.
     pub(super) fn wait(&self) -> bool {

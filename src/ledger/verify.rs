@@ -82,12 +82,17 @@ impl Verifier {
             Item::Marker => page.find(line, "is a marker of a merge conflict".to_owned()),
             Item::Blank => page.note(line, Style::Blank),
         })?;
-        let overlap =
-            self.newest.zip(page.oldest).filter(|((newest, _), (oldest, _))| oldest < newest);
+        // Fragments of different branches stand side by side.
+        let is_in_line = role != Role::Fragment;
+        let overlap = self
+            .newest
+            .filter(|_| is_in_line)
+            .zip(page.oldest)
+            .filter(|((newest, _), (oldest, _))| oldest < newest);
         if let Some(((_, other), (_, line))) = overlap {
             page.find(line, format!("is earlier than the last row of {}", self.labels[other]));
         }
-        let newest = page.newest.map(|newest| (newest, file));
+        let newest = page.newest.filter(|_| is_in_line).map(|newest| (newest, file));
         self.newest = self.newest.max(newest);
         match scanned {
             Ok(traits) => page.finish(&traits, role),

@@ -36,6 +36,7 @@ pub fn render(report: &Report) -> String {
     );
     out.insert("conflict_markers".to_owned(), lines(&left_out.markers));
     out.insert("duplicates".to_owned(), json!(left_out.repeated));
+    out.insert("waiting".to_owned(), json!(report.waiting));
     let text = serde_json::to_string_pretty(&Value::Object(out)).unwrap_or_default();
     text + "\n"
 }

@@ -89,6 +89,7 @@ pub fn notes(report: &Report) -> Vec<String> {
     notes.extend(period_note(report));
     notes.extend(left_out_note(report));
     notes.extend(marker_note(report));
+    notes.extend(waiting_note(report));
     notes
 }
 
@@ -186,6 +187,13 @@ pub fn marker_note(report: &Report) -> Option<String> {
         "A merge conflict was left in the ledger ({}): the rows of both sides are counted.",
         code(&format!("{}:{}", first.file, first.line))
     ))
+}
+
+/// That rows are counted which no commit holds, where there are some.
+pub fn waiting_note(report: &Report) -> Option<String> {
+    let verb = if report.waiting == 1 { "waits" } else { "wait" };
+    let rows = counted(report.waiting, "row");
+    (report.waiting > 0).then(|| format!("{rows} {verb} for the next commit."))
 }
 
 fn place(line: &SkippedLine) -> String {

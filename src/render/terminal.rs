@@ -91,10 +91,12 @@ fn notes(report: &Report) -> Vec<String> {
     if !left_out.markers.is_empty() {
         parts.push("a merge conflict left in".to_owned());
     }
-    match parts.is_empty() {
-        true => Vec::new(),
-        false => vec![format!("{}: usage-report verify", parts.join(", "))],
+    let mut notes = Vec::new();
+    if !parts.is_empty() {
+        notes.push(format!("{}: usage-report verify", parts.join(", ")));
     }
+    notes.extend(sentences::waiting_note(report));
+    notes
 }
 
 /// The table's lines between two rules, and how wide they are.

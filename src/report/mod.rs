@@ -55,6 +55,8 @@ pub struct Ask {
     pub by: Vec<Dimension>,
     /// The options that select rows, as typed.
     pub selection: Vec<String>,
+    /// How many of the rows wait for a commit.
+    pub waiting: u64,
 }
 
 /// One line of a table.
@@ -115,6 +117,8 @@ pub struct Report {
     pub ledger_span: Option<(Day, Day)>,
     /// The options that select rows, as typed.
     pub selection: Vec<String>,
+    /// How many rows wait for a commit, selected or not.
+    pub waiting: u64,
 }
 
 /// Makes the report.
@@ -141,6 +145,7 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
         ledger_rows: aggregate.rows,
         ledger_span: aggregate.span,
         selection: ask.selection.clone(),
+        waiting: ask.waiting,
     }
 }
 

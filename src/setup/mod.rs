@@ -33,6 +33,9 @@ pub fn prepare(place: &Place, may_create: bool) -> Result<()> {
             synced.map_err(|error| Error::io("sync", parent, &error))?;
         }
     }
+    if let Some(parent) = place.active().parent().filter(|parent| *parent != folder) {
+        make_folder(parent)?;
+    }
     if folder.file_name().is_some_and(|name| name == FOLDER) {
         lay_down(folder, &FOR_GIT)?;
     }

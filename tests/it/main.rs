@@ -11,6 +11,7 @@ mod cache;
 mod concurrent;
 mod costs;
 mod damage;
+mod deferred;
 mod docs;
 mod errors;
 mod faults;

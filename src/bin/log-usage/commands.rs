@@ -15,10 +15,12 @@ use usage_ledger::ledger::repair;
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, SIZES, parse_size};
 
+use crate::hook;
 use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Target};
-use crate::write::{append, around, policy, refused_by_environment, tell, warn_of_ignore_rules};
+use crate::write::{append, around, policy, refused_by_environment, tell};
+use crate::write::{warn_of_ignore_rules, work_tree};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {
@@ -27,11 +29,12 @@ pub(crate) struct Command {
 }
 
 /// Every command.
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 5] = [
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
+    Command { name: "hook", run: |arguments| parsed(arguments, hook::run) },
 ];
 
 /// Their names, to be suggested where one was mistyped.
@@ -119,7 +122,8 @@ fn durability(text: &str) -> Result<Durability, String> {
 
 fn run_batch(options: Batch) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
-    let policy = policy(&Config::load(&target.place)?, options.max_size, options.durability);
+    let config = Config::load(&target.place)?;
+    let policy = policy(&config, options.max_size, options.durability);
     let mut input = Vec::new();
     let limited = io::stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_end(&mut input);
     let whole = limited.and_then(|read| match read as u64 > INPUT_BYTES_MAX {
@@ -151,7 +155,7 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if stored > 0 {
-        let appended = append(&target, policy, &mut batch.entries)?;
+        let appended = append(&target, &config, policy, &mut batch.entries)?;
         if !options.quiet {
             tell(&target, &appended, &|verb| {
                 let counted = |n: usize| {
@@ -266,7 +270,7 @@ fn run_repair(options: Repair) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let policy = policy(&Config::load(&target.place)?, None, None);
     let is_tracked = || git::tracks(&target.place.active());
-    let around = around(&target, &is_tracked);
+    let around = around(work_tree(&target), &is_tracked);
     let repaired = repair::repair(&target.place, &policy, &around, options.dry_run)?;
     if repaired.has_other_columns {
         voice::say("warning: columns beyond the ledger's eight stay in the old file alone");

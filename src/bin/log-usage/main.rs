@@ -14,6 +14,7 @@ mod world;
 mod hook_log;
 mod row_form;
 mod write;
+mod hook;
 mod commands;
 
 use std::ffi::OsString;
@@ -82,7 +83,8 @@ fn log(form: &RowForm) -> Result<ExitCode> {
         refused.into_error(fix)
     })?;
     let target = Target::find(form.file.as_deref(), form.personal)?;
-    let policy = policy(&Config::load(&target.place)?, form.max_size, form.durability);
+    let config = Config::load(&target.place)?;
+    let policy = policy(&config, form.max_size, form.durability);
     if form.dry_run {
         if !entry.is_dated {
             entry.row.stamp = world::now().at_second().to_string().into();
@@ -93,7 +95,7 @@ fn log(form: &RowForm) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut entries = [entry];
-    let appended = append(&target, policy, &mut entries)?;
+    let appended = append(&target, &config, policy, &mut entries)?;
     if !form.quiet {
         tell(&target, &appended, &|verb| one_line(verb, &entries[0].row));
     }

@@ -3,39 +3,60 @@
 use std::io::{self, IsTerminal};
 
 use usage_ledger::error::{Result, excerpt};
-use usage_ledger::git;
-use usage_ledger::intake::Gate;
+use usage_ledger::git::{self, WorkTree};
+use usage_ledger::intake::{Deferral, Gate};
 use usage_ledger::ledger::around::Around;
+use usage_ledger::ledger::compose::{Appended, Entry};
+use usage_ledger::ledger::lock;
 use usage_ledger::ledger::segment::Policy;
-use usage_ledger::ledger::{Appended, Entry, lock};
-use usage_ledger::workspace::{Config, Durability, MAX_SIZE, Place};
+use usage_ledger::workspace::{Config, Durability, Layout, MAX_SIZE, Place};
 
 use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 
-/// Appends rows to the target through the gate.
+/// Appends rows to the target through the gate, or lets them wait for the next commit.
 pub(crate) fn append(
     target: &Target,
+    config: &Config,
     policy: Policy,
     entries: &mut [Entry<'_>],
 ) -> Result<Appended> {
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
-    let may_create_folder = target.choice != Choice::Named;
-    let around = around(target, &is_tracked);
-    Gate { place, may_create_folder, policy, clock: &world::now, around }.append(entries)
+    let tree = work_tree(target);
+    let is_of_repository = target.choice == Choice::Repository;
+    let deferral = tree.as_ref().filter(|_| is_of_repository);
+    let deferral = deferral.and_then(|tree| Deferral::of(tree, place));
+    let gate = Gate {
+        place,
+        may_create_folder: target.choice != Choice::Named,
+        layout: if is_of_repository { config.layout } else { Layout::Single },
+        policy,
+        clock: &world::now,
+        around: around(tree, &is_tracked),
+    };
+    match deferral {
+        Some(deferral) => gate.defer(&deferral, entries),
+        None => gate.append(entries),
+    }
 }
 
-/// The git repository around the target.
-pub(crate) fn around<'a>(target: &Target, is_tracked: &'a dyn Fn() -> bool) -> Around<'a> {
+/// The work tree around the target.
+pub(crate) fn work_tree(target: &Target) -> Option<WorkTree> {
     let folder = target.place.folder();
-    // The work tree begins above the ledger's own folder.
+    // It begins above the ledger's own folder.
     let outside = match target.choice {
         Choice::Named => folder,
         _ => folder.parent().unwrap_or(folder),
     };
-    Around { is_tracked, git_dir: if hook_log::is_hook() { None } else { git::git_dir(outside) } }
+    WorkTree::around(outside)
+}
+
+/// That work tree while rows are written; in a hook git waits for us.
+pub(crate) fn around(tree: Option<WorkTree>, is_tracked: &dyn Fn() -> bool) -> Around<'_> {
+    let git_dir = tree.map(|tree| tree.own).filter(|_| !hook_log::is_hook());
+    Around { is_tracked, git_dir }
 }
 
 /// An option beats the repository's setting, and that the default.

@@ -162,6 +162,9 @@ pub(crate) struct Output {
     /// Count repeated rows too
     #[arg(long)]
     pub(crate) keep_duplicates: bool,
+    /// Leave out rows that wait for a commit
+    #[arg(long)]
+    pub(crate) committed: bool,
     /// Read sealed segments again; neither use nor keep their sums
     #[arg(long)]
     pub(crate) no_cache: bool,

@@ -25,12 +25,14 @@ use usage_ledger::engine::cache::Cache;
 use usage_ledger::engine::inputs::{self, Input};
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result, shown};
-use usage_ledger::git;
+use usage_ledger::git::{self, WorkTree};
 use usage_ledger::ledger::verify::Verifier;
+use usage_ledger::ledger::waiting;
 use usage_ledger::render::FORMATS;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
 use usage_ledger::report::{self, Ask, Report};
+use usage_ledger::row::HEADER;
 use usage_ledger::workspace::{FOLDER, LEDGER};
 
 use crate::cli::{Cli, Command, Source};
@@ -66,7 +68,7 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         keep_duplicates: cli.output.keep_duplicates,
         has_cells: false,
     };
-    let (inputs, ledger) = cli.source.inputs()?;
+    let Found { inputs, ledger, waiting } = cli.source.inputs(!cli.output.committed)?;
     let home = world::cache_home().filter(|_| !cli.output.no_cache);
     let cache = home.zip(ledger).map(|(home, ledger)| Cache::of(&home, &ledger));
     let output = cli.output.output.as_deref().filter(|path| *path != Path::new("-"));
@@ -78,7 +80,7 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         engine::sum(&inputs, &query, cache.as_ref(), &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     let unreadable = left_out.unreadable;
-    let ask = Ask { by, selection: cli.filters.words() };
+    let ask = Ask { by, selection: cli.filters.words(), waiting };
     let report = report::build(&aggregate, left_out, &ask);
     let text = (cli.output.format.render)(&report, screen());
     if cli.output.format.is_data {
@@ -102,6 +104,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         || output.output.is_some()
         || output.keep_duplicates
         || output.no_cache
+        || output.committed
         || output.strict;
     if is_of_reports {
         return Err(Error::Usage {
@@ -109,7 +112,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
             fix: "usage-report verify".to_owned(),
         });
     }
-    let (inputs, _) = cli.source.inputs()?;
+    let Found { inputs, .. } = cli.source.inputs(false)?;
     let mut verifier = Verifier::default();
     let bar = progress(&inputs);
     for input in &inputs {
@@ -131,21 +134,38 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
     Ok(if findings.is_empty() { printed } else { ExitCode::from(1) })
 }
 
+/// What a report is about.
+struct Found {
+    /// All files to be read, oldest first.
+    inputs: Vec<Input>,
+    /// The path of the ledger, where it is one.
+    ledger: Option<PathBuf>,
+    /// How many of the rows wait for a commit.
+    waiting: u64,
+}
+
 impl Source {
-    /// All files to be read, oldest first; and the path of the ledger, where it is one.
-    fn inputs(&self) -> Result<(Vec<Input>, Option<PathBuf>)> {
+    fn inputs(&self, with_waiting: bool) -> Result<Found> {
         if self.file.is_empty() {
             let target = Target::find(None, self.personal)?;
             let active = target.place.active();
+            let rows = if with_waiting { waiting_for(&target)? } else { Vec::new() };
             let missing = || match target.choice {
-                _ if git::tracks(&active) => Error::TrackedButMissing { path: active },
+                _ if git::tracks(&active) => Error::TrackedButMissing { path: active.clone() },
                 Choice::Repository => {
                     Error::NoLedger { looked_for: Path::new(FOLDER).join(LEDGER) }
                 }
-                _ => Error::NoSuchFile { path: target.place.active() },
+                _ => Error::NoSuchFile { path: active.clone() },
             };
-            let found = inputs::of_ledger(&target.place, "")?.ok_or_else(missing)?;
-            return Ok((found, Some(target.place.active())));
+            let mut inputs = match inputs::of_ledger(&target.place, "")? {
+                None if rows.is_empty() => return Err(missing()),
+                inputs => inputs.unwrap_or_default(),
+            };
+            if !rows.is_empty() {
+                let text = format!("{HEADER}\n{}\n", rows.join("\n"));
+                inputs.push(Input::spooled("rows that wait", text.as_bytes())?);
+            }
+            return Ok(Found { inputs, ledger: Some(active), waiting: rows.len() as u64 });
         }
         let mut all = Vec::new();
         let mut ledger = None;
@@ -165,8 +185,21 @@ impl Source {
             all.extend(found.ok_or_else(|| Error::NoSuchFile { path: file.clone() })?);
             ledger = Some(target.place.active());
         }
-        Ok((all, ledger.filter(|_| self.file.len() == 1)))
+        let ledger = ledger.filter(|_| self.file.len() == 1);
+        Ok(Found { inputs: all, ledger, waiting: 0 })
     }
+}
+
+/// The lines of rows that wait for a commit of this branch into the ledger that is read.
+fn waiting_for(target: &Target) -> Result<Vec<String>> {
+    let folder = target.place.folder();
+    let tree = folder.parent().and_then(WorkTree::around);
+    let Some(tree) = tree.filter(|_| target.choice == Choice::Repository) else {
+        return Ok(Vec::new());
+    };
+    let rows = waiting::due(&tree)?.into_iter().flat_map(|due| due.rows);
+    let here = rows.filter(|row| tree.top.join(&row.home.ledger) == folder);
+    Ok(here.map(|row| row.line).collect())
 }
 
 /// The reader changes no ledger, not even by a slip of the fingers.

@@ -1,0 +1,56 @@
+//! What git's hooks run. Whatever happens, git goes on: the exit code is 0, and at most one line is
+//! said.
+
+use std::env;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use usage_ledger::error::{Error, Result};
+use usage_ledger::fold::Commit;
+use usage_ledger::git::WorkTree;
+
+use crate::hook_log;
+use crate::voice;
+use crate::world;
+use crate::write::policy;
+
+/// Called by git's hooks, which `log-usage hooks install` sets up
+#[derive(Parser)]
+#[command(name = "log-usage hook", bin_name = "log-usage hook")]
+pub(crate) struct Hook {
+    /// Which hook it is
+    #[arg(value_enum)]
+    event: Event,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Event {
+    /// A commit is about to be made
+    PreCommit,
+    /// A commit was made
+    PostCommit,
+}
+
+pub(crate) fn run(options: Hook) -> Result<ExitCode> {
+    if let Err(error) = react(options.event) {
+        hook_log::add(&error);
+        let text = error.to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        voice::say(&format!("log-usage: rows wait for the next commit: {what}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn react(event: Event) -> Result<()> {
+    let here = env::current_dir()
+        .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
+    // git starts its hooks at the top of the work tree.
+    let Some(tree) = WorkTree::around(&here) else { return Ok(()) };
+    let policy = |config: &_| policy(config, None, None);
+    let commit = Commit { tree: &tree, policy: &policy, clock: &world::now };
+    match event {
+        Event::PreCommit => commit.before(env::var_os("GIT_INDEX_FILE").as_deref())?,
+        Event::PostCommit => commit.after()?,
+    };
+    Ok(())
+}

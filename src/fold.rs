@@ -1,0 +1,204 @@
+//! Rows that wait ride in the next commit of their branch: before it is made they are put into the
+//! ledger and staged, and once it holds them they are let go. Called by git's hooks, where nothing
+//! of ours may fail a commit, and nothing is staged that git would not have committed anyway.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::{Error, Result};
+use crate::git::WorkTree;
+use crate::intake::Gate;
+use crate::ledger::around::Around;
+use crate::ledger::compose::Entry;
+use crate::ledger::fragments;
+use crate::ledger::journal::Waiting;
+use crate::ledger::segment::Policy;
+use crate::ledger::waiting::{self, Due};
+use crate::row::Row;
+use crate::timestamp::Timestamp;
+use crate::workspace::{Config, FOLDER, Layout, Place};
+
+/// The index of a commit of named paths only, which git makes beside its own. What is staged there
+/// would be reverted by the next commit.
+const PARTIAL: &str = "next-index-";
+
+/// The repository, at a commit.
+pub struct Commit<'a> {
+    /// Its work tree.
+    pub tree: &'a WorkTree,
+    /// How rows are written to a ledger.
+    pub policy: &'a dyn Fn(&Config) -> Policy,
+    /// The clock on the wall.
+    pub clock: &'a dyn Fn() -> Timestamp,
+}
+
+impl Commit<'_> {
+    /// Before a commit: puts the rows of its branch into the ledger and stages them; how many.
+    /// `index` is the file that git is making the commit from, if it says so.
+    ///
+    /// # Errors
+    /// The rows wait on.
+    pub fn before(&self, index: Option<&OsStr>) -> Result<usize> {
+        let name = index.and_then(|index| Path::new(index).file_name()).unwrap_or_default();
+        if name.as_encoded_bytes().starts_with(PARTIAL.as_bytes()) {
+            return Ok(0);
+        }
+        let due = waiting::due(self.tree)?;
+        if due.is_empty() || !self.is_something_staged()? {
+            return Ok(0);
+        }
+        let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
+        let changed = self.put(&rows)?;
+        self.stage(&changed)?;
+        Ok(rows.len())
+    }
+
+    /// After a commit: lets go of the rows that it holds; how many.
+    ///
+    /// # Errors
+    /// The rows wait on, which does no harm: they are found in the ledger next time.
+    pub fn after(&self) -> Result<usize> {
+        let due = waiting::due(self.tree)?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let folders: HashSet<&Path> =
+            due.iter().flat_map(|due| &due.rows).map(|row| row.home.ledger.as_path()).collect();
+        let committed = self.committed(&folders)?;
+        self.release(&due, &|row| committed.contains(&row.line))
+    }
+
+    /// Puts every row of every branch that waits into the ledger of this work tree, for nobody will
+    /// do it later; how many.
+    ///
+    /// # Errors
+    /// The rows wait on.
+    pub fn everything(&self) -> Result<usize> {
+        let due = waiting::all(self.tree)?;
+        let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
+        self.put(&rows)?;
+        self.release(&due, &|_| true)
+    }
+
+    /// Whether git has something to commit without us; it would refuse an empty commit, and shall.
+    fn is_something_staged(&self) -> Result<bool> {
+        if self.tree.own.join("MERGE_HEAD").exists() {
+            return Ok(true);
+        }
+        let mut command = self.git(&["diff", "--cached", "--quiet", "--no-ext-diff"]);
+        let status = command.status().map_err(|error| failed(&error))?;
+        Ok(status.code() == Some(1))
+    }
+
+    /// Appends rows to their ledgers; gives the folders of those.
+    fn put(&self, rows: &[&Waiting]) -> Result<Vec<PathBuf>> {
+        let mut folders: Vec<&Path> = rows.iter().map(|row| row.home.ledger.as_path()).collect();
+        folders.sort_unstable();
+        folders.dedup();
+        for folder in &folders {
+            let place = self.place(folder);
+            let config = Config::load(&place)?;
+            let here = rows.iter().filter(|row| row.home.ledger == *folder);
+            let entry = |row: &&&Waiting| {
+                let row = Row::parse(&row.line).ok()?;
+                Some(Entry { row, is_dated: true })
+            };
+            let mut entries: Vec<Entry<'_>> = here.filter_map(|row| entry(&row)).collect();
+            let place = match config.layout {
+                Layout::Single => place,
+                Layout::Fragments => fragments::fresh(&place, (self.clock)()),
+            };
+            let is_tracked = || crate::git::tracks(&place.active());
+            let gate = Gate {
+                place: &place,
+                may_create_folder: true,
+                layout: Layout::Single,
+                policy: (self.policy)(&config),
+                clock: self.clock,
+                // git waits for us.
+                around: Around { is_tracked: &is_tracked, git_dir: None },
+            };
+            gate.append(&mut entries)?;
+        }
+        Ok(folders.into_iter().map(Path::to_owned).collect())
+    }
+
+    /// Stages what rows are in, in the index that git is making the commit from.
+    fn stage(&self, folders: &[PathBuf]) -> Result<()> {
+        let mut command = self.git(&["add", "--"]);
+        for folder in folders {
+            let place = self.place(folder);
+            let files = [place.active(), place.archive(), place.fragments()];
+            let beside = [".gitattributes", ".gitignore"].map(|name| place.folder().join(name));
+            command.args(files.iter().chain(&beside).filter(|path| path.exists()));
+        }
+        let output = command.output().map_err(|error| failed(&error))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => {
+                let text = String::from_utf8_lossy(&output.stderr).into_owned();
+                let line = text.lines().next().unwrap_or_default();
+                Err(failed(&io::Error::other(line)))
+            }
+        }
+    }
+
+    /// The lines of these ledgers in the commit that was made.
+    fn committed(&self, folders: &HashSet<&Path>) -> Result<HashSet<String>> {
+        let mut list = self.git(&["ls-tree", "-r", "-z", "--name-only", "HEAD", "--"]);
+        let output = list.args(folders).output().map_err(|error| failed(&error))?;
+        let mut objects = Vec::new();
+        for name in output.stdout.split(|byte| *byte == 0).filter(|name| name.ends_with(b".csv")) {
+            objects.extend_from_slice(b"HEAD:");
+            objects.extend_from_slice(name);
+            objects.push(b'\n');
+        }
+        let mut command = self.git(&["cat-file", "--batch"]);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = child.map_err(|error| failed(&error))?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(&objects).map_err(|error| failed(&error))?;
+        }
+        let output = child.wait_with_output().map_err(|error| failed(&error))?;
+        let lines = output.stdout.split(|byte| *byte == b'\n');
+        Ok(lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()).collect())
+    }
+
+    fn release(&self, due: &[Due], is_done: &dyn Fn(&Waiting) -> bool) -> Result<usize> {
+        let policy = (self.policy)(&Config::default());
+        let mut released = 0;
+        for Due { journal, rows } in due {
+            let done: HashSet<(&Path, &str)> = rows
+                .iter()
+                .filter(|row| is_done(row))
+                .map(|row| (row.home.ledger.as_path(), row.line.as_str()))
+                .collect();
+            if !done.is_empty() {
+                journal.release(&policy, &|row| done.contains(&(&row.home.ledger, &row.line)))?;
+                released += done.len();
+            }
+        }
+        Ok(released)
+    }
+
+    fn place(&self, folder: &Path) -> Place {
+        match self.tree.top.join(folder).parent() {
+            Some(root) if folder.ends_with(FOLDER) => Place::in_repository(root),
+            _ => Place::in_repository(&self.tree.top),
+        }
+    }
+
+    /// git in its own environment, which says what index the commit is made from.
+    fn git(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.current_dir(&self.tree.top).args(arguments).stdin(Stdio::null());
+        command
+    }
+}
+
+fn failed(error: &io::Error) -> Error {
+    Error::io("run", "git".as_ref(), error)
+}

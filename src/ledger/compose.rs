@@ -1,0 +1,300 @@
+//! Rows → lines to be appended: each stamped so that it is unlike every other, and none that stands
+//! in the ledger already.
+
+use std::fs::{self, File};
+use std::hash::BuildHasher;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
+use std::str;
+use std::time::{Duration, SystemTime};
+
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
+
+use crate::error::{Error, Result};
+use crate::ledger::disk;
+use crate::ledger::files::{self, LedgerFile, Role};
+use crate::ledger::segment::{Newest, Outcome};
+use crate::ledger::tail;
+use crate::row::{LINE_BYTES_MAX, Row};
+use crate::timestamp::{Instant, Timestamp};
+use crate::workspace::Place;
+
+/// A row on its way into the ledger.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// The row; its timestamp is a placeholder where the clock is to stamp it.
+    pub row: Row<'a>,
+    /// Whether the timestamp was given, so that it must not be altered.
+    pub is_dated: bool,
+}
+
+impl Entry<'_> {
+    /// The same, independent of what it was read from.
+    pub fn into_owned(self) -> Entry<'static> {
+        Entry { row: self.row.into_owned(), is_dated: self.is_dated }
+    }
+}
+
+/// What became of the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Rows that are in the ledger now and were not before.
+    pub added: usize,
+    /// Rows with a given timestamp that stood there already, byte for byte.
+    pub already_there: usize,
+    /// What else was done.
+    pub outcome: Outcome,
+}
+
+impl Appended {
+    /// What lines were made of these rows.
+    pub(super) fn count(&mut self, lines: &Lines, entries: &[Entry<'_>]) {
+        self.added = lines.added;
+        self.already_there = entries.len() - lines.added;
+    }
+}
+
+/// Lines to be appended, and how many they are.
+pub(super) struct Lines {
+    pub(super) bytes: Vec<u8>,
+    pub(super) added: usize,
+}
+
+/// Makes the lines; `journal` holds rows that wait for this ledger, each behind a prefix.
+pub(super) fn lines(
+    place: &Place,
+    journal: Option<(&Path, &str)>,
+    entries: &mut [Entry<'_>],
+    now: Timestamp,
+    newest: &Newest,
+) -> Result<Lines> {
+    let mut dated = Dated::of(entries);
+    dated.look_for(place, journal)?;
+    let mut past = Past {
+        row: match newest.line.as_deref().and_then(instant_of) {
+            Some(at) => Some(at),
+            // A file without rows may follow others that have some.
+            None => newest_before(place, journal.is_some())?,
+        },
+        changed: newest.changed.and_then(instant_of_change),
+        stamped: None,
+    };
+    if dated.spans.len() == entries.len() && !dated.are_there.contains(&true) {
+        return Ok(Lines { bytes: dated.lines, added: entries.len() });
+    }
+    let mut lines = Lines { bytes: Vec::new(), added: 0 };
+    let mut given = dated.spans.iter().zip(&dated.are_there);
+    let mut stamp = String::new();
+    for entry in entries {
+        if !entry.is_dated {
+            entry.row.at = past.stamp(now);
+            stamp.clear();
+            entry.row.at.write_to(&mut stamp);
+            entry.row.write_line_at(&stamp, &mut lines.bytes);
+        } else if let Some(((start, end), is_there)) = given.next() {
+            if *is_there {
+                continue;
+            }
+            lines.bytes.extend_from_slice(&dated.lines[*start..*end]);
+        }
+        past.row = Some(entry.row.at.instant());
+        lines.added += 1;
+    }
+    Ok(lines)
+}
+
+/// What a row that the clock stamps must be unlike.
+struct Past {
+    /// The moment of the ledger's last row.
+    row: Option<Instant>,
+    /// When the ledger was last changed, a little later than the file system says.
+    changed: Option<Instant>,
+    /// The moment of the last row that this writer stamped.
+    stamped: Option<Instant>,
+}
+
+impl Past {
+    /// Whole seconds, unless the ledger's last row is of the same second or of a later one, or rows
+    /// of other times were added within this second; then the clock's real microseconds, at least
+    /// one more than a row of the same second. A mere counter would collide between branches.
+    fn stamp(&mut self, now: Timestamp) -> Timestamp {
+        let Instant { seconds, nanos } = now.instant();
+        let is_shared = |it: Option<Instant>| it.is_some_and(|it| it.seconds >= seconds);
+        let mut micros =
+            match is_shared(self.row) || is_shared(self.changed) || is_shared(self.stamped) {
+                true => nanos / 1_000,
+                false => 0,
+            };
+        let same_second = [self.row, self.stamped].into_iter().flatten();
+        for other in same_second.filter(|it| it.seconds == seconds) {
+            micros = micros.max(other.nanos / 1_000 + 1);
+        }
+        let at = now.at_microsecond(seconds + i64::from(micros / 1_000_000), micros % 1_000_000);
+        self.stamped = Some(at.instant());
+        at
+    }
+}
+
+/// File systems stamp changes by a clock that lags behind the one that stamps rows, by one tick of
+/// the kernel at most.
+fn instant_of_change(changed: SystemTime) -> Option<Instant> {
+    let since =
+        (changed + Duration::from_millis(20)).duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Instant { seconds: since.as_secs() as i64, nanos: since.subsec_nanos() })
+}
+
+fn instant_of(line: &[u8]) -> Option<Instant> {
+    let text = str::from_utf8(line).ok()?;
+    let stamp = text.split(',').next()?.trim_matches('"');
+    Timestamp::parse_liberally(stamp).map(Timestamp::instant)
+}
+
+/// The latest moment of the last rows in the files before this one; behind all of them stands a
+/// journal.
+fn newest_before(place: &Place, is_journal: bool) -> Result<Option<Instant>> {
+    let older = files::older(place)?;
+    let (fragments, segments): (Vec<_>, Vec<_>) =
+        older.into_iter().partition(|file| file.role == Role::Fragment);
+    let active = Some(files::active(place)).filter(|active| is_journal && active.path.exists());
+    let mut newest = None;
+    for file in
+        segments.into_iter().next_back().into_iter().chain(newest_of(fragments)).chain(active)
+    {
+        let last =
+            last_instant(&file.path).map_err(|error| Error::io("read", &file.path, &error))?;
+        newest = newest.max(last);
+    }
+    Ok(newest)
+}
+
+/// Names tell the day of a fragment; the file system tells which was written last.
+pub(super) fn newest_of(fragments: Vec<LedgerFile>) -> Option<LedgerFile> {
+    let changed = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    fragments.into_iter().max_by_key(|file| (changed(&file.path), file.label.clone()))
+}
+
+fn last_instant(path: &Path) -> io::Result<Option<Instant>> {
+    let file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    let start = bytes.saturating_sub(LINE_BYTES_MAX as u64 * 2);
+    let text = disk::read(&file, start, bytes - start)?;
+    Ok(tail::last_line(&text, false).and_then(instant_of))
+}
+
+/// The lines of rows with given timestamps, and which of them stand in the ledger already or twice
+/// among themselves.
+#[derive(Default)]
+struct Dated {
+    lines: Vec<u8>,
+    /// Where each line begins and ends, in the rows' order.
+    spans: Vec<(usize, usize)>,
+    are_there: Vec<bool>,
+    /// Lines by their bytes, as places in `spans`.
+    places: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Dated {
+    fn of(entries: &[Entry<'_>]) -> Dated {
+        let mut dated = Dated::default();
+        let count = entries.iter().filter(|entry| entry.is_dated).count();
+        dated.spans.reserve(count);
+        dated.places.reserve(count, |_| 0);
+        for entry in entries.iter().filter(|entry| entry.is_dated) {
+            let (start, place) = (dated.lines.len(), dated.spans.len());
+            entry.row.write_line(&mut dated.lines);
+            let Dated { lines, spans, are_there, places, hasher } = &mut dated;
+            spans.push((start, lines.len()));
+            let line = |place: usize| &lines[spans[place].0..spans[place].1];
+            let hash = |place: &usize| hasher.hash_one(line(*place));
+            let equal = |it: &usize| line(*it) == line(place);
+            let known = places.entry(hash(&place), equal, hash);
+            are_there.push(matches!(known, hash_table::Entry::Occupied(_)));
+            known.or_insert(place);
+        }
+        dated
+    }
+
+    /// Marks a line that stands in the ledger.
+    fn mark(&mut self, found: &[u8]) {
+        let line = |place: &usize| &self.lines[self.spans[*place].0..self.spans[*place].1];
+        let hash = self.hasher.hash_one(found);
+        if let Some(place) = self.places.find(hash, |it| line(it) == found) {
+            self.are_there[*place] = true;
+        }
+    }
+
+    /// Marks the lines that stand in any file of the ledger.
+    fn look_for(&mut self, place: &Place, journal: Option<(&Path, &str)>) -> Result<()> {
+        if self.spans.is_empty() {
+            return Ok(());
+        }
+        let files = files::older(place)?.into_iter().chain([files::active(place)]);
+        let files = files.map(|file| (file.path, ""));
+        let journal = journal.map(|(path, prefix)| (path.to_owned(), prefix));
+        for (path, prefix) in files.chain(journal) {
+            match self.look_in(&path, prefix) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io("read", &path, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn look_in(&mut self, path: &Path, prefix: &str) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+        let mut line = Vec::new();
+        while (&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)? > 0 {
+            let is_whole = line.ends_with(b"\n");
+            if !is_whole && line.len() == LINE_BYTES_MAX {
+                // No line of ours; the rest of it is not kept in memory.
+                reader.skip_until(b'\n')?;
+            }
+            // An editor may have taken the last line end, or made CRLF of it.
+            line.truncate(line.trim_ascii_end().len());
+            line.push(b'\n');
+            if let Some(row) = line.strip_prefix(prefix.as_bytes()) {
+                self.mark(row);
+            }
+            line.clear();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_row_of_the_clock_is_unlike_the_last_one() {
+        let now = at("2026-02-23T22:19:12.483920+01:00");
+        for (last, stamped) in [
+            ("2026-02-23T21:19:11.999999Z", "2026-02-23T22:19:12+01:00"),
+            ("2026-02-23T21:19:12Z", "2026-02-23T22:19:12.483920+01:00"),
+            ("2026-02-23T21:19:12.483920Z", "2026-02-23T22:19:12.483921+01:00"),
+            ("2026-02-23T21:19:12.9Z", "2026-02-23T22:19:12.900001+01:00"),
+            ("2026-02-23T21:19:12.999999Z", "2026-02-23T22:19:13+01:00"),
+            ("2027-01-01T00:00:00Z", "2026-02-23T22:19:12.483920+01:00"),
+        ] {
+            let row = Some(at(last).instant());
+            let mut past = Past { row, changed: None, stamped: None };
+            assert_eq!(past.stamp(now).to_string(), stamped, "{last}");
+        }
+        let mut past = Past { row: None, changed: None, stamped: None };
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12+01:00");
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12.483920+01:00");
+        past.row = Some(at("2020-01-01T00:00:00Z").instant());
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12.483921+01:00");
+        let changed = Some(at("2026-02-23T21:19:12Z").instant());
+        let mut past = Past { changed, ..past };
+        past.stamped = None;
+        assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12.483920+01:00");
+    }
+}

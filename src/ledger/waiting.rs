@@ -1,0 +1,55 @@
+//! Which rows wait for which commit.
+
+use crate::error::Result;
+use crate::git::WorkTree;
+use crate::git::branch;
+use crate::ledger::journal::{Journal, Waiting};
+
+/// Rows of one journal.
+#[derive(Debug)]
+pub struct Due {
+    /// The journal.
+    pub journal: Journal,
+    /// At least one row.
+    pub rows: Vec<Waiting>,
+}
+
+/// The rows that wait for a commit of the branch that is checked out; those whose branch or work
+/// tree is gone are adopted by it.
+///
+/// # Errors
+/// A journal that cannot be read.
+pub fn due(tree: &WorkTree) -> Result<Vec<Due>> {
+    let mut all = all(tree)?;
+    if all.is_empty() {
+        return Ok(all);
+    }
+    let (shared, current) = (tree.shared(), branch::current(&tree.own));
+    let mine = Journal::of_work_tree(&shared, &tree.own).map(|journal| journal.worktree);
+    for Due { journal, rows } in &mut all {
+        let name = journal.worktree.as_deref();
+        let is_gone = name.is_some_and(|name| !shared.join("worktrees").join(name).is_dir());
+        let is_ours = is_gone || mine.as_ref() == Some(&journal.worktree);
+        rows.retain(|row| match row.home.branch.as_str() {
+            "" => is_ours,
+            name => name == current || !branch::exists(&shared, name),
+        });
+    }
+    all.retain(|due| !due.rows.is_empty());
+    Ok(all)
+}
+
+/// All rows that wait in this repository.
+///
+/// # Errors
+/// A journal that cannot be read.
+pub fn all(tree: &WorkTree) -> Result<Vec<Due>> {
+    let mut journals = Journal::all(&tree.shared())?;
+    journals.push(Journal::in_work_tree(&tree.top, &tree.own));
+    let mut all = Vec::new();
+    for journal in journals.into_iter().filter(|journal| !journal.is_empty()) {
+        let rows = journal.rows()?;
+        all.extend((!rows.is_empty()).then_some(Due { journal, rows }));
+    }
+    Ok(all)
+}

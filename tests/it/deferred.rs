@@ -1,0 +1,350 @@
+//! Rows that wait for the next commit of their branch, with real git: none is lost, whatever git is
+//! told to do meanwhile.
+
+use std::fs;
+use std::thread;
+
+use crate::sandbox::{HEADER, SEED, Sandbox, text};
+
+/// A repository with one commit and rows that wait.
+fn repository() -> Sandbox {
+    let sandbox = Sandbox::repository();
+    sandbox.write("code", "1");
+    sandbox.git(["add", "code"]);
+    sandbox.git(["commit", "--quiet", "-m", "first"]);
+    by_hand(&sandbox);
+    sandbox
+}
+
+fn by_hand(sandbox: &Sandbox) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(sandbox.path(".git/log-usage/pending")).unwrap();
+    for name in ["pre-commit", "post-commit"] {
+        let path = sandbox.path(format!(".git/hooks/{name}"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("#!/bin/sh\nlog-usage hook {name} </dev/null >/dev/null || :\n"))
+            .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+fn log(sandbox: &Sandbox, model: &str) {
+    sandbox.ok("log-usage", &[model, "1", "2", "true", "plan", "3"]);
+}
+
+/// Changes the code, so that there is something to commit.
+fn change(sandbox: &Sandbox) {
+    let code = sandbox.read("code");
+    sandbox.write("code", format!("{code}\n1"));
+}
+
+fn commit(sandbox: &Sandbox, message: &str) {
+    change(sandbox);
+    sandbox.git(["commit", "--quiet", "-am", message]);
+}
+
+/// The rows that a commit's ledger holds.
+fn committed(sandbox: &Sandbox, revision: &str) -> Vec<String> {
+    let output = sandbox.run("git", &["show", &format!("{revision}:.telemetry/usage.csv")]);
+    text(&output.stdout).lines().skip(1).map(str::to_owned).collect()
+}
+
+fn models(rows: &[String]) -> Vec<&str> {
+    rows.iter().map(|row| row.split(',').nth(1).unwrap()).collect()
+}
+
+fn waiting(sandbox: &Sandbox) -> u64 {
+    sandbox.json(&[])["waiting"].as_u64().unwrap()
+}
+
+#[test]
+fn rows_ride_in_the_next_commit_of_their_branch() {
+    let sandbox = repository();
+    log(&sandbox, "one");
+    log(&sandbox, "two");
+    assert!(!sandbox.path(".telemetry").exists(), "nothing in the work tree until the commit");
+    let report = sandbox.json(&[]);
+    assert_eq!((&report["totals"]["rows"], &report["waiting"]), (&2.into(), &2.into()));
+    assert!(sandbox.ok("usage-report", &[]).contains("2 rows wait for the next commit."));
+    assert_eq!(sandbox.run("usage-report", &["--committed"]).status.code(), Some(1));
+    commit(&sandbox, "second");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["one", "two"]);
+    assert_eq!(sandbox.git(["status", "--short"]), "");
+    assert_eq!((waiting(&sandbox), sandbox.rows().len()), (0, 2));
+    assert_eq!(sandbox.json(&["--committed"])["totals"]["rows"], 2);
+    // Staged only, not all.
+    log(&sandbox, "three");
+    change(&sandbox);
+    sandbox.write("other", "not staged");
+    sandbox.git(["add", "code"]);
+    sandbox.git(["commit", "--quiet", "-m", "third"]);
+    assert_eq!(committed(&sandbox, "HEAD").len(), 3);
+    assert_eq!(sandbox.git(["status", "--short"]), "?? other\n");
+    // An amended commit takes them along if it changes anything else.
+    log(&sandbox, "four");
+    sandbox.git(["commit", "--quiet", "--amend", "-m", "said better"]);
+    assert_eq!(committed(&sandbox, "HEAD").len(), 3);
+    change(&sandbox);
+    sandbox.git(["commit", "--quiet", "--amend", "-am", "more"]);
+    assert_eq!(committed(&sandbox, "HEAD").len(), 4);
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn each_branch_gets_its_own_rows() {
+    let sandbox = repository();
+    log(&sandbox, "main");
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    log(&sandbox, "topic");
+    assert_eq!(waiting(&sandbox), 1, "only those of this branch");
+    commit(&sandbox, "on topic");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["topic"]);
+    sandbox.git(["checkout", "--quiet", "main"]);
+    commit(&sandbox, "on main");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["main"]);
+    // A branch that is gone leaves its rows to the next commit.
+    sandbox.git(["checkout", "--quiet", "-b", "spike"]);
+    log(&sandbox, "spike");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    commit(&sandbox, "not yet");
+    assert_eq!(committed(&sandbox, "HEAD").len(), 1);
+    sandbox.git(["branch", "--quiet", "-D", "spike"]);
+    assert_eq!(waiting(&sandbox), 1);
+    commit(&sandbox, "adopts");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["main", "spike"]);
+}
+
+/// Scenario 24.
+#[test]
+fn a_commit_of_named_paths_leaves_rows_waiting() {
+    let sandbox = repository();
+    sandbox.write("other", "1");
+    sandbox.git(["add", "other"]);
+    commit(&sandbox, "second");
+    log(&sandbox, "one");
+    change(&sandbox);
+    sandbox.write("other", "2");
+    sandbox.git(["commit", "--quiet", "-m", "only code", "--", "code"]);
+    assert_eq!(committed(&sandbox, "HEAD").len(), 0);
+    assert_eq!(sandbox.git(["status", "--short"]), " M other\n");
+    sandbox.git(["commit", "--quiet", "-am", "the rest"]);
+    assert_eq!(committed(&sandbox, "HEAD").len(), 1);
+    log(&sandbox, "two");
+    change(&sandbox);
+    sandbox.git(["commit", "--quiet", "--no-verify", "-am", "no hooks"]);
+    assert_eq!(committed(&sandbox, "HEAD").len(), 1, "no row is taken back");
+    commit(&sandbox, "hooks again");
+    assert_eq!(committed(&sandbox, "HEAD").len(), 2);
+}
+
+/// Scenario 25.
+#[test]
+fn a_commit_that_git_would_refuse_is_still_refused() {
+    let sandbox = repository();
+    log(&sandbox, "one");
+    let before = sandbox.git(["rev-parse", "HEAD"]);
+    let output = sandbox.run("git", &["commit", "-m", "nothing staged"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(sandbox.git(["rev-parse", "HEAD"]), before);
+    assert_eq!(sandbox.git(["status", "--short"]), "");
+    assert_eq!(waiting(&sandbox), 1);
+    // Refused after our hook: the row is staged, and counted once.
+    change(&sandbox);
+    let output = sandbox.run("git", &["commit", "-am", ""]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(sandbox.json(&[])["totals"]["rows"], 1);
+    commit(&sandbox, "said");
+    assert_eq!(committed(&sandbox, "HEAD").len(), 1);
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+/// Scenarios 26 and 27.
+#[test]
+fn nothing_that_git_does_to_the_work_tree_takes_rows() {
+    let sandbox = repository();
+    log(&sandbox, "zero");
+    commit(&sandbox, "ledger");
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    log(&sandbox, "topic");
+    commit(&sandbox, "on topic");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    log(&sandbox, "base");
+    sandbox.write("other", "1");
+    sandbox.git(["add", "other"]);
+    sandbox.git(["commit", "--quiet", "-m", "main goes on"]);
+    log(&sandbox, "waits");
+    change(&sandbox);
+    sandbox.git(["stash", "--quiet"]);
+    sandbox.git(["stash", "drop", "--quiet"]);
+    change(&sandbox);
+    sandbox.git(["reset", "--quiet", "--hard"]);
+    sandbox.git(["clean", "-fdxq"]);
+    sandbox.git(["checkout", "--quiet", "-f", "topic"]);
+    sandbox.git(["checkout", "--quiet", "main"]);
+    sandbox.git(["merge", "--quiet", "--no-edit", "topic"]);
+    sandbox.git(["reset", "--quiet", "--hard", "HEAD~1"]);
+    sandbox.git(["rebase", "--quiet", "topic"]);
+    assert_eq!(waiting(&sandbox), 1);
+    commit(&sandbox, "after all");
+    let rows = committed(&sandbox, "HEAD");
+    let mut models = models(&rows);
+    models.sort_unstable();
+    assert_eq!(models, ["base", "topic", "waits", "zero"]);
+}
+
+/// A row that is logged while a branch is rebased belongs to that branch.
+#[test]
+fn a_row_of_a_rebase_is_its_branchs() {
+    let sandbox = repository();
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    commit(&sandbox, "one");
+    commit(&sandbox, "two");
+    let mut rebase = sandbox.command("git");
+    rebase.args(["rebase", "-i", "HEAD~2"]).env("GIT_SEQUENCE_EDITOR", "sed -i 1s/pick/edit/");
+    rebase.assert().success();
+    log(&sandbox, "within");
+    sandbox.git(["rebase", "--continue"]);
+    commit(&sandbox, "three");
+    assert_eq!(models(&committed(&sandbox, "topic")), ["within"]);
+}
+
+/// Scenario 32.
+#[test]
+fn rows_of_a_removed_work_tree_are_adopted() {
+    let sandbox = repository();
+    sandbox.git(["worktree", "add", "--quiet", "-b", "side", "tree"]);
+    let in_tree = |program: &str, arguments: &[&str]| {
+        let mut command = sandbox.command(program);
+        command.current_dir(sandbox.path("tree")).args(arguments).assert().success();
+    };
+    in_tree("log-usage", &["side", "1", "2", "true", "plan", "3"]);
+    fs::write(sandbox.path("tree/code"), "changed").unwrap();
+    in_tree("git", &["commit", "--quiet", "-am", "in the tree"]);
+    assert_eq!(models(&committed(&sandbox, "side")), ["side"]);
+    in_tree("log-usage", &["late", "1", "2", "true", "plan", "3"]);
+    in_tree("git", &["checkout", "--quiet", "--detach"]);
+    in_tree("log-usage", &["detached", "1", "2", "true", "plan", "3"]);
+    commit(&sandbox, "leaves them alone");
+    assert_eq!(committed(&sandbox, "HEAD").len(), 0);
+    sandbox.git(["worktree", "remove", "--force", "tree"]);
+    commit(&sandbox, "adopts the one without a branch");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["detached"]);
+    sandbox.git(["checkout", "--quiet", "side"]);
+    commit(&sandbox, "takes its own");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["side", "late"]);
+}
+
+/// What is kept out of git's own files lets rows wait in the work tree.
+#[test]
+fn rows_wait_in_the_work_tree_where_gits_files_cannot_be_written() {
+    let sandbox = repository();
+    let pending = sandbox.path(".git/log-usage/pending");
+    fs::remove_dir_all(&pending).unwrap();
+    fs::create_dir(&pending).unwrap();
+    // Not even root can make a file of that name.
+    fs::create_dir(pending.join(".main-worktree.csv.lock")).unwrap();
+    log(&sandbox, "inside");
+    assert!(sandbox.path(".telemetry/.pending.csv").exists());
+    assert_eq!(waiting(&sandbox), 1);
+    assert_eq!(sandbox.git(["status", "--short"]), "?? .telemetry/\n");
+    commit(&sandbox, "takes it");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["inside"]);
+    assert_eq!(waiting(&sandbox), 0);
+    assert_eq!(sandbox.git(["status", "--short"]), "");
+}
+
+/// Each ledger of a repository with several gets its own rows.
+#[test]
+fn rows_go_to_the_ledger_that_they_are_for() {
+    let sandbox = repository();
+    sandbox.write("packages/a/.telemetry/README.md", "");
+    let mut command = sandbox.command("log-usage");
+    command.current_dir(sandbox.path("packages/a")).args(SEED).assert().success();
+    log(&sandbox, "top");
+    assert_eq!(waiting(&sandbox), 1);
+    commit(&sandbox, "both");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["top"]);
+    let nested = sandbox.git(["show", "HEAD:packages/a/.telemetry/usage.csv"]);
+    assert!(nested.lines().nth(1).unwrap().contains("claude-3-opus"), "{nested}");
+}
+
+/// With fragments each commit's rows are a file of their own, so that merges never meet in one.
+#[test]
+fn each_commit_has_its_fragment() {
+    let sandbox = repository();
+    sandbox.write(".telemetry/config.toml", "layout = \"fragments\"\n");
+    for model in ["one", "two"] {
+        log(&sandbox, model);
+        commit(&sandbox, model);
+    }
+    let files = sandbox.git(["ls-tree", "-r", "--name-only", "HEAD", ".telemetry/usage.d"]);
+    assert_eq!(files.lines().count(), 2, "{files}");
+    assert!(!sandbox.path(".telemetry/usage.csv").exists());
+    assert_eq!(sandbox.json(&[])["totals"]["rows"], 2);
+    assert_eq!(sandbox.git(["status", "--short"]), "?? .telemetry/config.toml\n");
+}
+
+#[test]
+fn without_hooks_rows_go_to_a_fragment_that_no_commit_holds() {
+    let sandbox = Sandbox::repository();
+    sandbox.write(".telemetry/config.toml", "layout = \"fragments\"\n");
+    log(&sandbox, "one");
+    log(&sandbox, "two");
+    let fragments = || fs::read_dir(sandbox.path(".telemetry/usage.d")).unwrap().count();
+    assert_eq!(fragments(), 1);
+    sandbox.git(["add", "."]);
+    sandbox.git(["commit", "--quiet", "-m", "both"]);
+    log(&sandbox, "three");
+    log(&sandbox, "four");
+    assert_eq!(fragments(), 2);
+    assert_eq!(sandbox.git(["status", "--short"]).lines().count(), 1);
+    assert_eq!(sandbox.json(&[])["totals"]["rows"], 4);
+    assert_eq!(
+        text(&sandbox.run("usage-report", &["verify"]).stdout),
+        "4 rows in 2 files: nothing found\n"
+    );
+}
+
+/// Rows that are written while git stashes, switches and pops are all there in the end.
+#[test]
+fn no_row_is_lost_to_a_busy_git() {
+    let sandbox = repository();
+    log(&sandbox, "first");
+    commit(&sandbox, "ledger");
+    sandbox.git(["branch", "other"]);
+    let rows = 250;
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                let sandbox = &sandbox;
+                scope.spawn(move || {
+                    (0..rows).for_each(|row| log(sandbox, &format!("w{writer}-{row}")))
+                })
+            })
+            .collect();
+        let mut rounds = 0;
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            change(&sandbox);
+            sandbox.git(["stash", "--quiet"]);
+            sandbox.git(["checkout", "--quiet", "-f", "other"]);
+            sandbox.git(["checkout", "--quiet", "main"]);
+            sandbox.git(["stash", "pop", "--quiet"]);
+            if rounds % 3 == 0 {
+                sandbox.git(["commit", "--quiet", "-am", "meanwhile"]);
+            }
+            rounds += 1;
+        }
+        assert!(rounds > 1, "git was not busy");
+        writers.into_iter().for_each(|writer| writer.join().unwrap());
+    });
+    // What was logged while the other branch was checked out is that branch's.
+    for branch in ["main", "other"] {
+        sandbox.git(["checkout", "--quiet", "-f", branch]);
+        commit(&sandbox, branch);
+    }
+    let mut all = [committed(&sandbox, "main"), committed(&sandbox, "other")].concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 3 * rows + 1);
+    assert!(all.iter().all(|row| row.split(',').count() == HEADER.split(',').count()));
+}
