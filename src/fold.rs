@@ -3,8 +3,8 @@
 //! of ours may fail a commit, and nothing is staged that git would not have committed anyway.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -19,7 +19,7 @@ use crate::ledger::segment::Policy;
 use crate::ledger::waiting::{self, Due};
 use crate::row::Row;
 use crate::timestamp::Timestamp;
-use crate::workspace::{Config, FOLDER, Layout, Place};
+use crate::workspace::{Config, FOLDER, LEDGER, Layout, Place};
 
 /// The index of a commit of named paths only, which git makes beside its own. What is staged there
 /// would be reverted by the next commit.
@@ -65,9 +65,8 @@ impl Commit<'_> {
         if due.is_empty() {
             return Ok(0);
         }
-        let folders: HashSet<&Path> =
-            due.iter().flat_map(|due| &due.rows).map(|row| row.home.ledger.as_path()).collect();
-        let committed = self.committed(&folders)?;
+        let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
+        let committed = self.committed(&rows)?;
         self.release(&due, &|row| committed.contains(&row.line))
     }
 
@@ -146,23 +145,33 @@ impl Commit<'_> {
         }
     }
 
-    /// The lines of these ledgers in the commit that was made.
-    fn committed(&self, folders: &HashSet<&Path>) -> Result<HashSet<String>> {
+    /// The lines of these ledgers in the commit that was made, as far as they are needed to tell
+    /// where `rows` are.
+    fn committed(&self, rows: &[&Waiting]) -> Result<HashSet<String>> {
+        let folders: HashSet<&Path> = rows.iter().map(|row| row.home.ledger.as_path()).collect();
+        let active = folders.iter().map(|folder| folder.join(LEDGER).into_os_string());
+        let mut lines = self.lines(active)?;
+        if rows.iter().all(|row| lines.contains(&row.line)) {
+            return Ok(lines);
+        }
         let mut list = self.git(&["ls-tree", "-r", "-z", "--name-only", "HEAD", "--"]);
         let output = list.args(folders).output().map_err(|error| failed(&error))?;
-        let mut objects = Vec::new();
-        for name in output.stdout.split(|byte| *byte == 0).filter(|name| name.ends_with(b".csv")) {
-            objects.extend_from_slice(b"HEAD:");
-            objects.extend_from_slice(name);
-            objects.push(b'\n');
+        let names = output.stdout.split(|byte| *byte == 0).filter(|name| name.ends_with(b".csv"));
+        let names = names.map(|name| OsString::from(String::from_utf8_lossy(name).into_owned()));
+        lines.extend(self.lines(names)?);
+        Ok(lines)
+    }
+
+    /// The lines of files in the commit that was made.
+    fn lines(&self, names: impl Iterator<Item = OsString>) -> Result<HashSet<String>> {
+        let mut objects = tempfile::tempfile().map_err(|error| failed(&error))?;
+        for name in names {
+            let name = [b"HEAD:", name.as_encoded_bytes(), b"\n"].concat();
+            objects.write_all(&name).map_err(|error| failed(&error))?;
         }
-        let mut command = self.git(&["cat-file", "--batch"]);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child = child.map_err(|error| failed(&error))?;
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(&objects).map_err(|error| failed(&error))?;
-        }
-        let output = child.wait_with_output().map_err(|error| failed(&error))?;
+        objects.rewind().map_err(|error| failed(&error))?;
+        let output = self.git(&["cat-file", "--batch"]).stdin(objects).output();
+        let output = output.map_err(|error| failed(&error))?;
         let lines = output.stdout.split(|byte| *byte == b'\n');
         Ok(lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()).collect())
     }

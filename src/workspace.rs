@@ -242,6 +242,25 @@ pub enum Layout {
     Fragments,
 }
 
+impl Layout {
+    /// Reads `single` or `fragments`.
+    pub fn parse(text: &str) -> Option<Layout> {
+        match text {
+            "single" => Some(Layout::Single),
+            "fragments" => Some(Layout::Fragments),
+            _ => None,
+        }
+    }
+
+    /// The word for it in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Layout::Single => "single",
+            Layout::Fragments => "fragments",
+        }
+    }
+}
+
 /// The settings of a repository, each absent unless the file sets it.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

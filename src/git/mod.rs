@@ -102,6 +102,15 @@ impl WorkTree {
     }
 }
 
+/// The addresses of the repository's remotes.
+pub fn remotes(folder: &Path) -> Vec<String> {
+    let mut command = command(folder, &["config", "--get-regexp", "^remote\\..*\\.url$"]);
+    let output = command.stderr(Stdio::null()).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let address = |line: &str| line.split_once(' ').map(|(_, address)| address.to_owned());
+    text.unwrap_or_default().lines().filter_map(address).collect()
+}
+
 /// The folder of git's own files for the work tree around this folder; None outside one.
 pub fn git_dir(folder: &Path) -> Option<PathBuf> {
     WorkTree::around(folder).map(|tree| tree.own)

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::workspace::{FOLDER, Place};
+use crate::workspace::{FOLDER, Layout, Place};
 
 /// What git must know before the first row: which files are rows to be merged, and which stay local.
 const FOR_GIT: [(&str, &str); 2] = [
@@ -48,6 +48,26 @@ pub fn init(place: &Place) -> Result<Vec<&'static str>> {
     let mut made = lay_down(place.folder(), &FOR_PEOPLE)?;
     made.extend(lay_down(place.folder(), &FOR_GIT)?);
     Ok(made)
+}
+
+/// Sets the layout in the settings, and leaves every other line of them as it is.
+pub fn choose(place: &Place, layout: Layout) -> Result<()> {
+    let path = place.folder().join("config.toml");
+    let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
+    let ours = format!("layout = \"{}\"", layout.name());
+    let is_setting = |line: &&str| line.split('=').next().is_some_and(|it| it.trim() == "layout");
+    let is_offered = |line: &&str| line.starts_with("# layout = ");
+    let mut lines: Vec<&str> = text.lines().collect();
+    // What stands before the first table is no table's.
+    let place = lines
+        .iter()
+        .position(|line| is_setting(line))
+        .or_else(|| lines.iter().position(|line| is_offered(line)));
+    match place {
+        Some(at) => lines[at] = &ours,
+        None => lines.insert(0, &ours),
+    }
+    fs::write(&path, lines.join("\n") + "\n").map_err(|error| Error::io("write", &path, &error))
 }
 
 fn make_folder(folder: &Path) -> Result<()> {

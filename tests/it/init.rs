@@ -31,7 +31,7 @@ fn every_setting_is_there_with_a_comment_and_can_be_set() {
         .filter(|line| line.contains(" = "))
         .map(|line| format!("{line}\n"))
         .collect();
-    assert_eq!(set.lines().count(), 2);
+    assert_eq!(set.lines().count(), 3);
     sandbox.write(".telemetry/config.toml", set);
     sandbox.ok("log-usage", &SEED);
 }
@@ -64,4 +64,31 @@ fn an_ignored_ledger_is_said_to_be_and_the_fix_mends_it() {
         let status = sandbox.git(["status", "--porcelain", "-uall", ".telemetry"]);
         assert_eq!(status.lines().count(), 6, "{rule}: {status}");
     }
+}
+
+/// Where merges know no attributes, rows are better kept in a file for each commit.
+#[test]
+fn the_layout_is_proposed_and_chosen() {
+    let sandbox = Sandbox::repository();
+    let init = |arguments: &[&str]| {
+        let output = sandbox.run("log-usage", &[&["init"], arguments].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    assert!(!init(&[]).contains("fragments"));
+    sandbox.git(["remote", "add", "origin", "git@github.com:a/b.git"]);
+    assert!(init(&[]).contains("log-usage init --layout fragments"));
+    let settings = sandbox.read(".telemetry/config.toml");
+    init(&["--layout", "fragments"]);
+    let chosen = sandbox.read(".telemetry/config.toml");
+    assert_eq!(chosen, settings.replace("# layout = \"fragments\"", "layout = \"fragments\""));
+    assert!(!init(&[]).contains("fragments"), "it is so already");
+    init(&["--layout", "single"]);
+    assert!(sandbox.read(".telemetry/config.toml").contains("\nlayout = \"single\"\n"));
+    sandbox.write(".telemetry/config.toml", "max_size = \"2M\"\n");
+    init(&["--layout", "fragments"]);
+    assert_eq!(
+        sandbox.read(".telemetry/config.toml"),
+        "layout = \"fragments\"\nmax_size = \"2M\"\n"
+    );
 }

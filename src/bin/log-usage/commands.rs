@@ -13,7 +13,7 @@ use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
 use usage_ledger::ledger::repair;
 use usage_ledger::setup;
-use usage_ledger::workspace::{Config, Durability, SIZES, parse_size};
+use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
 
 use crate::hook;
 use crate::hook_log;
@@ -116,6 +116,10 @@ fn size(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| SIZES.to_owned())
 }
 
+fn layout(text: &str) -> Result<Layout, String> {
+    Layout::parse(text).ok_or_else(|| "single or fragments".to_owned())
+}
+
 fn durability(text: &str) -> Result<Durability, String> {
     Durability::parse(text).ok_or_else(|| "none or data".to_owned())
 }
@@ -184,6 +188,9 @@ fn skipped(bad: &[BadLine], stored: u64) -> Option<Error> {
 #[derive(Parser)]
 #[command(name = "log-usage init", bin_name = "log-usage init")]
 struct Init {
+    /// Let rows go to usage.csv (single), or to a new file for each commit (fragments)
+    #[arg(long, value_name = "LAYOUT", value_parser = layout)]
+    layout: Option<Layout>,
     /// Say nothing but errors and warnings
     #[arg(long, short)]
     quiet: bool,
@@ -192,7 +199,11 @@ struct Init {
 fn run_init(options: Init) -> Result<ExitCode> {
     let target = Target::find(None, false)?;
     let place = &target.place;
+    Config::load(place)?;
     let made = setup::init(place)?;
+    if let Some(layout) = options.layout {
+        setup::choose(place, layout)?;
+    }
     warn_of_ignore_rules(place);
     if options.quiet {
         return Ok(ExitCode::SUCCESS);
@@ -202,10 +213,28 @@ fn run_init(options: Init) -> Result<ExitCode> {
         true => format!("{folder} is complete; nothing was changed"),
         false => format!("{folder}: wrote {}", made.join(", ")),
     });
+    if let Some(host) = host_without_attributes(place).filter(|_| options.layout.is_none()) {
+        voice::say(&format!(
+            "  a remote is on {host}, where two pull requests that add rows to one file conflict: \n  \
+             log-usage init --layout fragments gives each commit a file of its own"
+        ));
+    }
     if !place.active().exists() && io::stderr().is_terminal() {
         voice::say("next: log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Hosts whose merge buttons know no attributes.
+const HOSTS: [&str; 3] = ["github.com", "dev.azure.com", "visualstudio.com"];
+
+/// Where the layout should be another than it is.
+fn host_without_attributes(place: &Place) -> Option<&'static str> {
+    if Config::load(place).is_ok_and(|config| config.layout == Layout::Fragments) {
+        return None;
+    }
+    let remotes = git::remotes(place.folder());
+    const { &HOSTS }.iter().find(|host| remotes.iter().any(|it| it.contains(**host))).copied()
 }
 
 /// Say what is wrong with the set-up and what to type; exit code 1 if anything is
