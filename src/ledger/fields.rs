@@ -52,7 +52,10 @@ pub(super) struct Columns {
 impl Columns {
     pub(super) const OURS: Columns = Columns { places: [0, 1, 2, 3, 4, 5, 6, 7], width: 8 };
 
-    pub(super) fn named(names: &[String]) -> Result<Columns, String> {
+    /// The columns that a header names.
+    pub(super) fn of(header: &[u8]) -> Result<Columns, String> {
+        let text = String::from_utf8_lossy(header);
+        let names: Vec<String> = text.split(',').map(|name| name.replace('"', "")).collect();
         let mut places = [0; 8];
         for (place, column) in places.iter_mut().zip(COLUMNS) {
             let mut found = names.iter().enumerate().filter(|(_, name)| name.trim() == column);

@@ -19,6 +19,7 @@ pub mod compose;
 pub mod fragments;
 pub mod journal;
 pub mod waiting;
+pub mod merge;
 
 use std::str;
 

@@ -394,9 +394,7 @@ impl<V: Visit> Pass<'_, V> {
     }
 
     fn header(&mut self, line: u64, record: &[u8]) {
-        let text = String::from_utf8_lossy(record);
-        let names: Vec<String> = text.split(',').map(|name| name.replace('"', "")).collect();
-        let item = match Columns::named(&names) {
+        let item = match Columns::of(record) {
             Ok(columns) => {
                 self.traits.has_other_columns |= columns != Columns::OURS;
                 self.columns = Some(columns);
