@@ -168,6 +168,18 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A merge driver met something that it cannot place; git's fallback takes over, or a conflict
+    /// is left to be resolved.
+    Unmergeable {
+        /// The file as the repository names it.
+        path: PathBuf,
+        /// Which version of it, as git calls it.
+        side: &'static str,
+        /// The line of that version, the first being 1.
+        line: u64,
+        /// What is wrong with the line, as a predicate.
+        reason: &'static str,
+    },
     /// `--strict`: the report was written, but rows were skipped.
     Skipped {
         /// How many rows were skipped.
@@ -248,6 +260,9 @@ impl Error {
             Error::NoSuchFile { path } => format!("no such file: {}", shown(path)),
             Error::Unreadable { file, line: 0, reason } => format!("{file}: {reason}"),
             Error::Unreadable { file, line, reason } => format!("{file}:{line}: {reason}"),
+            Error::Unmergeable { path, side, line, reason } => {
+                format!("cannot merge {}: line {line} of {side} {reason}", shown(path))
+            }
             Error::Skipped { rows } => format!("{} left out of the report", count(*rows, "row")),
         }
     }
@@ -311,6 +326,9 @@ impl Error {
             }
             Error::NoSuchFile { .. } => "--file names a ledger that exists, or -".to_owned(),
             Error::Unreadable { .. } => "no figure can be trusted that leaves it out".to_owned(),
+            Error::Unmergeable { .. } => {
+                "a merge that guesses could lose rows; nothing was written".to_owned()
+            }
             Error::Skipped { .. } => "--strict was given, and they could not be read".to_owned(),
         }
     }
@@ -368,6 +386,11 @@ impl Error {
             }
             Error::NoSuchFile { .. } => "check the name, or run log-usage first".to_owned(),
             Error::Unreadable { .. } => "usage-report verify names what is wrong".to_owned(),
+            Error::Unmergeable { .. } => {
+                "keep the lines of both sides, conflict markers too: readers count each row once, \
+                 and log-usage repair tidies up"
+                    .to_owned()
+            }
             Error::Skipped { .. } => "usage-report verify names each of them".to_owned(),
         }
     }

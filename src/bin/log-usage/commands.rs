@@ -17,6 +17,7 @@ use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_si
 
 use crate::hook;
 use crate::hook_log;
+use crate::merge_driver;
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::{append, around, policy, refused_by_environment, tell};
@@ -29,12 +30,14 @@ pub(crate) struct Command {
 }
 
 /// Every command.
-const COMMANDS: [Command; 5] = [
+const COMMANDS: &[Command] = &[
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
     Command { name: "hook", run: |arguments| parsed(arguments, hook::run) },
+    // Hidden: git's to run, so the help does not name it.
+    Command { name: "merge-driver", run: |arguments| parsed(arguments, merge_driver::run) },
 ];
 
 /// Their names, to be suggested where one was mistyped.
@@ -50,7 +53,7 @@ pub(crate) const NAMES: [&str; COMMANDS.len()] = {
 
 /// The command of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Command> {
-    const { &COMMANDS }.iter().find(|command| command.name == name)
+    COMMANDS.iter().find(|command| command.name == name)
 }
 
 /// Runs a command with all its arguments, its own name the first of them.

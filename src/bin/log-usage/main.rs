@@ -15,6 +15,7 @@ mod hook_log;
 mod row_form;
 mod write;
 mod hook;
+mod merge_driver;
 mod commands;
 
 use std::ffi::OsString;
