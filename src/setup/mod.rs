@@ -59,10 +59,7 @@ pub fn choose(place: &Place, layout: Layout) -> Result<()> {
     let is_offered = |line: &&str| line.starts_with("# layout = ");
     let mut lines: Vec<&str> = text.lines().collect();
     // What stands before the first table is no table's.
-    let place = lines
-        .iter()
-        .position(|line| is_setting(line))
-        .or_else(|| lines.iter().position(|line| is_offered(line)));
+    let place = lines.iter().position(is_setting).or_else(|| lines.iter().position(is_offered));
     match place {
         Some(at) => lines[at] = &ours,
         None => lines.insert(0, &ours),
