@@ -42,8 +42,7 @@ impl Commit<'_> {
     /// # Errors
     /// The rows wait on.
     pub fn before(&self, index: Option<&OsStr>) -> Result<usize> {
-        let name = index.and_then(|index| Path::new(index).file_name()).unwrap_or_default();
-        if name.as_encoded_bytes().starts_with(PARTIAL.as_bytes()) {
+        if is_partial(index) {
             return Ok(0);
         }
         let due = waiting::due(self.tree)?;
@@ -54,6 +53,28 @@ impl Commit<'_> {
         let changed = self.put(&rows)?;
         self.stage(&changed)?;
         Ok(rows.len())
+    }
+
+    /// Before a commit where rows do not wait: stages what was added to the ledger at the top of the
+    /// work tree.
+    ///
+    /// # Errors
+    /// The rows stay uncommitted.
+    pub fn stage_ledger(&self, index: Option<&OsStr>) -> Result<()> {
+        let folder = PathBuf::from(FOLDER);
+        if is_partial(index) || !self.place(&folder).active().exists() {
+            return Ok(());
+        }
+        let mut status = self.git(&["status", "--porcelain", "--untracked-files=all", "--"]);
+        let output = status.arg(&folder).output().map_err(|error| failed(&error))?;
+        // The second letter is what is not staged yet.
+        let is_changed = output.stdout.split(|byte| *byte == b'\n').any(|line| {
+            line.get(1).is_some_and(|letter| *letter != b' ') && line.ends_with(b".csv")
+        });
+        match is_changed && self.is_something_staged()? {
+            true => self.stage(&[folder]),
+            false => Ok(()),
+        }
     }
 
     /// After a commit: lets go of the rows that it holds; how many.
@@ -206,6 +227,11 @@ impl Commit<'_> {
         command.current_dir(&self.tree.top).args(arguments).stdin(Stdio::null());
         command
     }
+}
+
+fn is_partial(index: Option<&OsStr>) -> bool {
+    let name = index.and_then(|index| Path::new(index).file_name()).unwrap_or_default();
+    name.as_encoded_bytes().starts_with(PARTIAL.as_bytes())
 }
 
 fn failed(error: &io::Error) -> Error {

@@ -305,6 +305,30 @@ fn without_hooks_rows_go_to_a_fragment_that_no_commit_holds() {
     );
 }
 
+/// With hooks but without a journal the ledger is staged as it stands.
+#[test]
+fn a_ledger_that_is_written_at_once_rides_too() {
+    let sandbox = repository();
+    fs::remove_dir_all(sandbox.path(".git/log-usage")).unwrap();
+    log(&sandbox, "one");
+    sandbox.write(".telemetry/README.md", "mine");
+    assert_eq!(sandbox.rows().len(), 1);
+    assert_eq!(sandbox.run("git", &["commit", "-m", "nothing staged"]).status.code(), Some(1));
+    commit(&sandbox, "second");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["one"]);
+    assert_eq!(sandbox.git(["status", "--short"]), "?? .telemetry/README.md\n");
+    log(&sandbox, "two");
+    change(&sandbox);
+    let mut framework = sandbox.command("git");
+    let output = framework.args(["commit", "-qam", "x"]).env("PRE_COMMIT", "1").output().unwrap();
+    assert!(text(&output.stderr).contains("log-usage hooks install"));
+    sandbox.git(["reset", "--quiet", "--soft", "HEAD~1"]);
+    let mut without = sandbox.command("git");
+    without.args(["commit", "-qm", "x"]).env("LOG_USAGE_HOOKS", "0").assert().success();
+    commit(&sandbox, "third");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["one", "two"]);
+}
+
 /// Rows that are written while git stashes, switches and pops are all there in the end.
 #[test]
 fn no_row_is_lost_to_a_busy_git() {

@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 use usage_ledger::error::{Error, Result};
 use usage_ledger::fold::Commit;
 use usage_ledger::git::WorkTree;
+use usage_ledger::ledger::journal::Journal;
 
 use crate::hook_log;
 use crate::voice;
@@ -48,9 +49,21 @@ fn react(event: Event) -> Result<()> {
     let Some(tree) = WorkTree::around(&here) else { return Ok(()) };
     let policy = |config: &_| policy(config, None, None);
     let commit = Commit { tree: &tree, policy: &policy, clock: &world::now };
+    let index = env::var_os("GIT_INDEX_FILE");
+    let rows_wait = Journal::of_work_tree(&tree.shared(), &tree.own).is_some();
     match event {
-        Event::PreCommit => commit.before(env::var_os("GIT_INDEX_FILE").as_deref())?,
-        Event::PostCommit => commit.after()?,
-    };
+        _ if env::var_os("LOG_USAGE_HOOKS").is_some_and(|it| it == "0") => {}
+        Event::PreCommit if rows_wait => {
+            commit.before(index.as_deref())?;
+        }
+        // The framework has put unstaged changes aside, and could not put them back over ours.
+        Event::PreCommit if env::var_os("PRE_COMMIT").is_some() => voice::say(
+            "log-usage: under pre-commit rows cannot ride along unless they wait: log-usage hooks install",
+        ),
+        Event::PreCommit => commit.stage_ledger(index.as_deref())?,
+        Event::PostCommit => {
+            commit.after()?;
+        }
+    }
     Ok(())
 }
