@@ -95,6 +95,13 @@ pub enum Error {
         /// The repository.
         path: PathBuf,
     },
+    /// Hooks cannot be put in place, or taken away, without touching what is not ours.
+    Hooks {
+        /// What stands in the way.
+        problem: String,
+        /// What to do instead.
+        fix: String,
+    },
     /// The folder of a ledger named by hand does not exist.
     NoFolder {
         /// The folder.
@@ -222,7 +229,7 @@ impl Error {
             Error::HyphenNotes { given } => {
                 format!("notes: \"{}\" begins with a hyphen", excerpt(given))
             }
-            Error::Usage { problem, .. } => problem.clone(),
+            Error::Usage { problem, .. } | Error::Hooks { problem, .. } => problem.clone(),
             Error::OptionValue { option, given, allowed, .. } => {
                 format!("{option}: \"{}\" is not {allowed}", excerpt(given))
             }
@@ -295,6 +302,9 @@ impl Error {
             Error::BareRepository { .. } => {
                 "it has no work tree, and the ledger lives in one; nothing was written".to_owned()
             }
+            Error::Hooks { .. } => {
+                "hooks and settings of git are not ours alone; nothing was changed".to_owned()
+            }
             Error::NoFolder { .. } => {
                 "--file names a ledger in a folder that exists; nothing was written".to_owned()
             }
@@ -335,7 +345,9 @@ impl Error {
 
     fn fix(&self) -> String {
         match self {
-            Error::Field { fix, .. } | Error::Usage { fix, .. } => fix.clone(),
+            Error::Field { fix, .. } | Error::Usage { fix, .. } | Error::Hooks { fix, .. } => {
+                fix.clone()
+            }
             Error::MissingFields { .. } => {
                 "log-usage claude-3-opus 1500 3200 true execute 45000".to_owned()
             }

@@ -20,6 +20,7 @@ pub mod notes;
 pub mod workspace;
 pub mod git;
 pub mod setup;
+pub mod hooks;
 pub mod ledger;
 pub mod doctor;
 pub mod intake;

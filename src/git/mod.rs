@@ -5,7 +5,7 @@ pub mod branch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::error::{shell_word, shown};
 use crate::git::process::command;
@@ -122,4 +122,66 @@ fn split(file: &Path) -> (PathBuf, PathBuf) {
     let folder = folder.unwrap_or(Path::new("."));
     let rest = file.strip_prefix(folder).unwrap_or(file).to_owned();
     (folder.to_owned(), rest)
+}
+
+/// Where git's own shell finds a program, the word written as for a shell; None where it does not.
+/// Asked of git, for its path is the one that counts when it calls.
+pub fn finds(folder: &Path, word: &str) -> Option<PathBuf> {
+    let alias = format!("alias.where-it-is=!command -v {word} #");
+    answer(command(folder, &["-c", &alias, "where-it-is"])).ok().filter(|it| !it.as_os_str().is_empty())
+}
+
+/// One answer of `git rev-parse`; a name may hold anything, so it is asked for one at a time.
+///
+/// # Errors
+/// What git says where it does not answer.
+pub fn rev_parse(folder: &Path, question: &[&str]) -> Result<PathBuf, String> {
+    let mut command = command(folder, &["rev-parse"]);
+    command.args(question);
+    answer(command)
+}
+
+/// What is set under a name, wherever it is set; None where it is not.
+pub fn setting(folder: &Path, name: &str) -> Option<String> {
+    text(answer(command(folder, &["config", "--get", name])))
+}
+
+/// What the repository's own settings set under a name.
+pub fn local_setting(folder: &Path, name: &str) -> Option<String> {
+    text(answer(command(folder, &["config", "--local", "--get", name])))
+}
+
+/// The names of everything that the repository's own settings set in a section.
+pub fn local_settings(folder: &Path, section: &str) -> Vec<String> {
+    let pattern = format!("^{section}\\.");
+    let arguments = ["config", "--local", "--name-only", "--get-regexp", &pattern];
+    let names = text(answer(command(folder, &arguments))).unwrap_or_default();
+    names.lines().map(str::to_owned).collect()
+}
+
+fn text(answer: Result<PathBuf, String>) -> Option<String> {
+    answer.ok().map(|it| it.to_string_lossy().into_owned())
+}
+
+/// What a command of git prints, without the end of its last line; else the first line of what it
+/// complains.
+fn answer(mut command: Command) -> Result<PathBuf, String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        let words = words.lines().next().unwrap_or_default();
+        return Err(words.trim_start_matches("fatal: ").to_owned());
+    }
+    Ok(path(output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout)))
+}
+
+#[cfg(unix)]
+fn path(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    std::ffi::OsStr::from_bytes(bytes).into()
+}
+
+#[cfg(not(unix))]
+fn path(bytes: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(bytes).into_owned().into()
 }

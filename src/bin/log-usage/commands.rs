@@ -18,6 +18,7 @@ use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_si
 use crate::hook;
 use crate::hook_log;
 use crate::merge_driver;
+use crate::hooks;
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::{append, around, policy, refused_by_environment, tell};
@@ -33,6 +34,7 @@ pub(crate) struct Command {
 const COMMANDS: &[Command] = &[
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
+    Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
     Command { name: "hook", run: |arguments| parsed(arguments, hook::run) },

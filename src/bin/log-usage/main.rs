@@ -16,6 +16,7 @@ mod row_form;
 mod write;
 mod hook;
 mod merge_driver;
+mod hooks;
 mod commands;
 
 use std::ffi::OsString;

@@ -19,6 +19,12 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// A question on standard error; the answer is to be written behind it.
+#[allow(dead_code, reason = "the reader asks nothing")]
+pub(crate) fn ask(question: &str) {
+    let _ = write!(io::stderr().lock(), "{question}");
+}
+
 /// Writes to standard output; a reader that has closed its end has seen enough.
 pub(crate) fn print(bytes: &[u8]) -> ExitCode {
     let mut out = io::stdout().lock();
@@ -55,6 +61,9 @@ fn usage(program: &str, error: &clap::Error) -> Error {
         ErrorKind::UnknownArgument => format!("\"{given}\" is one argument too many"),
         ErrorKind::InvalidSubcommand => {
             format!("no command {}", excerpt(&text(ContextKind::InvalidSubcommand)))
+        }
+        ErrorKind::MissingSubcommand => {
+            format!("one of {} is missing", text(ContextKind::ValidSubcommand))
         }
         ErrorKind::InvalidValue if value.is_empty() => format!("{given} lacks its value"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
