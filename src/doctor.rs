@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use crate::error::{Error, shell_word, shown};
 use crate::git;
+use crate::hooks::site::Site;
+use crate::hooks::status;
 use crate::ledger::files::{self, Role};
 use crate::ledger::lock::Lock;
 use crate::ledger::verify::Verifier;
-use crate::workspace::{Config, Place};
+use crate::workspace::{Config, FOLDER, Place};
 
 /// Long enough for any writer that is alive to finish its row.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -51,8 +53,17 @@ pub fn examine(place: &Place) -> Vec<Sign> {
     signs.extend(leftovers(place));
     if git::git_dir(folder).is_some() {
         signs.extend(repository(place));
+        signs.extend(installed(place));
     }
     signs
+}
+
+/// What `hooks install` brought: it is for the ledger in `.telemetry` alone.
+fn installed(place: &Place) -> Vec<Sign> {
+    let root = place.folder().parent().filter(|_| place.folder().ends_with(FOLDER));
+    let Some(Ok(site)) = root.map(Site::around) else { return Vec::new() };
+    let findings = status::findings(&site, &place.active()).into_iter();
+    findings.map(|it| Sign { what: it.what, fix: it.fix }).collect()
 }
 
 fn settings(place: &Place) -> Sign {
