@@ -18,6 +18,8 @@ mod faults;
 mod floors;
 mod git;
 mod golden;
+mod hooks;
+mod hooks_beside;
 mod init;
 mod invariants;
 mod log_usage;
