@@ -6,12 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, shell_word, shown};
-use crate::git;
+use crate::git::{self, WorkTree};
 use crate::hooks::site::Site;
 use crate::hooks::status;
 use crate::ledger::files::{self, Role};
 use crate::ledger::lock::Lock;
 use crate::ledger::verify::Verifier;
+use crate::ledger::waiting;
+use crate::row::Row;
+use crate::timestamp::Instant;
 use crate::workspace::{Config, FOLDER, Place};
 
 /// Long enough for any writer that is alive to finish its row.
@@ -19,6 +22,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// git stores each version of a committed file; beyond this that begins to cost.
 const COMMITTED_BYTES_MAX: u64 = 1 << 20;
+
+/// A row that has waited for so long may be forgotten.
+const DAY_S: i64 = 24 * 60 * 60;
 
 /// One thing that was looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,12 +46,17 @@ impl Sign {
 }
 
 /// Looks at the ledger of a place, and at the repository around it.
-pub fn examine(place: &Place) -> Vec<Sign> {
+pub fn examine(place: &Place, now: Instant) -> Vec<Sign> {
     let folder = place.folder();
     let mut signs = vec![settings(place)];
     if !folder.is_dir() {
-        let what = format!("there is no {} yet", shown(folder));
-        signs.push(Sign::ill(what, "log-usage init"));
+        let waiting = waiting_rows(place, now);
+        if waiting.is_empty() {
+            let what = format!("there is no {} yet", shown(folder));
+            signs.push(Sign::ill(what, "log-usage init"));
+        }
+        signs.extend(waiting);
+        signs.extend(installed(place));
         return signs;
     }
     signs.push(writing(place));
@@ -54,8 +65,38 @@ pub fn examine(place: &Place) -> Vec<Sign> {
     if git::git_dir(folder).is_some() {
         signs.extend(repository(place));
         signs.extend(installed(place));
+        signs.extend(waiting_rows(place, now));
     }
     signs
+}
+
+/// Rows that nobody commits are on this machine alone.
+fn waiting_rows(place: &Place, now: Instant) -> Vec<Sign> {
+    let outside = place.folder().parent().filter(|_| place.folder().ends_with(FOLDER));
+    let Some(tree) = outside.and_then(WorkTree::around) else { return Vec::new() };
+    let rows: Vec<_> = match waiting::all(&tree) {
+        Ok(all) => all.into_iter().flat_map(|due| due.rows).collect(),
+        Err(error) => return vec![Sign::ill(error.to_string(), "mend what the system says")],
+    };
+    let is_old = |line: &str| {
+        let row = Row::parse(line).ok();
+        row.is_some_and(|row| now.seconds - row.at.instant().seconds > DAY_S)
+    };
+    let old: Vec<_> = rows.iter().filter(|row| is_old(&row.line)).collect();
+    let mut branches: Vec<&str> = old.iter().map(|row| row.home.branch.as_str()).collect();
+    branches.sort_unstable();
+    branches.dedup();
+    match (rows.len(), old.len()) {
+        (0, _) => Vec::new(),
+        (rows, 0) => vec![Sign::well(format!("rows that wait for a commit: {rows}"))],
+        (_, old) => vec![Sign::ill(
+            format!(
+                "rows older than a day that wait for a commit: {old}, of {}",
+                branches.join(", ")
+            ),
+            "commit there; or log-usage hooks uninstall puts all rows into the ledger",
+        )],
+    }
 }
 
 /// What `hooks install` brought: it is for the ledger in `.telemetry` alone.

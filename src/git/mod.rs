@@ -128,7 +128,9 @@ fn split(file: &Path) -> (PathBuf, PathBuf) {
 /// Asked of git, for its path is the one that counts when it calls.
 pub fn finds(folder: &Path, word: &str) -> Option<PathBuf> {
     let alias = format!("alias.where-it-is=!command -v {word} #");
-    answer(command(folder, &["-c", &alias, "where-it-is"])).ok().filter(|it| !it.as_os_str().is_empty())
+    answer(command(folder, &["-c", &alias, "where-it-is"]))
+        .ok()
+        .filter(|it| !it.as_os_str().is_empty())
 }
 
 /// One answer of `git rev-parse`; a name may hold anything, so it is asked for one at a time.

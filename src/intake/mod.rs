@@ -87,6 +87,10 @@ impl Gate<'_> {
         if journal.is_writable() {
             return append(journal, entries);
         }
+        // The hooks were uninstalled a moment ago.
+        if !journal.place().folder().is_dir() {
+            return self.append(entries);
+        }
         setup::prepare(fallback.place(), true)?;
         append(fallback, entries)
     }

@@ -12,20 +12,8 @@ fn repository() -> Sandbox {
     sandbox.write("code", "1");
     sandbox.git(["add", "code"]);
     sandbox.git(["commit", "--quiet", "-m", "first"]);
-    by_hand(&sandbox);
+    sandbox.ok("log-usage", &["hooks", "install"]);
     sandbox
-}
-
-fn by_hand(sandbox: &Sandbox) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::create_dir_all(sandbox.path(".git/log-usage/pending")).unwrap();
-    for name in ["pre-commit", "post-commit"] {
-        let path = sandbox.path(format!(".git/hooks/{name}"));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, format!("#!/bin/sh\nlog-usage hook {name} </dev/null >/dev/null || :\n"))
-            .unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
 }
 
 fn log(sandbox: &Sandbox, model: &str) {
@@ -234,6 +222,34 @@ fn rows_of_a_removed_work_tree_are_adopted() {
     assert_eq!(models(&committed(&sandbox, "HEAD")), ["side", "late"]);
 }
 
+#[test]
+fn uninstalling_puts_every_row_into_the_ledger() {
+    let sandbox = repository();
+    log(&sandbox, "main");
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    log(&sandbox, "topic");
+    sandbox.ok("log-usage", &["hooks", "uninstall"]);
+    assert_eq!(models(&sandbox.rows()), ["main", "topic"]);
+    log(&sandbox, "direct");
+    assert_eq!(sandbox.rows().len(), 3);
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn doctor_tells_of_rows_that_are_forgotten() {
+    let sandbox = repository();
+    log(&sandbox, "new");
+    let doctor = || text(&sandbox.run("log-usage", &["doctor"]).stdout);
+    assert!(doctor().contains("ok    rows that wait for a commit: 1\n"), "{}", doctor());
+    let old = ["--timestamp", "2026-01-01T00:00:00Z", "old", "1", "2", "true", "plan", "3"];
+    sandbox.ok("log-usage", &old);
+    let told = doctor();
+    assert!(
+        told.contains("WRONG rows older than a day that wait for a commit: 1, of main"),
+        "{told}"
+    );
+}
+
 /// What is kept out of git's own files lets rows wait in the work tree.
 #[test]
 fn rows_wait_in_the_work_tree_where_gits_files_cannot_be_written() {
@@ -309,7 +325,7 @@ fn without_hooks_rows_go_to_a_fragment_that_no_commit_holds() {
 #[test]
 fn a_ledger_that_is_written_at_once_rides_too() {
     let sandbox = repository();
-    fs::remove_dir_all(sandbox.path(".git/log-usage")).unwrap();
+    sandbox.ok("log-usage", &["hooks", "install", "--direct"]);
     log(&sandbox, "one");
     sandbox.write(".telemetry/README.md", "mine");
     assert_eq!(sandbox.rows().len(), 1);

@@ -408,7 +408,7 @@ fn status_says_what_is_not_in_effect() {
     broken("WRONG post-commit would call log-usage, but .git/hooks/post-commit is not executable");
     fs::remove_file(&hook).unwrap();
     broken("WRONG post-commit does not call log-usage");
-    fs::remove_dir(stage.sandbox.path(".git/log-usage/pending")).unwrap();
+    fs::remove_dir_all(stage.sandbox.path(".git/log-usage/pending")).unwrap();
     broken("WRONG rows were to wait for a commit, but do not");
     stage.sandbox.git(["config", "merge.log-usage.driver", "/gone/log-usage merge-driver %O"]);
     broken("WRONG the merge driver's program is not found: /gone/log-usage");

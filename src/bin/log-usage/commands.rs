@@ -17,8 +17,8 @@ use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_si
 
 use crate::hook;
 use crate::hook_log;
-use crate::merge_driver;
 use crate::hooks;
+use crate::merge_driver;
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::{append, around, policy, refused_by_environment, tell};
@@ -260,7 +260,7 @@ const FAILURES_SHOWN: usize = 5;
 fn run_doctor(options: Doctor) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let mut text = format!("ledger: {}\n", shown(&target.place.active()));
-    let signs = doctor::examine(&target.place);
+    let signs = doctor::examine(&target.place, world::now().instant());
     for sign in &signs {
         match &sign.fix {
             None => text += &format!("  ok    {}\n", sign.what),

@@ -8,12 +8,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use usage_ledger::error::{Error, Result};
+use usage_ledger::fold::Commit;
+use usage_ledger::git::WorkTree;
 use usage_ledger::hooks::plan::Plan;
 use usage_ledger::hooks::site::{Keeper, Site};
-use usage_ledger::hooks::{self, FRAMEWORK, status, waiting};
+use usage_ledger::hooks::{self, FRAMEWORK, status};
 use usage_ledger::workspace::{Place, find_root};
 
 use crate::voice;
+use crate::world;
+use crate::write::policy;
 
 /// Let rows ride in the commits they belong to, and branches merge row by row
 ///
@@ -63,7 +67,7 @@ pub(crate) fn run(options: Hooks) -> Result<ExitCode> {
     match options.action {
         Action::Install { direct, force } => install(&site, direct, force),
         Action::Uninstall { force } => {
-            let plan = hooks::uninstall(&site, force, &mut no_rows_left)?;
+            let plan = hooks::uninstall(&site, force, &mut |_| fold(&site))?;
             plan.carry_out(&site)?;
             Ok(tell(&plan, "nothing is installed here", ""))
         }
@@ -71,12 +75,11 @@ pub(crate) fn run(options: Hooks) -> Result<ExitCode> {
     }
 }
 
-/// Rows that wait are never dropped.
-fn no_rows_left(pending: &Path) -> Result<usize> {
-    match waiting::first(pending)? {
-        Some(journal) => Err(waiting::still(&journal)),
-        None => Ok(0),
-    }
+/// Rows that wait are put into the ledger of this work tree, for no hook will do it later.
+fn fold(site: &Site) -> Result<usize> {
+    let Some(tree) = WorkTree::around(&site.top) else { return Ok(0) };
+    let policy = |config: &_| policy(config, None, None);
+    Commit { tree: &tree, policy: &policy, clock: &world::now }.everything()
 }
 
 fn install(site: &Site, direct: bool, force: bool) -> Result<ExitCode> {
@@ -90,7 +93,7 @@ fn install(site: &Site, direct: bool, force: bool) -> Result<ExitCode> {
             return Err(by_hand.error);
         }
     }
-    let plan = hooks::install(site, &options, &mut no_rows_left)?;
+    let plan = hooks::install(site, &options, &mut |_| fold(site))?;
     plan.carry_out(site)?;
     let mut notes = String::from("undo         log-usage hooks uninstall\n");
     if matches!(site.keeper, Keeper::WorkTree | Keeper::Husky { .. }) {
