@@ -7,6 +7,7 @@
 mod sandbox;
 
 mod batch;
+mod branches;
 mod cache;
 mod concurrent;
 mod costs;
@@ -23,6 +24,7 @@ mod hooks_beside;
 mod init;
 mod invariants;
 mod log_usage;
+mod merges;
 mod oracle;
 mod places;
 mod storms;
