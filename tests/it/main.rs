@@ -21,6 +21,7 @@ mod git;
 mod golden;
 mod hooks;
 mod hooks_beside;
+mod histories;
 mod init;
 mod invariants;
 mod log_usage;
