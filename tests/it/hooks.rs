@@ -396,7 +396,7 @@ fn status_says_what_is_not_in_effect() {
         stage.install();
         assert_eq!(stage.status(), healthy, "install mends: {what}");
     };
-    stage.sandbox.ok("log-usage", &SEED);
+    stage.sandbox.ok("log-usage", &["init"]);
     stage.sandbox.git(["config", "core.hooksPath", "elsewhere"]);
     let (_, told) = stage.status();
     assert!(told.contains("from .git/hooks/pre-commit, but git looks for hooks in elsewhere"));
