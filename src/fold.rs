@@ -127,16 +127,20 @@ impl Commit<'_> {
                 Some(Entry { row, is_dated: true })
             };
             let mut entries: Vec<Entry<'_>> = here.filter_map(|row| entry(&row)).collect();
-            let place = match config.layout {
-                Layout::Single => place,
-                Layout::Fragments => fragments::fresh(&place, (self.clock)()),
+            let policy = (self.policy)(&config);
+            let (place, policy) = match config.layout {
+                Layout::Single => (place, policy),
+                Layout::Fragments => {
+                    let policy = Policy { max_size: u64::MAX, ..policy };
+                    (fragments::fresh(&place, (self.clock)()), policy)
+                }
             };
             let is_tracked = || crate::git::tracks(&place.active());
             let gate = Gate {
                 place: &place,
                 may_create_folder: true,
                 layout: Layout::Single,
-                policy: (self.policy)(&config),
+                policy,
                 clock: self.clock,
                 // git waits for us.
                 around: Around { is_tracked: &is_tracked, git_dir: None },

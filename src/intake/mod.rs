@@ -56,14 +56,24 @@ impl Deferral {
 impl Gate<'_> {
     /// Appends checked rows to the ledger: all of them, or none.
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
-        let placed;
-        let place = match self.layout {
-            Layout::Single => self.place,
+        match self.layout {
+            Layout::Single => self.append_to(self.place, &self.policy, entries),
             Layout::Fragments => {
-                placed = fragments::current(self.place, &git::tracks, (self.clock)())?;
-                &placed
+                let max_size = self.policy.max_size;
+                let now = (self.clock)();
+                let place = fragments::current(self.place, max_size, &git::tracks, now)?;
+                let policy = Policy { max_size: u64::MAX, ..self.policy };
+                self.append_to(&place, &policy, entries)
             }
-        };
+        }
+    }
+
+    fn append_to(
+        &self,
+        place: &Place,
+        policy: &Policy,
+        entries: &mut [Entry<'_>],
+    ) -> Result<Appended> {
         let path = place.active();
         if !path.exists() {
             self.around.settle();
@@ -75,7 +85,7 @@ impl Gate<'_> {
             }
             setup::prepare(place, self.may_create_folder)?;
         }
-        ledger::append(place, &self.policy, entries, self.clock, &self.around)
+        ledger::append(place, policy, entries, self.clock, &self.around)
     }
 
     /// Lets checked rows wait: all of them, or none.

@@ -1,6 +1,7 @@
 //! Which fragment rows go to: one that no commit holds yet. A committed fragment is never changed,
 //! so that merges never meet in one.
 
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
@@ -18,13 +19,21 @@ pub fn fresh(place: &Place, now: Timestamp) -> Place {
     place.with_fragment(format!("{}-{random:016x}.csv", &time[.."20260223".len()]))
 }
 
-/// The ledger, appended to in its newest fragment that git does not track, else in a new one.
+/// The ledger, appended to in its newest fragment, if git does not track it and it is not full;
+/// else in a new one. A full fragment is not sealed: it is a file of its own already.
 ///
 /// # Errors
 /// A folder that cannot be read.
-pub fn current(place: &Place, is_tracked: &dyn Fn(&Path) -> bool, now: Timestamp) -> Result<Place> {
+pub fn current(
+    place: &Place,
+    max_size: u64,
+    is_tracked: &dyn Fn(&Path) -> bool,
+    now: Timestamp,
+) -> Result<Place> {
     let fragments = files::older(place)?.into_iter().filter(|file| file.role == Role::Fragment);
-    let newest = compose::newest_of(fragments.collect()).filter(|file| !is_tracked(&file.path));
+    let has_room = |path: &Path| fs::metadata(path).is_ok_and(|meta| meta.len() < max_size);
+    let newest = compose::newest_of(fragments.collect());
+    let newest = newest.filter(|file| has_room(&file.path) && !is_tracked(&file.path));
     let name = newest.and_then(|file| Some(file.path.file_name()?.to_string_lossy().into_owned()));
     Ok(name.map_or_else(|| fresh(place, now), |name| place.with_fragment(name)))
 }

@@ -16,6 +16,8 @@ pub(crate) enum Way {
     Union,
     /// By nothing: a host that reads no attributes. Both sides are kept, markers and all.
     Plain,
+    /// By nothing, either, but each commit's rows are a file of their own.
+    Fragments,
 }
 
 /// The files that the driver is for.
@@ -54,6 +56,10 @@ impl Branches {
             Way::Driver => branches.set_driver(DRIVER),
             Way::Union => {}
             Way::Plain => branches.sandbox.write(".telemetry/.gitattributes", "# none\n"),
+            Way::Fragments => {
+                branches.sandbox.write(".telemetry/.gitattributes", "# none\n");
+                branches.sandbox.write(".telemetry/config.toml", "layout = \"fragments\"\n");
+            }
         }
         branches.sandbox.write("code", "");
         branches.sandbox.ok("log-usage", &["init", "--quiet"]);
@@ -212,7 +218,7 @@ impl Branches {
             names.map(|name| format!("{folder}{}", name.to_string_lossy())).collect::<Vec<_>>()
         };
         let mut files = [listed("archive/"), listed("usage.d/")].concat();
-        files.push("usage.csv".to_owned());
+        files.extend(Some("usage.csv".to_owned()).filter(|_| self.way != Way::Fragments));
         files
     }
 

@@ -377,6 +377,12 @@ fn no_row_is_lost_to_a_busy_git() {
         assert!(rounds > 1, "git was not busy");
         writers.into_iter().for_each(|writer| writer.join().unwrap());
     });
+    // No commit holds a ledger without its beginning (scenario 29).
+    for commit in sandbox.git(["rev-list", "--all"]).lines() {
+        let ledger =
+            sandbox.run("git", &["show", &format!("{commit}:.telemetry/usage.csv")]).stdout;
+        assert!(ledger.is_empty() || text(&ledger).starts_with(HEADER), "{commit}");
+    }
     // What was logged while the other branch was checked out is that branch's.
     for branch in ["main", "other"] {
         sandbox.git(["checkout", "--quiet", "-f", branch]);

@@ -177,7 +177,7 @@ impl History {
     /// Rows wait in the stash while others are committed.
     fn stash(&mut self) -> &'static str {
         self.log("600");
-        self.it.git(&["stash", "--quiet"]);
+        self.it.git(&["stash", "--quiet", "--include-untracked"]);
         self.log("600");
         self.it.commit("rows");
         self.it.join(&["stash", "pop", "--quiet"]);
@@ -263,6 +263,7 @@ fn play(way: Way) {
     assert!(loose * 10 < rows, "the test goes blind: {loose} of {rows} rows were reverted");
     assert_eq!(calls > 0, way == Way::Driver);
     assert!(way != Way::Plain || conflicts as u64 > times());
+    assert!(way != Way::Fragments || conflicts == 0, "{conflicts} conflicts");
 }
 
 #[test]
@@ -278,4 +279,9 @@ fn union_alone_keeps_every_row_once() {
 #[test]
 fn without_attributes_every_row_is_kept_once() {
     play(Way::Plain);
+}
+
+#[test]
+fn fragments_never_conflict_and_keep_every_row_once() {
+    play(Way::Fragments);
 }

@@ -489,6 +489,40 @@ fn the_order_of_merging_leaves_no_trace() {
 }
 
 /// Only the ledger's own files are merged line by line.
+/// Two clones import one turn of an agent, in their own offsets and at their own prices; another turn
+/// is refreshed in one of them.
+#[test]
+fn the_same_turn_of_two_clones_counts_once() {
+    for way in [Way::Driver, Way::Union, Way::Plain] {
+        let mut branches = Branches::with_rows(way, 3);
+        let import = |branches: &Branches, stamp: &str, tokens: &str, tags: &[&str]| {
+            let mut arguments =
+                vec!["--timestamp", stamp, "m", tokens, "1", "true", "execute", "5"];
+            tags.iter().for_each(|tag| arguments.extend(["--tag", tag]));
+            branches.sandbox.ok("log-usage", &arguments);
+        };
+        branches.git(&["branch", "topic"]);
+        let of = ["source=claude-code", "id=turn-1", "cost_usd=0.120000"];
+        import(&branches, "2026-03-01T12:00:00+01:00", "7", &of);
+        import(&branches, "2026-03-01T13:00:00Z", "10", &["source=codex", "id=turn-2"]);
+        branches.commit("here");
+        branches.git(&["checkout", "--quiet", "topic"]);
+        let of = ["source=claude-code", "id=turn-1", "cost_usd=0.150000"];
+        import(&branches, "2026-03-01T06:00:00-05:00", "7", &of);
+        let refreshed = ["source=codex", "id=turn-2", "rev=1"];
+        import(&branches, "2026-03-01T13:00:00Z", "30", &refreshed);
+        branches.commit("there");
+        branches.git(&["checkout", "--quiet", "main"]);
+        merge(&mut branches, "topic");
+        let totals = &branches.sandbox.json(&["--by", "source"])["totals"];
+        assert_eq!(totals["rows"], 5, "{way:?}");
+        let base =
+            branches.sandbox.json(&["--until", "2026-02-28"])["totals"]["prompt_tokens"].clone();
+        let of_turns = totals["prompt_tokens"].as_u64().unwrap() - base.as_u64().unwrap();
+        assert_eq!(of_turns, 7 + 30, "{way:?}: the refreshed turn stands");
+    }
+}
+
 #[test]
 fn settings_and_prices_conflict_as_code_does() {
     let sandbox = Sandbox::repository();
