@@ -36,6 +36,8 @@ enum Source {
     Open(File),
     /// To be opened when it is read: it is not appended to.
     Closed(PathBuf),
+    /// Not a file at all.
+    Memory(Vec<u8>),
 }
 
 impl Input {
@@ -49,6 +51,13 @@ impl Input {
         let (file, bytes) = spool().map_err(|error| Error::io("read", label.as_ref(), &error))?;
         let (label, source) = (label.to_owned(), Source::Open(file));
         Ok(Input { label, role: Role::Active, source, bytes, modified: None })
+    }
+
+    /// What is in memory already; so many at a time as there may be could not all be open files.
+    pub fn in_memory(label: &str, text: Vec<u8>) -> Input {
+        let (label, bytes) = (label.to_owned(), text.len() as u64);
+        let source = Source::Memory(text);
+        Input { label, role: Role::Active, source, bytes, modified: None }
     }
 
     /// How many bytes it holds.
@@ -74,9 +83,9 @@ impl Input {
     /// So many bytes of its beginning and of its end.
     pub fn ends(&self, bytes: u64) -> io::Result<Vec<u8>> {
         let file = self.handle()?;
-        let mut ends = disk::read(file.file(), 0, bytes.min(self.bytes))?;
-        let end = disk::read(file.file(), self.bytes.saturating_sub(bytes), bytes.min(self.bytes))?;
-        ends.extend_from_slice(&end);
+        let bytes = bytes.min(self.bytes);
+        let mut ends = file.read(0, bytes)?;
+        ends.extend_from_slice(&file.read(self.bytes - bytes, bytes)?);
         Ok(ends)
     }
 
@@ -84,6 +93,7 @@ impl Input {
         match &self.source {
             Source::Open(file) => Ok(Handle::Lent(file)),
             Source::Closed(path) => File::open(path).map(Handle::Owned),
+            Source::Memory(text) => Ok(Handle::Memory(text)),
         }
     }
 
@@ -104,13 +114,28 @@ pub struct Reader<'a> {
 enum Handle<'a> {
     Lent(&'a File),
     Owned(File),
+    Memory(&'a [u8]),
 }
 
 impl Handle<'_> {
-    fn file(&self) -> &File {
+    /// So many bytes from there on, or as many as there are.
+    fn read(&self, at: u64, bytes: u64) -> io::Result<Vec<u8>> {
         match self {
-            Handle::Lent(file) => file,
-            Handle::Owned(file) => file,
+            Handle::Lent(file) => disk::read(file, at, bytes),
+            Handle::Owned(file) => disk::read(file, at, bytes),
+            Handle::Memory(text) => {
+                let rest = text.get(at as usize..).unwrap_or_default();
+                Ok(rest[..rest.len().min(bytes as usize)].to_vec())
+            }
+        }
+    }
+
+    /// Some of the bytes from there on.
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        match self {
+            Handle::Lent(file) => disk::read_at(file, buffer, at),
+            Handle::Owned(file) => disk::read_at(file, buffer, at),
+            Handle::Memory(text) => text.get(at as usize..).unwrap_or_default().read(buffer),
         }
     }
 }
@@ -118,7 +143,7 @@ impl Handle<'_> {
 impl Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
-        let read = disk::read_at(self.file.file(), &mut buffer[..left], self.at)?;
+        let read = self.file.read_at(&mut buffer[..left], self.at)?;
         self.at += read as u64;
         (self.progress)(read as u64);
         Ok(read)

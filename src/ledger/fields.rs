@@ -31,7 +31,7 @@ pub fn is_marker(line: &[u8]) -> bool {
 }
 
 /// Whether a line names columns: at least two of ours, which no row does.
-pub(super) fn begins_header(record: &[u8]) -> bool {
+pub fn begins_header(record: &[u8]) -> bool {
     // Rows begin with a digit; this spares them the search.
     if record.first().is_none_or(u8::is_ascii_digit) {
         return false;

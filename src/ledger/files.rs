@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::workspace::Place;
 
+/// The folder of the sealed segments, below the ledger's.
+const ARCHIVE: &str = "archive/";
+
 /// What part a file plays in its ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -39,16 +42,12 @@ pub struct LedgerFile {
 pub fn older(place: &Place) -> Result<Vec<LedgerFile>> {
     let mut files = Vec::new();
     let stem = place.stem().to_string_lossy().into_owned();
-    let backup = format!("{stem}_backup_");
-    list(place.folder(), "", Role::Backup, &|name| name.starts_with(&backup), &mut files)?;
-    let segment = format!("{stem}-");
-    let is_sealed = |name: &str| name.strip_prefix(&segment).is_some_and(is_seal);
-    list(&place.archive(), "archive/", Role::Sealed, &is_sealed, &mut files)?;
-    let fragments = format!("{stem}.d/");
-    list(&place.fragments(), &fragments, Role::Fragment, &|_| true, &mut files)?;
+    list(place, place.folder(), "", &mut files)?;
+    list(place, &place.archive(), ARCHIVE, &mut files)?;
+    list(place, &place.fragments(), &format!("{stem}.d/"), &mut files)?;
     files.sort_by(|a, b| (a.role, &a.label).cmp(&(b.role, &b.label)));
     // Names tell the second; segments of one second are told apart by a hash, which is no order.
-    let end = "archive/".len() + segment.len() + "20260223T221928Z".len();
+    let end = ARCHIVE.len() + stem.len() + "-20260223T221928Z".len();
     let second = |file: &LedgerFile| (file.role, file.label.get(..end).map(str::to_owned));
     for together in files.chunk_by_mut(|a, b| second(a) == second(b)) {
         if together.len() > 1 {
@@ -56,6 +55,38 @@ pub fn older(place: &Place) -> Result<Vec<LedgerFile>> {
         }
     }
     Ok(files)
+}
+
+/// The part that a file plays in the ledger, by its path below the ledger's folder; None if it is
+/// not the ledger's.
+pub fn role(place: &Place, path: &str) -> Option<Role> {
+    let stem = place.stem().to_string_lossy();
+    if *place.name() == *path {
+        return Some(Role::Active);
+    }
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if name.starts_with('.') || Path::new(name).extension() != Some(OsStr::new("csv")) {
+        return None;
+    }
+    let own = name.strip_prefix(&*stem);
+    match folder {
+        "" => own.is_some_and(|rest| rest.starts_with("_backup_")).then_some(Role::Backup),
+        "archive" => {
+            own.and_then(|rest| rest.strip_prefix('-')).is_some_and(is_seal).then_some(Role::Sealed)
+        }
+        _ => (folder.strip_suffix(".d") == Some(&*stem)).then_some(Role::Fragment),
+    }
+}
+
+/// Where the names of the ledger's files begin, below its folder: what git is to look at.
+pub fn beginnings(place: &Place) -> [String; 4] {
+    let (name, stem) = (place.name().to_string_lossy(), place.stem().to_string_lossy());
+    [
+        name.into_owned(),
+        format!("{ARCHIVE}{stem}-"),
+        format!("{stem}.d/"),
+        format!("{stem}_backup_"),
+    ]
 }
 
 /// The timestamp of the first row. Segments of one second were written by one clock, in one offset,
@@ -105,13 +136,8 @@ fn is_seal(rest: &str) -> bool {
     fits && (number.is_empty() || number.strip_prefix('-').is_some_and(is_number))
 }
 
-fn list(
-    folder: &Path,
-    prefix: &str,
-    role: Role,
-    belongs: &dyn Fn(&str) -> bool,
-    files: &mut Vec<LedgerFile>,
-) -> Result<()> {
+/// Lists the older files in this folder, which is called `prefix` below the ledger's.
+fn list(place: &Place, folder: &Path, prefix: &str, files: &mut Vec<LedgerFile>) -> Result<()> {
     let fail = |error: &io::Error| Error::io("list", folder, error);
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -123,9 +149,10 @@ fn list(
     for entry in entries {
         let path = entry.map_err(|error| fail(&error))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_csv = path.extension() == Some(OsStr::new("csv")) && !name.starts_with('.');
-        if is_csv && belongs(&name) && path.is_file() {
-            let label = format!("{prefix}{name}");
+        let label = format!("{prefix}{name}");
+        if let Some(role) = role(place, &label).filter(|role| *role != Role::Active)
+            && path.is_file()
+        {
             files.push(LedgerFile { path, label, role });
         }
     }
@@ -135,6 +162,28 @@ fn list(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_the_ledgers_by_its_path() {
+        let place = Place::of_file(Path::new("/x/usage.csv")).unwrap();
+        for (path, expected) in [
+            ("usage.csv", Some(Role::Active)),
+            ("archive/usage-20260223T221928Z-0123abcd.csv", Some(Role::Sealed)),
+            ("archive/usage-2-20260223T221928Z-0123abcd.csv", None),
+            ("archive/usage.csv", None),
+            ("usage.d/20260223-0123456789abcdef.csv", Some(Role::Fragment)),
+            ("usage.d/.tmp.csv", None),
+            ("usage.d/deep/er.csv", None),
+            ("usage_backup_20260101.csv", Some(Role::Backup)),
+            ("deep/usage_backup_20260101.csv", None),
+            ("prices.csv", None),
+            ("usage.csv.torn", None),
+        ] {
+            assert_eq!(role(&place, path), expected, "{path}");
+            let may_begin = beginnings(&place).iter().any(|it| path.starts_with(it));
+            assert!(expected.is_none() || may_begin, "{path}");
+        }
+    }
 
     #[test]
     fn a_seal_is_a_time_and_a_hash() {
