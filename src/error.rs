@@ -140,6 +140,13 @@ pub enum Error {
         /// The ledger.
         path: PathBuf,
     },
+    /// A question that only git can answer has no answer.
+    Git {
+        /// What is wrong.
+        problem: String,
+        /// How to mend it.
+        fix: String,
+    },
     /// The row was written, but the disk did not confirm it.
     SyncFailed {
         /// The ledger.
@@ -229,7 +236,9 @@ impl Error {
             Error::HyphenNotes { given } => {
                 format!("notes: \"{}\" begins with a hyphen", excerpt(given))
             }
-            Error::Usage { problem, .. } | Error::Hooks { problem, .. } => problem.clone(),
+            Error::Usage { problem, .. }
+            | Error::Hooks { problem, .. }
+            | Error::Git { problem, .. } => problem.clone(),
             Error::OptionValue { option, given, allowed, .. } => {
                 format!("{option}: \"{}\" is not {allowed}", excerpt(given))
             }
@@ -324,6 +333,9 @@ impl Error {
             Error::TrackedButMissing { .. } => {
                 "a new file in its place would cut off its history; nothing was written".to_owned()
             }
+            Error::Git { .. } => {
+                "which commit has which rows is known to git alone; nothing was done".to_owned()
+            }
             Error::SyncFailed { .. } => {
                 "the row was written, and may or may not be stored".to_owned()
             }
@@ -345,9 +357,10 @@ impl Error {
 
     fn fix(&self) -> String {
         match self {
-            Error::Field { fix, .. } | Error::Usage { fix, .. } | Error::Hooks { fix, .. } => {
-                fix.clone()
-            }
+            Error::Field { fix, .. }
+            | Error::Usage { fix, .. }
+            | Error::Hooks { fix, .. }
+            | Error::Git { fix, .. } => fix.clone(),
             Error::MissingFields { .. } => {
                 "log-usage claude-3-opus 1500 3200 true execute 45000".to_owned()
             }

@@ -8,6 +8,9 @@ pub mod pass;
 pub mod scanned;
 pub mod cache;
 pub mod sealed;
+pub mod gathered;
+pub mod range;
+pub mod origins;
 
 use crate::engine::cache::Cache;
 use crate::engine::inputs::Input;

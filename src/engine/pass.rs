@@ -91,7 +91,8 @@ impl Pass {
         let aside = Mutex::new(Aside::default());
         let worker = || Worker {
             scanner: Scanner::default(),
-            counter: Counter::new(query.selection.clone(), &query.by, query.has_cells),
+            counter: Counter::new(query.selection.clone(), &query.by, query.has_cells)
+                .with(query.origins.clone()),
             distinct: Distinct::default(),
             seen: Vec::new(),
         };

@@ -1,6 +1,9 @@
 //! What is asked of a ledger's rows.
 
+use std::sync::Arc;
+
 use crate::report::dimension::Dimension;
+use crate::report::origins::Origins;
 use crate::report::selection::Selection;
 
 /// What is to be summed.
@@ -14,6 +17,8 @@ pub struct Query {
     pub keep_duplicates: bool,
     /// Whether by day, model and task type together, too.
     pub has_cells: bool,
+    /// What git knows of rows, where they are grouped by that.
+    pub origins: Option<Arc<Origins>>,
 }
 
 impl Query {

@@ -2,6 +2,10 @@
 
 pub mod process;
 pub mod branch;
+pub mod objects;
+pub mod branches;
+pub mod message;
+pub mod history;
 
 use std::fs;
 use std::path::{Path, PathBuf};

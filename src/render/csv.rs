@@ -2,9 +2,9 @@
 
 use crate::render::json;
 use crate::render::tables::key_text;
-use crate::report::Report;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
+use crate::report::{Group, Report};
 
 const COLUMNS: [&str; 15] = [
     "group",
@@ -34,7 +34,7 @@ pub fn render(report: &Report) -> String {
     for breakdown in report.breakdowns.iter().filter(|it| it.is_shown) {
         let group = json::name(breakdown.dimension);
         for it in &breakdown.groups {
-            write(&line(group, key(breakdown.dimension, &it.key), &it.measures));
+            write(&line(group, key(breakdown.dimension, it), &it.measures));
         }
         if let Some(earlier) = &breakdown.earlier {
             write(&line(group, "earlier".to_owned(), earlier));
@@ -67,11 +67,12 @@ fn line(group: &str, key: String, measures: &Measures) -> [String; 15] {
     ]
 }
 
-fn key(dimension: Dimension, key: &Key) -> String {
-    match key {
-        Key::Number(number) => key_text(dimension, *number),
-        Key::Text(name) => name.to_string(),
-        Key::None => String::new(),
+fn key(dimension: Dimension, group: &Group) -> String {
+    match (&group.key, &group.origin) {
+        (_, Some(origin)) => origin.id.clone().unwrap_or_else(|| origin.label()),
+        (Key::Number(number), _) => key_text(dimension, *number),
+        (Key::Text(name), _) => name.to_string(),
+        (Key::None, _) => String::new(),
     }
 }
 

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::render::tables::key_text;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
-use crate::report::{Breakdown, Report, SkippedLine};
+use crate::report::origins::State;
+use crate::report::{Breakdown, Group, Report, SkippedLine};
 
 /// The report as one JSON object.
 pub fn render(report: &Report) -> String {
@@ -91,18 +92,38 @@ fn exact(sum: u128) -> Value {
 }
 
 fn groups(breakdown: &Breakdown) -> Value {
-    let group = |group: &crate::report::Group| {
+    let group = |group: &Group| {
         let key = match &group.key {
             Key::Number(number) => json!(key_text(breakdown.dimension, *number)),
             Key::Text(name) => json!(name),
             Key::None => Value::Null,
         };
         let mut object = Map::new();
-        object.insert(name(breakdown.dimension).to_owned(), key);
+        match breakdown.dimension.is_of_git() {
+            true => object.extend(origin(breakdown.dimension, group)),
+            false => drop(object.insert(name(breakdown.dimension).to_owned(), key)),
+        }
         object.extend(measures(&group.measures));
         Value::Object(object)
     };
     Value::Array(breakdown.groups.iter().map(group).collect())
+}
+
+/// What git knows of a group: its stable name, and what else is known.
+fn origin(dimension: Dimension, group: &Group) -> Map<String, Value> {
+    let origin = group.origin.as_ref();
+    let (id, title) = (origin.map(|it| &it.id), origin.map(|it| &it.title));
+    let state = origin.map_or(State::NotCommitted, |it| it.state).name();
+    let value = match dimension {
+        Dimension::Commit => json!({ "commit": id, "subject": title }),
+        Dimension::Author => json!({ "author": title }),
+        Dimension::Branch => json!({ "branch": title, "state": state }),
+        _ => json!({ "pr": id, "title": title, "state": state }),
+    };
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
 }
 
 fn lines(lines: &[SkippedLine]) -> Value {

@@ -3,11 +3,10 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
-use crate::error::is_unprintable;
 use crate::figures;
 use crate::render::sentences;
 use crate::render::tables::{self, Cell, RATE_TASKS_MIN, Table};
-use crate::report::Report;
+use crate::report::{Breakdown, Report};
 
 /// Wider lines wrap in reviews and mails.
 const WIDTH_MAX: usize = 120;
@@ -28,9 +27,10 @@ pub fn render(report: &Report) -> String {
     }
     out += &format!("**{}**\n", sentences::headline(report));
     let (asked, rest) = report.breakdowns.split_at(report.by.len());
-    let tables_of = |breakdowns: &[crate::report::Breakdown]| -> Vec<Table> {
+    let tables_of = |breakdowns: &[Breakdown]| -> Vec<Table> {
         let shown = breakdowns.iter().filter(|it| it.is_shown && !it.groups.is_empty());
-        shown.map(|it| tables::table(report, it)).collect()
+        let note = |it| sentences::origin_note(report, it);
+        shown.map(|it| Table { note: note(it), ..tables::table(report, it) }).collect()
     };
     let asked = tables_of(asked);
     for (at, table) in asked.iter().enumerate() {
@@ -55,10 +55,13 @@ fn section(out: &mut String, heading: Option<&String>, table: &Table) {
         *out += &format!("\n## {heading}\n");
     }
     *out += &format!("\n{}\n", draw(table));
+    if let Some(note) = &table.note {
+        *out += &format!("\n{note}\n");
+    }
 }
 
 /// One table. comfy-table pads the cells; the colons that align them on hosting sites are ours.
-fn draw(table: &Table) -> String {
+pub(super) fn draw(table: &Table) -> String {
     let mut lines: Vec<Vec<String>> = vec![table.columns.clone()];
     lines.extend(table.rows.iter().map(|row| row.iter().map(text).collect()));
     if let Some(all) = &table.all {
@@ -67,7 +70,7 @@ fn draw(table: &Table) -> String {
             *label = format!("**{label}**");
         }
     }
-    shorten_names(&mut lines);
+    shorten_names(&mut lines, table.words);
     let mut drawn = comfy_table::Table::new();
     drawn.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
     let mut lines = lines.into_iter();
@@ -75,7 +78,7 @@ fn draw(table: &Table) -> String {
     lines.for_each(|line| {
         drawn.add_row(line);
     });
-    for column in drawn.column_iter_mut().skip(1) {
+    for column in drawn.column_iter_mut().skip(table.words + 1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let drawn: Vec<String> = drawn.lines().map(|line| line.trim_end().to_owned()).collect();
@@ -84,27 +87,27 @@ fn draw(table: &Table) -> String {
         if at > 0 {
             out.push('\n');
         }
-        out += &if at == 1 { aligned(line) } else { line.clone() };
+        out += &if at == 1 { aligned(line, table.words) } else { line.clone() };
     }
     out
 }
 
 /// `|---|---|` → `|:--|--:|`.
-fn aligned(rule: &str) -> String {
+fn aligned(rule: &str, words: usize) -> String {
     let cells: Vec<String> = rule
         .trim_matches('|')
         .split('|')
         .enumerate()
         .map(|(at, cell)| {
             let dashes = "-".repeat(cell.chars().count().saturating_sub(1));
-            if at == 0 { format!(":{dashes}") } else { format!("{dashes}:") }
+            if at <= words { format!(":{dashes}") } else { format!("{dashes}:") }
         })
         .collect();
     format!("|{}|", cells.join("|"))
 }
 
-/// The first column gives way where a line would be too wide: its names lose their middle.
-fn shorten_names(lines: &mut [Vec<String>]) {
+/// The column of words gives way where a line would be too wide: they lose their middle.
+fn shorten_names(lines: &mut [Vec<String>], words: usize) {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |at: usize| {
         lines
@@ -114,9 +117,9 @@ fn shorten_names(lines: &mut [Vec<String>]) {
             .max()
             .unwrap_or(0)
     };
-    let others: usize = (1..columns).map(|at| width(at) + 3).sum();
+    let others: usize = (0..columns).filter(|at| *at != words).map(|at| width(at) + 3).sum();
     let room = WIDTH_MAX.saturating_sub(others + 4).max(16);
-    for cell in lines.iter_mut().filter_map(|line| line.first_mut()) {
+    for cell in lines.iter_mut().filter_map(|line| line.get_mut(words)) {
         let length = cell.chars().count();
         if length > room {
             let code = cell.starts_with('`');
@@ -138,7 +141,8 @@ pub(super) fn shortened(name: &[char], room: usize) -> String {
 fn text(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
-        Cell::Name(name) => name_text(name),
+        Cell::Name(name) => sentences::name_text(name),
+        Cell::Title(title) => sentences::title_text(title),
         Cell::Count(count) => figures::thousands(*count),
         other => common_text(other),
     }
@@ -158,52 +162,8 @@ pub(super) fn common_text(cell: &Cell) -> String {
         Cell::Interval(part, whole) => tables::interval(*part, *whole),
         Cell::Share(part, whole) => figures::percent(*part, *whole),
         Cell::Duration(ms) => figures::duration(*ms),
-        Cell::Text(text) | Cell::Name(text) => text.clone(),
+        Cell::Text(text) | Cell::Name(text) | Cell::Title(text) => text.clone(),
         Cell::Count(count) => figures::thousands(*count),
         Cell::Empty => String::new(),
-    }
-}
-
-/// A name from the ledger. Most say nothing to Markdown; others stand in a code span, so that no
-/// link, mention, emoji or emphasis comes of them.
-fn name_text(name: &str) -> String {
-    let name: String =
-        name.chars().map(|c| if is_unprintable(c) { '\u{FFFD}' } else { c }).collect();
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || "._:/+-_".contains(c);
-    // An underscore between letters is one; at the edge of a word it would begin emphasis.
-    let inner = |(at, _): (usize, &str)| {
-        let beside = [name[..at].chars().next_back(), name[at + 1..].chars().next()];
-        beside.iter().all(|c| c.is_some_and(|c| c.is_ascii_alphanumeric()))
-    };
-    let is_plain = name.chars().all(is_bare)
-        && !name.contains("//")
-        && !name.contains("www.")
-        && name.matches(':').count() < 2
-        && name.match_indices('_').all(inner);
-    match is_plain {
-        true => name,
-        false => sentences::code(&name.replace('|', "\\|")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_name_acts_as_markup() {
-        for (name, shown) in [
-            ("claude-opus-5-5", "claude-opus-5-5"),
-            ("bedrock/us.anthropic.claude-v1:0", "bedrock/us.anthropic.claude-v1:0"),
-            ("x/@user", "`x/@user`"),
-            ("claude[1m]", "`claude[1m]`"),
-            ("x:100:", "`x:100:`"),
-            ("https://x.y", "`https://x.y`"),
-            ("a|b`c", "``a\\|b`c``"),
-            ("a_b_c", "a_b_c"),
-            ("a/_b_/c", "`a/_b_/c`"),
-        ] {
-            assert_eq!(name_text(name), shown);
-        }
     }
 }

@@ -5,6 +5,7 @@ pub mod sentences;
 pub mod json;
 pub mod csv;
 pub mod markdown;
+pub mod folded;
 pub mod terminal;
 
 use crate::render::terminal::Screen;
@@ -28,7 +29,10 @@ pub const FORMATS: [Format; 4] = [
         name: "markdown",
         about: "tables for people, in a terminal or rendered",
         is_data: false,
-        render: |report, _| markdown::render(report),
+        render: |report, _| match folded::is_enough(report) {
+            true => folded::render(report),
+            false => markdown::render(report),
+        },
     },
     Format {
         name: "csv",

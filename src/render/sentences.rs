@@ -1,12 +1,15 @@
 //! Report → sentences: the title, the headline, and the notes that say how to read the figures.
 
+use crate::error::is_unprintable;
 use crate::figures;
 use crate::render::tables::{
-    Cell, PERCENTILE_TASKS_MIN, RATE_TASKS_MIN, WEEKDAYS, day_month, has_interval, success_change,
+    Cell, PERCENTILE_TASKS_MIN, RATE_TASKS_MIN, WEEKDAYS, day_month, has_interval, noun,
+    success_change,
 };
 use crate::report::dimension::Dimension;
 use crate::report::measures::Origin;
-use crate::report::{Report, SkippedLine};
+use crate::report::origins::State;
+use crate::report::{Breakdown, Commits, Report, SkippedLine};
 use crate::timestamp::Day;
 
 /// How many skipped lines a note names.
@@ -17,7 +20,7 @@ pub fn title(report: &Report) -> String {
     match report.by.as_slice() {
         [] => "Usage report".to_owned(),
         by => {
-            let names: Vec<String> = by.iter().map(|it| it.name().replace('-', " ")).collect();
+            let names: Vec<String> = by.iter().map(|it| noun(*it)).collect();
             format!("Usage report by {}", names.join(", "))
         }
     }
@@ -47,6 +50,7 @@ pub fn headline(report: &Report) -> String {
 pub fn nothing(report: &Report) -> String {
     let rows = match report.ledger_rows {
         0 if report.left_out.unreadable > 0 => return "No row can be read.".to_owned(),
+        0 if report.commits.is_some() => return format!("No rows {}.", which(report)),
         0 => return "No rows yet.".to_owned(),
         1 => "1 row".to_owned(),
         rows => format!("{} rows", figures::thousands(rows.into())),
@@ -57,7 +61,55 @@ pub fn nothing(report: &Report) -> String {
         None => String::new(),
     };
     let selection = report.selection.join(" ");
-    format!("No rows match. The ledger holds {rows}{when}; {selection} leaves none.")
+    let holder = if report.commits.is_some() { "range" } else { "ledger" };
+    format!("No rows match. The {holder} holds {rows}{when}; {selection} leaves none.")
+}
+
+/// Which rows those of a range are: `that main does not have`; nothing where it is none.
+pub fn which(report: &Report) -> String {
+    let Some(Commits { of, lacking }) = &report.commits else { return String::new() };
+    match (lacking.as_slice(), of) {
+        ([], of) => format!("that {} has", revision(of.as_deref().unwrap_or("HEAD"))),
+        ([one], _) => format!("that {} does not have", revision(one)),
+        (several, _) => {
+            let names: Vec<String> = several.iter().map(|it| revision(it)).collect();
+            format!("that the last common commit of {} does not have", names.join(" and "))
+        }
+    }
+}
+
+/// A revision as it was typed.
+pub fn revision(typed: &str) -> String {
+    code(&typed.replace(is_unprintable, "\u{FFFD}"))
+}
+
+/// What must be known to read a table of what git knows.
+pub fn origin_note(report: &Report, breakdown: &Breakdown) -> Option<String> {
+    let default = report.default_branch.as_deref()?;
+    let mut note = match breakdown.dimension {
+        Dimension::Pr => {
+            "PR is read from the subject of the commit on the default branch that brought the row \
+             (`… (#415)`, `Merge pull request #415`)."
+        }
+        Dimension::Branch => {
+            "Branch is read from the subject of the commit on the default branch that brought the \
+             row (`Merge branch 'topic'`, `Merge pull request #415 from owner/topic`)."
+        }
+        _ => return None,
+    }
+    .to_owned();
+    let has = |state| {
+        breakdown.groups.iter().any(|it| it.origin.as_ref().is_some_and(|it| it.state == state))
+    };
+    let lacks = format!("rows on branches that {} does not have", title_text(default));
+    let abandoned = "no commit for 14 days before the newest row";
+    match (has(State::Open), has(State::Abandoned)) {
+        (false, false) => {}
+        (true, false) => note += &format!(" Open: {lacks}."),
+        (false, true) => note += &format!(" Abandoned: {lacks} ({abandoned})."),
+        (true, true) => note += &format!(" Open and abandoned: {lacks} (abandoned: {abandoned})."),
+    }
+    Some(note)
 }
 
 /// What must be known to read the figures right; only what applies. Names of files and values stand
@@ -86,6 +138,9 @@ pub fn notes(report: &Report) -> Vec<String> {
         tokens += &format!(" Cached is of the rows that tell it ({share} of the prompt tokens).");
     }
     notes.push(tokens);
+    if report.commits.is_some() {
+        notes.push(format!("Only the rows {}.", which(report)));
+    }
     notes.extend(period_note(report));
     notes.extend(left_out_note(report));
     notes.extend(marker_note(report));
@@ -218,6 +273,74 @@ pub fn span((from, to): (Day, Day)) -> String {
     }
 }
 
-fn counted(n: u64, noun: &str) -> String {
+/// A name from the ledger. Most say nothing to Markdown; others stand in a code span, so that no
+/// link, mention, emoji or emphasis comes of them.
+pub fn name_text(name: &str) -> String {
+    harmless(name, &|c| c.is_ascii_alphanumeric() || "._:/+-_".contains(c))
+}
+
+/// Words from git's history, as harmless as a name.
+pub fn title_text(title: &str) -> String {
+    harmless(title, &|c| c.is_alphanumeric() || "._:/+-_ ,;'\"()!?=%–…".contains(c))
+}
+
+fn harmless(name: &str, is_bare: &dyn Fn(char) -> bool) -> String {
+    let name = name.replace(is_unprintable, "\u{FFFD}");
+    // An underscore between letters is one; at the edge of a word it would begin emphasis.
+    let inner = |(at, _): (usize, &str)| {
+        let beside = [name[..at].chars().next_back(), name[at + 1..].chars().next()];
+        beside.iter().all(|c| c.is_some_and(|c| c.is_ascii_alphanumeric()))
+    };
+    let is_plain = name.chars().all(is_bare)
+        && !name.contains("//")
+        && !name.contains("www.")
+        && name.matches(':').count() < 2
+        && name.match_indices('_').all(inner);
+    match is_plain {
+        true => name,
+        false => code(&name.replace('|', "\\|")),
+    }
+}
+
+pub(super) fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_acts_as_markup() {
+        for (name, shown) in [
+            ("claude-opus-5-5", "claude-opus-5-5"),
+            ("bedrock/us.anthropic.claude-v1:0", "bedrock/us.anthropic.claude-v1:0"),
+            ("x/@user", "`x/@user`"),
+            ("claude[1m]", "`claude[1m]`"),
+            ("x:100:", "`x:100:`"),
+            ("https://x.y", "`https://x.y`"),
+            ("a|b`c", "``a\\|b`c``"),
+            ("a_b_c", "a_b_c"),
+            ("a/_b_/c", "`a/_b_/c`"),
+        ] {
+            assert_eq!(name_text(name), shown);
+        }
+    }
+
+    #[test]
+    fn no_title_acts_as_markup() {
+        for (title, shown) in [
+            ("Dark mode for the settings page", "Dark mode for the settings page"),
+            ("feat(ui): größer, \"faster\"!", "feat(ui): größer, \"faster\"!"),
+            ("open: feature/x", "open: feature/x"),
+            ("Fix #12", "`Fix #12`"),
+            ("ask @user", "`ask @user`"),
+            ("<b>x</b>", "`<b>x</b>`"),
+            ("a | b", "`a \\| b`"),
+            ("*x*", "`*x*`"),
+            ("x\u{202E}y", "`x\u{FFFD}y`"),
+        ] {
+            assert_eq!(title_text(title), shown);
+        }
+    }
 }

@@ -15,6 +15,12 @@ pub const RATE_TASKS_MIN: u64 = 20;
 /// Below this many tasks a percentile is just one of them.
 pub const PERCENTILE_TASKS_MIN: u64 = 5;
 
+/// What rows are called that no commit has.
+pub const NOT_COMMITTED: &str = "not committed";
+
+/// So much of a commit's hash is shown: what hosting sites show, and turn into a link.
+const HASH_SHOWN: usize = 7;
+
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -28,6 +34,8 @@ pub enum Cell {
     Text(String),
     /// A name from the ledger, to be made harmless.
     Name(String),
+    /// Words from git's history, to be made harmless too.
+    Title(String),
     /// A whole number.
     Count(u128),
     /// How many of how many succeeded, as a rate where there are enough.
@@ -51,14 +59,18 @@ pub enum Cell {
 pub struct Table {
     /// Its heading.
     pub heading: String,
-    /// The columns' names; the first is left-aligned, the others right.
+    /// The columns' names.
     pub columns: Vec<String>,
+    /// Which column holds the longest words; up to it, columns are left-aligned.
+    pub words: usize,
     /// Its lines.
     pub rows: Vec<Vec<Cell>>,
     /// The sums of all lines, where there are several.
     pub all: Option<Vec<Cell>>,
     /// For each line, how long its bar is, in tokens; empty where bars say nothing.
     pub bars: Vec<u128>,
+    /// What must be known to read it.
+    pub note: Option<String>,
 }
 
 /// The totals, beside the last seven days and the seven before where that says something.
@@ -136,11 +148,13 @@ pub fn table(report: &Report, breakdown: &Breakdown) -> Table {
     }
     let all = (rows.len() > 1).then(|| line(kind.label("all"), &report.totals));
     Table {
-        heading: format!("By {}", breakdown.dimension.name().replace('-', " ")),
+        heading: format!("By {}", noun(breakdown.dimension)),
         columns: kind.columns(),
+        words: usize::from(kind.is_told()),
         rows,
         all,
         bars: if kind.is_period() { bars } else { Vec::new() },
+        note: None,
     }
 }
 
@@ -169,11 +183,18 @@ impl Kind {
         matches!(self.dimension, Dimension::Day | Dimension::Week | Dimension::Month)
     }
 
+    /// Whether a key is told in words besides.
+    fn is_told(&self) -> bool {
+        matches!(self.dimension, Dimension::Commit | Dimension::Pr)
+    }
+
     /// The second column that says a key in other words.
     fn gloss(&self) -> Option<&'static str> {
         match self.dimension {
             Dimension::Day => Some(""),
             Dimension::Week => Some("Monday"),
+            Dimension::Commit => Some("Subject"),
+            Dimension::Pr => Some("Title"),
             _ => None,
         }
     }
@@ -181,6 +202,7 @@ impl Kind {
     fn columns(&self) -> Vec<String> {
         let first = match self.dimension {
             Dimension::TaskType => "Task type".to_owned(),
+            Dimension::Pr => "PR".to_owned(),
             dimension => capitalised(dimension.name()),
         };
         let mut columns = vec![first];
@@ -196,6 +218,7 @@ impl Kind {
                 columns.extend(self.has_cached.then(|| "Cached".to_owned()));
                 columns.push("Completion".to_owned());
             }
+            _ if self.is_told() => columns.extend(["Tokens", "Time"].map(str::to_owned)),
             _ => columns.extend(["Prompt", "Completion", "p50"].map(str::to_owned)),
         }
         columns
@@ -223,6 +246,10 @@ impl Kind {
                 cells.extend(self.has_cached.then(|| cached(measures)));
                 cells.push(completion);
             }
+            _ if self.is_told() => {
+                cells.push(Cell::Count(measures.total_tokens()));
+                cells.push(Cell::Duration(measures.duration_ms));
+            }
             _ => cells.extend([prompt, completion, percentile(measures, 50)]),
         }
         cells
@@ -230,6 +257,21 @@ impl Kind {
 
     fn key(&self, group: &Group) -> Vec<Cell> {
         let text = |text: &str| vec![Cell::Text(text.to_owned())];
+        if self.dimension.is_of_git() {
+            let id = group.origin.as_ref().and_then(|origin| origin.id.as_deref());
+            let id = match (id, self.dimension) {
+                (None, _) => Cell::Unknown,
+                (Some(hash), Dimension::Commit) => {
+                    Cell::Text(hash.get(..HASH_SHOWN).unwrap_or(hash).to_owned())
+                }
+                (Some(number), _) => Cell::Text(number.to_owned()),
+            };
+            let label = match &group.origin {
+                Some(origin) => Cell::Title(origin.label()),
+                None => Cell::Text(NOT_COMMITTED.to_owned()),
+            };
+            return if self.is_told() { vec![id, label] } else { vec![label] };
+        }
         match (&group.key, self.dimension) {
             (Key::Number(number), dimension) => {
                 let mut cells = text(&key_text(dimension, *number));
@@ -249,6 +291,14 @@ impl Kind {
         let mut cells = vec![Cell::Text(label.to_owned())];
         cells.extend(self.gloss().map(|_| Cell::Empty));
         cells
+    }
+}
+
+/// The word for what groups are by, in a title.
+pub fn noun(dimension: Dimension) -> String {
+    match dimension {
+        Dimension::Pr => "pull request".to_owned(),
+        dimension => dimension.name().replace('-', " "),
     }
 }
 

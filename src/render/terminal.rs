@@ -109,7 +109,8 @@ fn draw(table: &Table, screen: Screen) -> (Vec<String>, usize) {
     let mut bars = bars(table);
     let mut expendable = EXPENDABLE.iter();
     let mut table = table.clone();
-    let longest = table.rows.iter().map(|row| text(&row[0]).chars().count()).max().unwrap_or(0);
+    let longest =
+        table.rows.iter().map(|row| text(&row[table.words]).chars().count()).max().unwrap_or(0);
     let first_width = lines_width(&grid(&table, &keep));
     if first_width > room && longest > NAME_WIDTH_MIN {
         shorten(&mut table, longest.saturating_sub(first_width - room).max(NAME_WIDTH_MIN));
@@ -139,7 +140,8 @@ fn lines_width(lines: &[String]) -> usize {
 
 /// Long names lose their middle before a column goes.
 fn shorten(table: &mut Table, room: usize) {
-    for cell in table.rows.iter_mut().filter_map(|row| row.first_mut()) {
+    let words = table.words;
+    for cell in table.rows.iter_mut().filter_map(|row| row.get_mut(words)) {
         let name: Vec<char> = text(cell).chars().collect();
         if name.len() > room {
             *cell = Cell::Text(shortened(&name, room));
@@ -157,7 +159,7 @@ fn grid(table: &Table, keep: &[usize]) -> Vec<String> {
     }
     for (at, column) in drawn.column_iter_mut().enumerate() {
         column.set_padding(if at == 0 { (0, 1) } else { (1, 1) });
-        if at > 0 {
+        if at > table.words {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -205,7 +207,7 @@ fn bars(table: &Table) -> Vec<String> {
 fn text(cell: &Cell) -> String {
     match cell {
         Cell::Count(count) => figures::compact(*count),
-        Cell::Name(name) => {
+        Cell::Name(name) | Cell::Title(name) => {
             name.chars().map(|c| if is_unprintable(c) { '\u{FFFD}' } else { c }).collect()
         }
         other => common_text(other),

@@ -2,15 +2,18 @@
 //! carried over to what is shown.
 
 use std::mem;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use crate::ledger::distinct::fingerprint;
 use crate::notes::Tags;
 use crate::report::aggregate::{Aggregate, Cell};
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::groups::Groups;
 use crate::report::measures::{Measures, Share, Tally};
+use crate::report::origins::Origins;
 use crate::report::selection::Selection;
 use crate::row::{Row, TaskType};
 use crate::timestamp::Day;
@@ -34,6 +37,8 @@ pub struct Counter {
     models: Vec<Model>,
     task_types: [Measures; TASK_TYPES],
     others: Vec<(Dimension, Groups)>,
+    /// What git knows of rows, where groups are made of that.
+    origins: Option<Arc<Origins>>,
     /// By day, model and task type together, where that is asked for.
     cells: Option<HashMap<(Day, u32, TaskType), Measures>>,
     sheets: [Sheet; SHEETS],
@@ -78,9 +83,15 @@ impl Counter {
             models: Vec::new(),
             task_types: Default::default(),
             others,
+            origins: None,
             cells: has_cells.then(HashMap::new),
             sheets: Default::default(),
         }
+    }
+
+    /// The same, with what git knows of rows.
+    pub fn with(self, origins: Option<Arc<Origins>>) -> Counter {
+        Counter { origins, ..self }
     }
 
     /// Counts a row, with the tag block of its notes where there is one. Its model has this number:
@@ -137,12 +148,15 @@ impl Counter {
 
     fn add_to_others(&mut self, share: &Share, row: &Row<'_>, tags: Option<&Tags<'_>>, file: &str) {
         let tag = |key| tags.and_then(|tags| tags.get(key));
+        let origins = self.origins.as_ref().map(|origins| (origins, fingerprint(row)));
+        let origin = |it| origins.as_ref().and_then(|(origins, print)| origins.key(it, *print));
         for (dimension, groups) in &mut self.others {
             let place = match dimension {
                 Dimension::Source => groups.of_name(tag("source")),
                 Dimension::Session => groups.of_name(tag("session")),
                 Dimension::User => groups.of_name(tag("user")),
                 Dimension::File => groups.of_name(Some(file)),
+                dimension if dimension.is_of_git() => groups.of_name(origin(*dimension)),
                 _ => groups.of_key(Key::Number(row.at.hour().into())),
             };
             groups.at(place).add(share);

@@ -27,11 +27,19 @@ pub enum Dimension {
     User,
     /// The file of the ledger.
     File,
+    /// The commit that brought the row.
+    Commit,
+    /// Who wrote that commit.
+    Author,
+    /// The branch that brought the row to the default branch.
+    Branch,
+    /// The pull request that did.
+    Pr,
 }
 
 impl Dimension {
     /// Every dimension, with the word for it on the command line.
-    pub const ALL: [(Dimension, &'static str); 11] = [
+    pub const ALL: [(Dimension, &'static str); 15] = [
         (Dimension::Day, "day"),
         (Dimension::Week, "week"),
         (Dimension::Month, "month"),
@@ -43,6 +51,10 @@ impl Dimension {
         (Dimension::Session, "session"),
         (Dimension::User, "user"),
         (Dimension::File, "file"),
+        (Dimension::Commit, "commit"),
+        (Dimension::Author, "author"),
+        (Dimension::Branch, "branch"),
+        (Dimension::Pr, "pr"),
     ];
 
     /// The dimension of that name.
@@ -58,6 +70,12 @@ impl Dimension {
     /// Whether its groups are made of sums by day, model and task type.
     pub fn is_of_cells(self) -> bool {
         self.is_of_days() || matches!(self, Dimension::Model | Dimension::TaskType)
+    }
+
+    /// Whether only git knows its groups.
+    pub fn is_of_git(self) -> bool {
+        use Dimension::{Author, Branch, Commit, Pr};
+        matches!(self, Commit | Author | Branch | Pr)
     }
 
     /// The word for it on the command line.

@@ -8,9 +8,13 @@ pub mod selection;
 pub mod measures;
 pub mod groups;
 pub mod days;
+pub mod origins;
 pub mod aggregate;
 pub mod counter;
 pub mod summary;
+
+use std::cmp::Reverse;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +22,7 @@ use crate::report::aggregate::Aggregate;
 use crate::report::days::WEEKS_SHOWN;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
+use crate::report::origins::{Origin, Origins, State};
 use crate::timestamp::Day;
 
 /// Empty periods are shown, so that a gap is seen; but a stray row of another century must not
@@ -48,6 +53,15 @@ pub struct LeftOut {
     pub repeated: u64,
 }
 
+/// The commits whose rows are reported on, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commits {
+    /// Which have the rows; None for the branch around us.
+    pub of: Option<String>,
+    /// Which lacks them: none, one, or the last commit that two have in common.
+    pub lacking: Vec<String>,
+}
+
 /// What the user asked for, as far as the report must know it.
 #[derive(Clone, Debug, Default)]
 pub struct Ask {
@@ -57,6 +71,10 @@ pub struct Ask {
     pub selection: Vec<String>,
     /// How many of the rows wait for a commit.
     pub waiting: u64,
+    /// Which commits' rows, where not the work tree's.
+    pub commits: Option<Commits>,
+    /// What git knows of rows, where they are grouped by that.
+    pub origins: Option<Arc<Origins>>,
 }
 
 /// One line of a table.
@@ -66,6 +84,8 @@ pub struct Group {
     pub key: Key,
     /// Its sums.
     pub measures: Measures,
+    /// What git knows of its rows, where they are grouped by that.
+    pub origin: Option<Origin>,
 }
 
 /// One table.
@@ -119,6 +139,10 @@ pub struct Report {
     pub selection: Vec<String>,
     /// How many rows wait for a commit, selected or not.
     pub waiting: u64,
+    /// Which commits' rows, where not the work tree's.
+    pub commits: Option<Commits>,
+    /// The branch that others are merged into, where rows are grouped by what git knows.
+    pub default_branch: Option<String>,
 }
 
 /// Makes the report.
@@ -127,6 +151,9 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
     let span = days().min().zip(days().max());
     let mut breakdowns: Vec<Breakdown> =
         ask.by.iter().map(|dimension| breakdown(aggregate, *dimension, span)).collect();
+    if let Some(origins) = &ask.origins {
+        breakdowns.iter_mut().for_each(|it| of_git(it, origins, aggregate.span));
+    }
     for dimension in [Dimension::Week, Dimension::Model, Dimension::TaskType] {
         if !ask.by.contains(&dimension) {
             breakdowns.push(match dimension {
@@ -146,6 +173,8 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
         ledger_span: aggregate.span,
         selection: ask.selection.clone(),
         waiting: ask.waiting,
+        commits: ask.commits.clone(),
+        default_branch: ask.origins.as_ref().and_then(|it| it.default.clone()),
     }
 }
 
@@ -208,14 +237,16 @@ fn of_days(
     for (day, measures) in aggregate.days.iter() {
         sums.entry(period(day)).or_default().merge(measures);
     }
-    let group = |(number, measures)| Group { key: Key::Number(number), measures };
+    let group = |(number, measures)| Group { key: Key::Number(number), measures, origin: None };
     sums.into_iter().rev().map(group).collect()
 }
 
 /// Enums and hours in their own order; names by tokens, then by name.
 fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
-    let group =
-        |(key, measures): (&Key, &Measures)| Group { key: key.clone(), measures: measures.clone() };
+    let group = |(key, measures): (&Key, &Measures)| {
+        let (key, measures) = (key.clone(), measures.clone());
+        Group { key, measures, origin: None }
+    };
     let mut groups: Vec<Group> = aggregate.of(dimension).map(group).collect();
     groups.sort_by(|a, b| {
         let tokens = |group: &Group| match group.key {
@@ -225,6 +256,28 @@ fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
         tokens(b).cmp(&tokens(a)).then_with(|| a.key.cmp(&b.key))
     });
     groups
+}
+
+/// Says what git knows of each group, and puts them in order: commits as git log does; others by
+/// what became of them, then by tokens and name as they stand.
+fn of_git(breakdown: &mut Breakdown, origins: &Origins, span: Option<(Day, Day)>) {
+    let Some(brought) = origins.of(breakdown.dimension) else { return };
+    let newest = span.map(|(_, newest)| newest);
+    let mut placed: Vec<(u32, Group)> = Vec::new();
+    for mut group in std::mem::take(&mut breakdown.groups) {
+        let found = match &group.key {
+            Key::Text(key) => brought.find(key),
+            _ => None,
+        };
+        group.origin = found.map(|(origin, _)| origin.clone().as_of(newest));
+        placed.push((found.map_or(0, |(_, place)| place), group));
+    }
+    placed.sort_by_key(|(place, group)| {
+        let state = group.origin.as_ref().map_or(State::NotCommitted, |it| it.state);
+        let is_commit = breakdown.dimension == Dimension::Commit;
+        (state, Reverse(if is_commit { *place } else { 0 }))
+    });
+    breakdown.groups = placed.into_iter().map(|(_, group)| group).collect();
 }
 
 /// The default report's weeks: the newest eight, empty ones too, and the older ones as one line;
@@ -242,7 +295,10 @@ fn newest_weeks(aggregate: &Aggregate, span: Option<(Day, Day)>) -> Breakdown {
     };
     let border = newest - 7 * (WEEKS_SHOWN - 1);
     let mut earlier = Measures::default();
-    let empty = |monday| Group { key: Key::Number(monday), measures: Measures::default() };
+    let empty = |monday| {
+        let (key, measures) = (Key::Number(monday), Measures::default());
+        Group { key, measures, origin: None }
+    };
     let weeks = (0..=(newest - border.max(oldest)) / 7).map(|age| i64::from(newest - 7 * age));
     breakdown.groups = weeks.map(empty).collect();
     for (day, measures) in aggregate.days.iter() {

@@ -262,7 +262,7 @@ fn what_is_kept_is_for_the_user_alone() {
 fn answer(place: &Place, query: &Query, cache: Option<&Cache>) -> String {
     let inputs = inputs::of_ledger(place, "").unwrap().unwrap();
     let (aggregate, left_out) = engine::sum(&inputs, query, cache, &|_| ()).unwrap();
-    let ask = Ask { by: query.by.clone(), selection: Vec::new(), waiting: 0 };
+    let ask = Ask { by: query.by.clone(), ..Ask::default() };
     let json = FORMATS.iter().find(|format| format.name == "json").unwrap();
     (json.render)(
         &report::build(&aggregate, left_out, &ask),

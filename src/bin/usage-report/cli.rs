@@ -29,6 +29,8 @@ use crate::world;
     after_long_help = "Examples:\n  \
         usage-report --weekly                        week by week\n  \
         usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
+        usage-report --range main..HEAD              what this branch took\n  \
+        usage-report --by pr --all-branches          what each pull request took\n  \
         usage-report --format json | jq .totals      for programs\n\n\
         A row's day is the calendar day of its own offset, so no report depends on the reader's zone.\n\
         Rows that repeat another (merges bring them) are counted once, and the report says how many.\n\n\
@@ -47,6 +49,8 @@ pub(crate) struct Cli {
     pub(crate) groupings: Groupings,
     #[command(flatten)]
     pub(crate) filters: Filters,
+    #[command(flatten)]
+    pub(crate) revisions: Revisions,
     #[command(flatten)]
     pub(crate) source: Source,
     #[command(flatten)]
@@ -70,9 +74,11 @@ pub(crate) struct Groupings {
     /// Every month first
     #[arg(long)]
     pub(crate) monthly: bool,
-    /// By day, week, month, hour, weekday, model, task-type, source, session, user or file first
+    /// By day, week, month, hour, weekday, model, task-type, source, session, user, file, commit,
+    /// author, branch or pr first
     ///
-    /// May be repeated, or a list with commas; each is a table of its own.
+    /// May be repeated, or a list with commas; each is a table of its own. commit and author: who
+    /// first added the row; branch and pr: what brought it to the default branch.
     #[arg(
         long,
         value_name = "DIM",
@@ -139,6 +145,24 @@ impl Filters {
         words.extend(self.task_type.iter().map(|it| format!("--task-type {}", it.name())));
         words
     }
+}
+
+#[derive(Args)]
+pub(crate) struct Revisions {
+    /// Only rows that commit B has and A has not, as A..B; HEAD may be left out
+    ///
+    /// A...B: that B has and the last commit that both have in common has not. A single commit: all
+    /// rows that it has. Read from git alone; what is not committed is not in it.
+    #[arg(
+        long,
+        value_name = "A..B",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["all_branches", "keep_duplicates"]
+    )]
+    pub(crate) range: Option<String>,
+    /// The rows of all branches too, local ones and those of remotes
+    #[arg(long, conflicts_with = "keep_duplicates")]
+    pub(crate) all_branches: bool,
 }
 
 #[derive(Args)]

@@ -12,6 +12,7 @@ mod voice;
 #[path = "../shared/world.rs"]
 mod world;
 mod cli;
+mod gather;
 
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
@@ -36,6 +37,7 @@ use usage_ledger::row::HEADER;
 use usage_ledger::workspace::{FOLDER, LEDGER};
 
 use crate::cli::{Cli, Command, Source};
+use crate::gather::Gathered;
 use crate::world::{Choice, Target};
 
 /// A terminal's width where none is known.
@@ -62,13 +64,20 @@ fn main() -> ExitCode {
 
 fn report(cli: &Cli) -> Result<ExitCode> {
     let by = cli.groupings.dimensions();
+    let selection = cli.filters.selection()?;
+    let gathered = Gathered::of(cli, &by, || {
+        let Found { inputs, ledger, waiting } = cli.source.inputs(!cli.output.committed)?;
+        Ok(Gathered { inputs, ledger, waiting, ..Gathered::default() })
+    })?;
+    let before = gathered.left_out.clone();
     let query = Query {
-        selection: cli.filters.selection()?,
+        selection,
         by: by.clone(),
         keep_duplicates: cli.output.keep_duplicates,
         has_cells: false,
+        origins: gathered.origins.clone(),
     };
-    let Found { inputs, ledger, waiting } = cli.source.inputs(!cli.output.committed)?;
+    let Gathered { inputs, ledger, waiting, commits, origins, .. } = gathered;
     let home = world::cache_home().filter(|_| !cli.output.no_cache);
     let cache = home.zip(ledger).map(|(home, ledger)| Cache::of(&home, &ledger));
     let output = cli.output.output.as_deref().filter(|path| *path != Path::new("-"));
@@ -76,11 +85,14 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         refuse_ledger(path)?;
     }
     let bar = progress(&inputs);
-    let (aggregate, left_out) =
+    let (aggregate, mut left_out) =
         engine::sum(&inputs, &query, cache.as_ref(), &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
+    left_out.unreadable += before.unreadable;
+    left_out.lines.extend(before.lines);
+    left_out.markers.extend(before.markers);
     let unreadable = left_out.unreadable;
-    let ask = Ask { by, selection: cli.filters.words(), waiting };
+    let ask = Ask { by, selection: cli.filters.words(), waiting, commits, origins };
     let report = report::build(&aggregate, left_out, &ask);
     let text = (cli.output.format.render)(&report, screen());
     if cli.output.format.is_data {
@@ -99,6 +111,8 @@ fn report(cli: &Cli) -> Result<ExitCode> {
 fn verify(cli: &Cli) -> Result<ExitCode> {
     let output = &cli.output;
     let is_of_reports = !cli.groupings.dimensions().is_empty()
+        || cli.revisions.range.is_some()
+        || cli.revisions.all_branches
         || !cli.filters.words().is_empty()
         || output.format.name != FORMATS[0].name
         || output.output.is_some()

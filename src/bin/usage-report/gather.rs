@@ -1,0 +1,88 @@
+//! From the flags to what is to be read: files of the work tree, rows of commits, and what git knows
+//! of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use usage_ledger::engine::inputs::Input;
+use usage_ledger::engine::origins::Sources;
+use usage_ledger::engine::range;
+use usage_ledger::error::{Error, Result};
+use usage_ledger::git::objects::Repository;
+use usage_ledger::report::dimension::Dimension;
+use usage_ledger::report::origins::Origins;
+use usage_ledger::report::{Commits, LeftOut};
+
+use crate::cli::Cli;
+use crate::world::Target;
+
+/// What is to be read.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    /// The files, oldest first.
+    pub(crate) inputs: Vec<Input>,
+    /// The path of the ledger, where it is one and stands in the work tree.
+    pub(crate) ledger: Option<PathBuf>,
+    /// How many of the rows wait for a commit.
+    pub(crate) waiting: u64,
+    /// What was left out before the inputs are read.
+    pub(crate) left_out: LeftOut,
+    /// Which commits' rows they are.
+    pub(crate) commits: Option<Commits>,
+    /// What git knows of the rows, where that is asked for.
+    pub(crate) origins: Option<Arc<Origins>>,
+}
+
+impl Gathered {
+    /// What these flags mean. `in_work_tree` finds what stands in the work tree.
+    pub(crate) fn of(
+        cli: &Cli,
+        by: &[Dimension],
+        in_work_tree: impl FnOnce() -> Result<Gathered>,
+    ) -> Result<Gathered> {
+        let revisions = &cli.revisions;
+        let is_by_git = by.iter().find(|it| it.is_of_git());
+        let needs_git = match (&revisions.range, revisions.all_branches, is_by_git) {
+            (Some(_), ..) => "--range".to_owned(),
+            (_, true, _) => "--all-branches".to_owned(),
+            (_, _, Some(dimension)) => format!("--by {}", dimension.name()),
+            _ => return in_work_tree(),
+        };
+        let target = match cli.source.file.as_slice() {
+            [] => Target::find(None, cli.source.personal)?,
+            [file] if file != Path::new("-") => Target::find(Some(file), cli.source.personal)?,
+            _ => {
+                return Err(Error::Usage {
+                    problem: format!("{needs_git} is of one ledger in a git repository"),
+                    fix: format!("usage-report {needs_git}, without --file"),
+                });
+            }
+        };
+        let repository = Repository::around(target.place.folder())?;
+        let mut sources = Sources {
+            repository: &repository,
+            place: &target.place,
+            commit: None,
+            has_all_branches: revisions.all_branches,
+        };
+        let range = revisions.range.as_deref();
+        let range = range.map(|text| range::resolve(&repository, text)).transpose()?;
+        let mut gathered = match &range {
+            None => in_work_tree()?,
+            Some(range) => {
+                sources.commit = Some((&range.to, &range.name));
+                let (inputs, left_out) = range::inputs(&repository, &target.place, range)?;
+                let commits = Some(range.words.clone());
+                Gathered { inputs, left_out, commits, ..Gathered::default() }
+            }
+        };
+        if revisions.all_branches {
+            let others = sources.of_other_branches(&gathered.inputs)?;
+            gathered.inputs.extend(others);
+        }
+        if is_by_git.is_some() {
+            gathered.origins = Some(Arc::new(sources.origins(by)?));
+        }
+        Ok(gathered)
+    }
+}

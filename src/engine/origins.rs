@@ -1,0 +1,337 @@
+//! Which commit, author, branch or pull request brought each row: the first that added it, parents
+//! before children. So a merge, a rebase or a squash counts no row twice.
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::engine::gathered::{Blob, Gathered, blobs, scan};
+use crate::engine::inputs::Input;
+use crate::error::{Error, Result};
+use crate::git::branches::{Branch, Branches};
+use crate::git::history::{self, Commit, Piece};
+use crate::git::message;
+use crate::git::objects::{Objects, Repository};
+use crate::ledger::distinct::fingerprint;
+use crate::ledger::fields::{begins_header, begins_row};
+use crate::ledger::files;
+use crate::ledger::scan::{Item, Part, Scanner};
+use crate::report::dimension::Dimension;
+use crate::report::origins::{Brought, Origin, Origins};
+use crate::row::HEADER;
+use crate::timestamp::Day;
+use crate::workspace::Place;
+
+/// What was added at one place is read in pieces of about this size.
+const PIECE_BYTES: usize = 1 << 20;
+
+const SECONDS_OF_A_DAY: i64 = 86_400;
+
+/// What a commit without a branch is called.
+const NO_BRANCH: &str = "detached HEAD";
+
+/// Where rows may come from.
+pub struct Sources<'a> {
+    /// The repository.
+    pub repository: &'a Repository,
+    /// The ledger.
+    pub place: &'a Place,
+    /// The commit of the rows that are counted, and what it is called; else the one that is checked
+    /// out.
+    pub commit: Option<(&'a str, &'a str)>,
+    /// Whether the rows of all branches are counted.
+    pub has_all_branches: bool,
+}
+
+impl Sources<'_> {
+    /// What git knows of rows, for those of these dimensions that are of git.
+    ///
+    /// # Errors
+    /// git fails, or a part of the history is missing.
+    pub fn origins(&self, by: &[Dimension]) -> Result<Origins> {
+        if self.repository.is_shallow()? {
+            return Err(Error::Git {
+                problem: "this clone is shallow: who brought a row is not in it".to_owned(),
+                fix: "git fetch --unshallow".to_owned(),
+            });
+        }
+        let branches = Branches::of(self.repository)?;
+        let mut origins = Origins { by: Vec::new(), default: branches.default.clone() };
+        let asks = |one, other| by.iter().any(|it| *it == one || *it == other);
+        if asks(Dimension::Commit, Dimension::Author) {
+            let (rows, commits) = self.commits(&branches)?;
+            for dimension in [Dimension::Commit, Dimension::Author] {
+                let made = commits.iter().map(|commit| match dimension {
+                    Dimension::Author => Origin::committed(None, commit.author.clone()),
+                    _ => Origin::committed(Some(commit.hash.clone()), commit.subject.clone()),
+                });
+                origins.by.push((dimension, Brought::of(&rows, made)));
+            }
+        }
+        if asks(Dimension::Branch, Dimension::Pr) {
+            let (rows, commits) = self.merges(&branches)?;
+            let unmerged = self.unmerged(&branches, &rows)?;
+            let name = branches.default.as_deref().unwrap_or_default();
+            for dimension in [Dimension::Branch, Dimension::Pr] {
+                let made = commits.iter().map(|commit| match dimension {
+                    Dimension::Branch => of_branch(commit, name),
+                    _ => of_pull_request(commit, name),
+                });
+                let mut brought = Brought::of(&rows, made);
+                for branch in &unmerged {
+                    let place = brought.place(Origin::open(&branch.name, branch.changed));
+                    branch.prints.iter().for_each(|print| brought.add(*print, place));
+                }
+                origins.by.push((dimension, brought));
+            }
+        }
+        origins.by.retain(|(dimension, _)| by.contains(dimension));
+        Ok(origins)
+    }
+
+    /// Rows by the first commit that added them. What is checked out comes first: the order of
+    /// commits that do not know each other must not depend on which branches are there.
+    fn commits(&self, branches: &Branches) -> Result<Added> {
+        let mut history = History::default();
+        let head = self.head()?;
+        if let Some(head) = &head {
+            history.read(self, std::slice::from_ref(head), false)?;
+        }
+        if self.has_all_branches {
+            let tips = branches.all.iter().flat_map(|branch| &branch.tips).cloned();
+            let others: Vec<String> = tips.chain(head.map(|head| format!("^{head}"))).collect();
+            if others.iter().any(|it| !it.starts_with('^')) {
+                history.read(self, &others, false)?;
+            }
+        }
+        Ok((history.rows, history.commits))
+    }
+
+    /// Rows by the commit that brought them to the default branch.
+    fn merges(&self, branches: &Branches) -> Result<Added> {
+        let mut history = History::default();
+        if let Some(default) = branches.default.as_deref().and_then(|it| branches.get(it)) {
+            history.read(self, &default.tips, true)?;
+        }
+        Ok((history.rows, history.commits))
+    }
+
+    /// The branches whose rows may be counted, but the default one.
+    fn tips(&self, branches: &Branches) -> Result<Vec<Tip>> {
+        let mut tips: Vec<Tip> = Vec::new();
+        if self.has_all_branches {
+            tips.extend(branches.all.iter().cloned().map(|Branch { name, tips, changed }| {
+                let changed = Some(Day(changed.div_euclid(SECONDS_OF_A_DAY) as i32));
+                Tip { name, changed, commits: tips }
+            }));
+        }
+        if let Some(head) = self.head()? {
+            let name = match self.commit {
+                Some((_, name)) if name != "HEAD" => name.to_owned(),
+                _ => self.repository.current_branch()?.unwrap_or_else(|| NO_BRANCH.to_owned()),
+            };
+            // A commit without a branch may be the tip of one all the same.
+            if !tips.iter().any(|it| it.name == name || it.commits.contains(&head)) {
+                tips.push(Tip { name, changed: None, commits: vec![head] });
+            }
+        }
+        tips.retain(|it| branches.default.as_ref() != Some(&it.name));
+        Ok(tips)
+    }
+
+    /// Branches with rows that the default branch never had, which are `rows`. A row on several
+    /// belongs to the first: those with the fewest come first.
+    fn unmerged(&self, branches: &Branches, rows: &HashMap<u128, u32>) -> Result<Vec<Unmerged>> {
+        let mut objects = Objects::of(self.repository)?;
+        let mut scanner = Scanner::default();
+        // Most branches share most files; each is read once.
+        let mut lacking: HashMap<String, Vec<u128>> = HashMap::new();
+        let default = branches.default.as_deref().and_then(|it| branches.get(it));
+        for tip in default.into_iter().flat_map(|branch| &branch.tips) {
+            let known = blobs(self.repository, self.place, tip)?;
+            lacking.extend(known.into_iter().map(|blob| (blob.id, Vec::new())));
+        }
+        let mut unmerged = Vec::new();
+        for Tip { name, changed, commits } in self.tips(branches)? {
+            let mut prints = HashSet::new();
+            for commit in commits {
+                for blob in blobs(self.repository, self.place, &commit)? {
+                    if !lacking.contains_key(&blob.id) {
+                        let mut found = Vec::new();
+                        scan(&mut objects, &mut scanner, &blob, |_, item| {
+                            if let Item::Row(row) = item {
+                                found.push(fingerprint(&row.row));
+                            }
+                        })?;
+                        found.retain(|print| !rows.contains_key(print));
+                        lacking.insert(blob.id.clone(), found);
+                    }
+                    prints.extend(lacking.get(&blob.id).into_iter().flatten().copied());
+                }
+            }
+            unmerged.push(Unmerged { name, changed, prints });
+        }
+        unmerged.retain(|branch| !branch.prints.is_empty());
+        unmerged.sort_by(|a, b| (a.prints.len(), &a.name).cmp(&(b.prints.len(), &b.name)));
+        Ok(unmerged)
+    }
+
+    /// The commit whose rows are counted; None where nothing is committed yet.
+    fn head(&self) -> Result<Option<String>> {
+        match self.commit {
+            Some((commit, _)) => Ok(Some(commit.to_owned())),
+            None => self.repository.commit("HEAD"),
+        }
+    }
+
+    /// The rows of all branches that these inputs lack.
+    ///
+    /// # Errors
+    /// git fails, or a file is no ledger.
+    pub fn of_other_branches(&self, inputs: &[Input]) -> Result<Vec<Input>> {
+        let unchanged = self.repository.unchanged()?;
+        let mut known: HashSet<String> = unchanged
+            .into_iter()
+            .filter(|file| files::role(self.place, &file.path).is_some())
+            .map(|file| file.id)
+            .collect();
+        let mut objects = Objects::of(self.repository)?;
+        let mut scanner = Scanner::default();
+        let mut gathered = Gathered::default();
+        let branches = Branches::of(self.repository)?;
+        for tip in branches.all.iter().flat_map(|branch| &branch.tips).chain(&self.head()?) {
+            let files: Vec<Blob> = blobs(self.repository, self.place, tip)?;
+            for blob in files.into_iter().filter(|blob| known.insert(blob.id.clone())) {
+                gathered.add(&mut objects, &mut scanner, &blob)?;
+            }
+        }
+        for input in inputs {
+            gathered.know_input(&mut scanner, input)?;
+        }
+        Ok(gathered.finish().0)
+    }
+
+    /// The ledger's files, for git log.
+    fn paths(&self) -> Vec<String> {
+        let escaped = |text: &str| {
+            let special = |c| matches!(c, '*' | '?' | '[' | '\\');
+            text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+        };
+        let folder: String = escaped(&self.repository.prefix);
+        let mut paths: Vec<String> = files::beginnings(self.place)
+            .iter()
+            .map(|path| format!(":(top,glob){folder}{}*.csv", escaped(path)))
+            .collect();
+        paths[0] = format!(":(top,glob){folder}{}", escaped(&files::beginnings(self.place)[0]));
+        paths
+    }
+}
+
+/// Rows by the number of the commit that added them.
+type Added = (HashMap<u128, u32>, Vec<Commit>);
+
+/// A branch that is not the default one.
+struct Tip {
+    name: String,
+    /// The day of its last commit, where that matters.
+    changed: Option<Day>,
+    commits: Vec<String>,
+}
+
+/// A branch with rows that the default one never had.
+struct Unmerged {
+    name: String,
+    changed: Option<Day>,
+    prints: HashSet<u128>,
+}
+
+fn of_pull_request(commit: &Commit, default: &str) -> Origin {
+    match message::pull_request(&commit.subject, &commit.body) {
+        Some(request) => Origin::merged(Some(request.number), request.title.to_owned()),
+        None => Origin::committed(None, format!("committed on {default}")),
+    }
+}
+
+fn of_branch(commit: &Commit, default: &str) -> Origin {
+    match message::branch(&commit.subject).filter(|branch| *branch != default) {
+        Some(branch) => Origin::merged(None, branch.to_owned()),
+        None => Origin::committed(None, default.to_owned()),
+    }
+}
+
+/// Rows by the commit that first added them, while the log is read.
+#[derive(Default)]
+struct History {
+    rows: HashMap<u128, u32>,
+    /// Those that added rows.
+    commits: Vec<Commit>,
+    /// The last commit that was met, until it adds a row.
+    commit: Option<Commit>,
+    scanner: Scanner,
+    file: Vec<u8>,
+    /// Headers that are not ours, by file: what is added later stands below them.
+    headers: HashMap<Vec<u8>, Vec<u8>>,
+    /// Lines that were added at one place, until they are read.
+    lines: Vec<u8>,
+}
+
+impl History {
+    fn read(&mut self, of: &Sources<'_>, commits: &[String], is_first_parent: bool) -> Result<()> {
+        history::walk(of.repository, commits, is_first_parent, &of.paths(), &mut |piece| {
+            self.take(piece);
+            Ok(())
+        })?;
+        self.read_lines();
+        Ok(())
+    }
+
+    fn take(&mut self, piece: Piece<'_>) {
+        match piece {
+            Piece::Commit(commit) => {
+                self.read_lines();
+                self.commit = Some(commit);
+            }
+            Piece::File(name) => {
+                self.read_lines();
+                self.file = name.to_vec();
+            }
+            Piece::Place => self.read_lines(),
+            Piece::Added(line) => {
+                if self.lines.len() > PIECE_BYTES && begins_row(line) {
+                    self.read_lines();
+                }
+                if begins_header(line) {
+                    let header = line.trim_ascii_end();
+                    match header == HEADER.as_bytes() {
+                        true => self.headers.remove(&self.file),
+                        false => self.headers.insert(self.file.clone(), header.to_vec()),
+                    };
+                }
+                self.lines.extend_from_slice(line);
+            }
+        }
+    }
+
+    /// Reads the lines as a file does that begins with its header.
+    fn read_lines(&mut self) {
+        let History { rows, commits, commit, scanner, file, headers, lines } = self;
+        if lines.is_empty() {
+            return;
+        }
+        let mut text = Vec::new();
+        let part = Part { is_first: false, is_last: true };
+        if let Some(header) = headers.get(file) {
+            text.extend_from_slice(header);
+            text.push(b'\n');
+        }
+        text.append(lines);
+        let mut see = |_, item: Item<'_>| {
+            let Item::Row(found) = item else { return };
+            let next = commits.len() as u32;
+            let last = if commit.is_some() { next } else { next.saturating_sub(1) };
+            if *rows.entry(fingerprint(&found.row)).or_insert(last) == next {
+                commits.extend(commit.take());
+            }
+        };
+        // What cannot be read brings no row that could be counted.
+        let _ = scanner.scan(&*text, part, &mut see);
+    }
+}

@@ -1,0 +1,93 @@
+//! Report → a few lines of Markdown for a pull request: the figures in one, the rest folded away, so
+//! that nobody is annoyed.
+
+use crate::figures;
+use crate::render::markdown;
+use crate::render::sentences::{self, counted};
+use crate::render::tables::{Cell, Table, key_text};
+use crate::report::dimension::{Dimension, Key};
+use crate::report::measures::Measures;
+use crate::report::{Breakdown, Report};
+
+/// Whether the report is of a range of commits, and nothing more was asked for.
+pub fn is_enough(report: &Report) -> bool {
+    report.commits.is_some() && report.by.is_empty()
+}
+
+/// The few lines.
+pub fn render(report: &Report) -> String {
+    let totals = &report.totals;
+    let mut rest = vec![which_rows(report)];
+    rest.extend(sentences::left_out_note(report));
+    rest.extend(sentences::marker_note(report));
+    if report.span.is_none() {
+        rest[0] = sentences::nothing(report);
+        return format!("**{}: none.** {}\n", subject(report), rest.join(" "));
+    }
+    let task_types = report.breakdowns.iter().find(|it| it.dimension == Dimension::TaskType);
+    let table = task_types.map(|it| markdown::draw(&table(it, totals))).unwrap_or_default();
+    format!(
+        "**{}: {}, {} succeeded · {} tokens · {}**\n\n\
+         <details><summary>By task type</summary>\n\n{table}\n\n{}\n</details>\n",
+        subject(report),
+        counted(totals.tasks, "task"),
+        figures::thousands(totals.successes.into()),
+        figures::rough(totals.total_tokens()),
+        figures::duration(totals.duration_ms),
+        rest.join(" "),
+    )
+}
+
+/// `AI usage of this branch`.
+fn subject(report: &Report) -> String {
+    let commits = report.commits.as_ref();
+    let lacks_none = commits.is_none_or(|commits| commits.lacking.is_empty());
+    match commits.and_then(|commits| commits.of.as_deref()) {
+        None => "AI usage of this branch".to_owned(),
+        Some(of) if lacks_none => format!("AI usage at {}", sentences::revision(of)),
+        Some(of) => format!("AI usage of {}", sentences::revision(of)),
+    }
+}
+
+/// `22 rows (2 of sub-agents) that main does not have.`
+fn which_rows(report: &Report) -> String {
+    let totals = &report.totals;
+    let subs = match totals.rows - totals.tasks {
+        0 => String::new(),
+        subs => format!(" ({} of sub-agents)", figures::thousands(subs.into())),
+    };
+    let selection = match report.selection.as_slice() {
+        [] => String::new(),
+        words => format!(", only {}", sentences::revision(&words.join(" "))),
+    };
+    format!("{}{subs} {}{selection}.", counted(totals.rows, "row"), sentences::which(report))
+}
+
+fn table(breakdown: &Breakdown, totals: &Measures) -> Table {
+    let line = |label: &str, it: &Measures| {
+        let count = |n: u64| figures::thousands(n.into());
+        vec![
+            Cell::Text(label.to_owned()),
+            Cell::Count(it.tasks.into()),
+            match it.tasks {
+                0 => Cell::Unknown,
+                tasks => Cell::Text(format!("{}/{}", count(it.successes), count(tasks))),
+            },
+            Cell::Count(it.prompt_tokens),
+            Cell::Count(it.completion_tokens),
+            Cell::Duration(it.duration_ms),
+        ]
+    };
+    let label = |key: &Key| match key {
+        Key::Number(number) => key_text(breakdown.dimension, *number),
+        _ => String::new(),
+    };
+    let rows = breakdown.groups.iter().map(|it| line(&label(&it.key), &it.measures));
+    let columns = ["Task type", "Tasks", "Success", "Prompt", "Completion", "Time"];
+    Table {
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+        all: (breakdown.groups.len() > 1).then(|| line("all", totals)),
+        ..Table::default()
+    }
+}
