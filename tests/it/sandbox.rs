@@ -125,6 +125,32 @@ impl Sandbox {
         text(&output.stdout)
     }
 
+    /// Appends rows to the ledger.
+    pub(crate) fn add_rows(&self, rows: &[&str]) {
+        let name = ".telemetry/usage.csv";
+        let before = match self.path(name).exists() {
+            true => self.read(name),
+            false => format!("{HEADER}\n"),
+        };
+        self.write(name, rows.iter().fold(before, |text, row| text + row + "\n"));
+    }
+
+    /// Commits everything on that day, and gives the hash.
+    pub(crate) fn commit(&self, day: &str, message: &str) -> String {
+        self.git(["add", "--all"]);
+        self.git_on(day, &["commit", "--quiet", "--message", message]);
+        self.git(["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// git, as if it were that day.
+    pub(crate) fn git_on(&self, day: &str, arguments: &[&str]) {
+        let date = format!("{day}T12:00:00Z");
+        let mut command = self.command("git");
+        command.env("GIT_AUTHOR_DATE", &date).env("GIT_COMMITTER_DATE", &date);
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "git: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+
     /// The report as JSON.
     pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let printed = self.ok("usage-report", &[arguments, &["--format", "json"]].concat());
