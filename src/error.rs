@@ -154,7 +154,14 @@ pub enum Error {
         /// The system's own words.
         reason: String,
     },
-    /// `.telemetry/config.toml` is broken; no policy is lost by accident.
+    /// Pruning began and could not be ended.
+    Unfinished {
+        /// The file at which it stopped.
+        path: PathBuf,
+        /// The system's own words.
+        reason: String,
+    },
+    /// `config.toml` or `pruned` in `.telemetry/` is broken; no policy is lost by accident.
     Config {
         /// The file.
         path: PathBuf,
@@ -268,6 +275,9 @@ impl Error {
             Error::SyncFailed { path, reason } => {
                 format!("the disk did not confirm the row in {}: {reason}", shown(path))
             }
+            Error::Unfinished { path, reason } => {
+                format!("pruning stopped at {}: {reason}", shown(path))
+            }
             Error::Config { path, line, problem } => match line {
                 Some(line) => format!("{}:{line}: {problem}", shown(path)),
                 None => format!("{}: {problem}", shown(path)),
@@ -339,6 +349,9 @@ impl Error {
             Error::SyncFailed { .. } => {
                 "the row was written, and may or may not be stored".to_owned()
             }
+            Error::Unfinished { .. } => {
+                "rows from before the date may be left; every other row is as it was".to_owned()
+            }
             Error::Config { .. } => {
                 "a setting that cannot be read could be a limit that you rely on; nothing was done"
                     .to_owned()
@@ -402,6 +415,9 @@ impl Error {
             Error::SyncFailed { .. } => {
                 "look at the last line of the ledger and at the disk before you log it again"
                     .to_owned()
+            }
+            Error::Unfinished { .. } => {
+                "mend what the system says, then run the same command again".to_owned()
             }
             Error::Config { .. } => {
                 "correct the line, or put # before it to use the default".to_owned()

@@ -2,7 +2,8 @@
 //! ledger and staged, and once it holds them they are let go. Called by git's hooks, where nothing
 //! of ours may fail a commit, and nothing is staged that git would not have committed anyway.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry as Known;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -12,13 +13,14 @@ use crate::error::{Error, Result};
 use crate::git::WorkTree;
 use crate::intake::Gate;
 use crate::ledger::around::Around;
+use crate::ledger::border;
 use crate::ledger::compose::Entry;
 use crate::ledger::fragments;
 use crate::ledger::journal::Waiting;
 use crate::ledger::segment::Policy;
 use crate::ledger::waiting::{self, Due};
 use crate::row::Row;
-use crate::timestamp::Timestamp;
+use crate::timestamp::{Day, Timestamp};
 use crate::workspace::{Config, FOLDER, LEDGER, Layout, Place};
 
 /// The index of a commit of named paths only, which git makes beside its own. What is staged there
@@ -88,7 +90,19 @@ impl Commit<'_> {
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
         let committed = self.committed(&rows)?;
-        self.release(&due, &|row| committed.contains(&row.line))
+        let mut borders = HashMap::new();
+        for row in &rows {
+            let folder = row.home.ledger.as_path();
+            if let Known::Vacant(unknown) = borders.entry(folder) {
+                unknown.insert(border::load(&self.place(folder))?);
+            }
+        }
+        // What was pruned while it waited goes into no commit.
+        let is_pruned = |row: &Waiting| {
+            let border = borders.get(row.home.ledger.as_path()).copied().flatten();
+            Row::parse(&row.line).is_ok_and(|row| is_pruned(&row, border))
+        };
+        self.release(&due, &|row| committed.contains(&row.line) || is_pruned(row))
     }
 
     /// Puts every row of every branch that waits into the ledger of this work tree, for nobody will
@@ -121,12 +135,16 @@ impl Commit<'_> {
         for folder in &folders {
             let place = self.place(folder);
             let config = Config::load(&place)?;
+            let border = border::load(&place)?;
             let here = rows.iter().filter(|row| row.home.ledger == *folder);
             let entry = |row: &&&Waiting| {
-                let row = Row::parse(&row.line).ok()?;
+                let row = Row::parse(&row.line).ok().filter(|row| !is_pruned(row, border))?;
                 Some(Entry { row, is_dated: true })
             };
             let mut entries: Vec<Entry<'_>> = here.filter_map(|row| entry(&row)).collect();
+            if entries.is_empty() {
+                continue;
+            }
             let policy = (self.policy)(&config);
             let (place, policy) = match config.layout {
                 Layout::Single => (place, policy),
@@ -236,6 +254,10 @@ impl Commit<'_> {
 fn is_partial(index: Option<&OsStr>) -> bool {
     let name = index.and_then(|index| Path::new(index).file_name()).unwrap_or_default();
     name.as_encoded_bytes().starts_with(PARTIAL.as_bytes())
+}
+
+fn is_pruned(row: &Row<'_>, border: Option<Day>) -> bool {
+    border.is_some_and(|border| row.at.day() < border)
 }
 
 fn failed(error: &io::Error) -> Error {

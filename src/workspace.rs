@@ -164,6 +164,15 @@ impl Place {
         joined([OsStr::new("."), &self.name, OsStr::new(".tmp.")])
     }
 
+    /// Where it is written down before which day rows are pruned. Only the usual name goes without
+    /// saying: two ledgers in one folder never mix.
+    pub fn pruned(&self) -> PathBuf {
+        match self.name == LEDGER {
+            true => self.folder.join("pruned"),
+            false => self.folder.join(joined([self.stem(), OsStr::new(".pruned")])),
+        }
+    }
+
     /// Where torn bytes are kept.
     pub fn torn(&self) -> PathBuf {
         self.folder.join(joined([&self.name, OsStr::new(".torn")]))

@@ -14,7 +14,7 @@ use crate::engine::inputs::Input;
 use crate::row::line_hash;
 
 /// Raised whenever a figure would be worked out otherwise.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
 /// So much of both ends of a segment is looked at. The header and the first row differ from segment
 /// to segment, and an append changes the last one.

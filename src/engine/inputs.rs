@@ -8,8 +8,10 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
+use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
+use crate::timestamp::Day;
 use crate::workspace::Place;
 
 /// How long a row may be seen in halves: one write call of a few hundred bytes.
@@ -25,6 +27,8 @@ pub struct Input {
     pub label: String,
     /// The part it plays in its ledger.
     pub role: Role,
+    /// Rows from before this day are pruned.
+    pub border: Option<Day>,
     source: Source,
     bytes: u64,
     modified: Option<SystemTime>,
@@ -50,14 +54,14 @@ impl Input {
         };
         let (file, bytes) = spool().map_err(|error| Error::io("read", label.as_ref(), &error))?;
         let (label, source) = (label.to_owned(), Source::Open(file));
-        Ok(Input { label, role: Role::Active, source, bytes, modified: None })
+        Ok(Input { label, role: Role::Active, border: None, source, bytes, modified: None })
     }
 
     /// What is in memory already; so many at a time as there may be could not all be open files.
     pub fn in_memory(label: &str, text: Vec<u8>) -> Input {
         let (label, bytes) = (label.to_owned(), text.len() as u64);
         let source = Source::Memory(text);
-        Input { label, role: Role::Active, source, bytes, modified: None }
+        Input { label, role: Role::Active, border: None, source, bytes, modified: None }
     }
 
     /// How many bytes it holds.
@@ -164,6 +168,8 @@ pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
         }
         Err(error) => return Err(Error::io("read", &active.path, &error)),
     };
+    // Read after the ledger was opened: whoever prunes writes it down before a row goes.
+    let border = border::load(place)?;
     let label = |file: &LedgerFile| format!("{prefix}{}", file.label);
     let mut inputs = Vec::new();
     for file in files::older(place)? {
@@ -175,13 +181,13 @@ pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
         let label = label(&file);
         let source = Source::Closed(file.path);
         let (bytes, modified) = (meta.len(), meta.modified().ok());
-        inputs.push(Input { label, role: file.role, source, bytes, modified });
+        inputs.push(Input { label, role: file.role, border, source, bytes, modified });
     }
     if let Some((file, meta)) = opened {
         let source = Source::Open(file);
         let label = label(&active);
         let (bytes, modified) = (meta.len(), meta.modified().ok());
-        inputs.push(Input { label, role: Role::Active, source, bytes, modified });
+        inputs.push(Input { label, role: Role::Active, border, source, bytes, modified });
     }
     Ok((!inputs.is_empty()).then_some(inputs))
 }

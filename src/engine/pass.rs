@@ -20,7 +20,7 @@ use crate::report::aggregate::Aggregate;
 use crate::report::counter::Counter;
 use crate::report::{LeftOut, SkippedLine};
 use crate::row::Row;
-use crate::timestamp::Instant;
+use crate::timestamp::{Day, Instant};
 
 /// How many skipped lines are named; beyond that they are only counted.
 pub const LINES_NAMED_MAX: usize = 1_000;
@@ -188,6 +188,7 @@ impl Pass {
             }
             let label = &inputs[stretch.input].label;
             left_out.unreadable += more.unreadable;
+            left_out.pruned += more.pruned;
             for (all, more) in
                 [(&mut left_out.lines, more.lines), (&mut left_out.markers, more.markers)]
             {
@@ -225,7 +226,12 @@ impl Worker {
             label: &input.label,
             left_out: LeftOut::default(),
         };
-        let scanned = scanner.scan(range, stretch.part, &mut reading);
+        let scanned = match input.border.filter(|_| !query.keeps_pruned) {
+            None => scanner.scan(range, stretch.part, &mut reading),
+            Some(border) => {
+                scanner.scan(range, stretch.part, &mut Since { border, reading: &mut reading })
+            }
+        };
         let mut left_out = reading.left_out;
         let (order, repeated) = distinct.finish();
         left_out.repeated = repeated;
@@ -298,6 +304,25 @@ impl Visit for Reading<'_> {
                 name(&mut self.left_out.markers, line, || "conflict marker".to_owned());
             }
             Item::Header | Item::Blank => {}
+        }
+    }
+}
+
+/// The same without the rows from before a day; a reader of its own, so that ledgers that were never
+/// pruned pay nothing for it.
+struct Since<'r, 'a> {
+    border: Day,
+    reading: &'r mut Reading<'a>,
+}
+
+impl Visit for Since<'_, '_> {
+    #[inline(always)]
+    fn see(&mut self, line: u64, item: Item<'_>) {
+        match item {
+            Item::Row(found) if found.row.at.day() < self.border => {
+                self.reading.left_out.pruned += 1;
+            }
+            item => self.reading.see(line, item),
         }
     }
 }

@@ -19,6 +19,9 @@ pub struct Query {
     pub has_cells: bool,
     /// What git knows of rows, where they are grouped by that.
     pub origins: Option<Arc<Origins>>,
+    /// Whether rows from before the border of their ledger are counted too: what is kept of a sealed
+    /// segment must be right for any border.
+    pub keeps_pruned: bool,
 }
 
 impl Query {
@@ -28,6 +31,10 @@ impl Query {
         let is_everything =
             since.is_none() && until.is_none() && models.is_empty() && task_types.is_empty();
         let is_usual = |it: &Dimension| matches!(it, Dimension::Model | Dimension::TaskType);
-        is_everything && self.by.iter().all(is_usual) && !self.keep_duplicates && !self.has_cells
+        is_everything
+            && self.by.iter().all(is_usual)
+            && !self.keep_duplicates
+            && !self.has_cells
+            && !self.keeps_pruned
     }
 }

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::ledger::files::Role;
 use crate::report::LeftOut;
 use crate::report::summary::{Extent, Summary, extent, is_made_of_cells};
+use crate::timestamp::Day;
 
 /// The sums of all sealed segments together.
 const ALL: &str = "all";
@@ -26,6 +27,18 @@ struct Known {
     range: Range,
     /// Whether its sums are all there is to say; else lines of it must be named, too.
     is_whole: bool,
+    /// The first and last day of its rows.
+    days: Option<(Day, Day)>,
+    /// Whether rows of it repeat another.
+    has_repeated: bool,
+}
+
+impl Known {
+    /// Whether its sums tell of the rows from a day on, and how many are before it.
+    fn tells_since(&self, border: Option<Day>) -> bool {
+        let within = |(first, last): (Day, Day)| border > Some(first) && border <= Some(last);
+        !(self.has_repeated && self.days.is_some_and(within))
+    }
 }
 
 /// A sealed segment, and where it is kept.
@@ -53,8 +66,11 @@ pub fn sum(
         return scanned::sum(inputs, query, progress);
     };
     let rest = scanned::sum(&others, query, progress)?;
+    // All files of one ledger have the same.
+    let border = sealed.first().and_then(|input| input.border);
     if query.is_default()
-        && let Some(all) = cache.load::<Sums>(ALL, &keys)
+        && let Some((of, all)) = cache.load::<(Option<Day>, Sums)>(ALL, &keys)
+        && of == border
         && is_after(rest.range, all.range)
     {
         sealed.iter().for_each(|input| progress(input.bytes()));
@@ -65,11 +81,13 @@ pub fn sum(
     let known = known(&segments, cache, progress)?;
     let ranges: Vec<Range> = known.iter().map(|it| it.range).collect();
     let (mut added, mut read) = (Vec::new(), Vec::new());
-    for (at, (segment, Known { range, is_whole })) in segments.iter().zip(&known).enumerate() {
+    for (at, (segment, it)) in segments.iter().zip(&known).enumerate() {
+        let Known { range, is_whole, .. } = it;
         let extent = range.map_or(Extent::Nothing, |range| extent(&query.selection, range));
         let others = ranges.iter().enumerate().filter(|(other, _)| *other != at);
         let overlaps = others.map(|(_, it)| it).chain([&rest.range]).any(|it| meet(*range, *it));
-        match *is_whole && !overlaps && extent != Extent::Unknown {
+        let is_told = *is_whole && it.tells_since(border) && extent != Extent::Unknown;
+        match is_told && !overlaps {
             true => added.push((segment, extent)),
             false => read.push(segment.input),
         }
@@ -79,7 +97,7 @@ pub fn sum(
         let mut all = together(&sealed, added, scanned::sum(&read, query, &|_| ())?);
         all.range = ranges.into_iter().fold(None, both);
         if query.is_default() {
-            cache.keep(ALL, &keys, &all);
+            cache.keep(ALL, &keys, &(border, &all));
             cache.clear(&|name| segments.iter().any(|segment| name.starts_with(&segment.name)));
         }
         return Ok(together(inputs, all, rest));
@@ -115,7 +133,12 @@ fn known(
             None => segment.summarise().map(|(range, summary)| {
                 let keep = |it: &Summary| cache.keep(&segment.file(SUMS), &segment.key, it);
                 let is_kept = summary.as_ref().is_none_or(keep);
-                let known = Known { range, is_whole: summary.is_some() && is_kept };
+                let known = Known {
+                    range,
+                    is_whole: summary.is_some() && is_kept,
+                    days: summary.as_ref().and_then(|it| it.span),
+                    has_repeated: summary.as_ref().is_some_and(|it| it.repeated > 0),
+                };
                 // What could not be kept this time is tried again the next.
                 if is_kept {
                     cache.keep(&segment.file(RANGE), &segment.key, &known);
@@ -143,6 +166,11 @@ fn add(segments: &[(&Segment<'_>, Extent)], query: &Query, cache: &Cache) -> Res
         match summary {
             Ok(Some(summary)) => {
                 let summary: Summary = summary;
+                let (summary, pruned) = match segment.input.border {
+                    Some(border) => summary.since(border),
+                    None => (summary, 0),
+                };
+                left_out.pruned += pruned;
                 left_out.repeated += summary.repeated;
                 summary.add_to(aggregate, &query.selection, *extent, &segment.input.label);
             }
@@ -170,7 +198,7 @@ impl<'a> Segment<'a> {
 
     /// From when to when its rows are, and their sums, where these are all there is to say of it.
     fn summarise(&self) -> Result<(Range, Option<Summary>)> {
-        let query = Query { has_cells: true, ..Query::default() };
+        let query = Query { has_cells: true, keeps_pruned: true, ..Query::default() };
         let sums = scanned::sum_in_parts(&[self.input], &query, 1, u64::MAX, &|_| ())?;
         let Sums { aggregate, left_out, range } = sums;
         let is_whole = left_out == LeftOut { repeated: left_out.repeated, ..LeftOut::default() };
@@ -189,6 +217,7 @@ fn together(inputs: &[&Input], mut one: Sums, other: Sums) -> Sums {
     one.aggregate.merge(&other.aggregate);
     one.left_out.unreadable += other.left_out.unreadable;
     one.left_out.repeated += other.left_out.repeated;
+    one.left_out.pruned += other.left_out.pruned;
     for (lines, more) in [
         (&mut one.left_out.lines, other.left_out.lines),
         (&mut one.left_out.markers, other.left_out.markers),

@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, excerpt};
 use crate::intake::draft::{Draft, check};
+use crate::ledger::border;
 use crate::ledger::compose::Entry;
 use crate::ledger::fields::RECORD_BYTES_MAX;
 use crate::record::{self, Unquoter};
 use crate::row::{COLUMNS, HEADER, Refused};
+use crate::timestamp::Day;
 
 /// Columns that a batch may leave out.
 const OPTIONAL: [&str; 2] = ["timestamp", "notes"];
@@ -30,23 +32,26 @@ pub struct Batch<'a> {
     pub entries: Vec<Entry<'a>>,
     /// The lines that were refused.
     pub bad: Vec<BadLine>,
+    /// Rows from before this day are refused.
+    border: Option<Day>,
 }
 
-/// Reads a whole input. Bad lines are gathered, not raised: the caller decides what they mean.
+/// Reads a whole input. Bad lines are gathered, not raised: the caller decides what they mean. Rows
+/// from before the ledger's `border` are among them.
 ///
 /// # Errors
 /// [`Error::BatchHeader`] where no line could be understood.
-pub fn read(input: &[u8]) -> Result<Batch<'_>> {
+pub fn read(input: &[u8], border: Option<Day>) -> Result<Batch<'_>> {
     let input = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
     match input.trim_ascii_start().first() {
         None => Ok(Batch::default()),
-        Some(b'{') => Ok(read_json(input)),
-        Some(_) => read_csv(input),
+        Some(b'{') => Ok(read_json(input, border)),
+        Some(_) => read_csv(input, border),
     }
 }
 
-fn read_csv(input: &[u8]) -> Result<Batch<'_>> {
-    let mut batch = Batch::default();
+fn read_csv(input: &[u8], border: Option<Day>) -> Result<Batch<'_>> {
+    let mut batch = Batch { border, ..Batch::default() };
     // Most lines are rows; where there is no room for so many, it will be found out row by row.
     let _ = batch.entries.try_reserve(memchr::memchr_iter(b'\n', input).count());
     let mut unquoter = Unquoter::default();
@@ -142,8 +147,8 @@ fn columns(names: &[String]) -> Result<Vec<usize>, String> {
     Ok(columns)
 }
 
-fn read_json(input: &[u8]) -> Batch<'static> {
-    let mut batch = Batch::default();
+fn read_json(input: &[u8], border: Option<Day>) -> Batch<'static> {
+    let mut batch = Batch { border, ..Batch::default() };
     for (line, text) in (1..).zip(input.split(|b| *b == b'\n')) {
         if text.trim_ascii().is_empty() {
             continue;
@@ -185,7 +190,13 @@ fn json_fields(mut object: Map<String, Value>) -> Result<[String; 8], Refused> {
 
 impl<'a> Batch<'a> {
     fn add(&mut self, line: u64, checked: Result<Entry<'a>, Refused>) {
-        match checked {
+        let kept = checked.and_then(|entry| match self.border {
+            Some(border) if entry.is_dated && entry.row.at.day() < border => {
+                Err(border::refuse(&entry.row.stamp, border))
+            }
+            _ => Ok(entry),
+        });
+        match kept {
             Ok(entry) => self.entries.push(entry),
             Err(refused) => self.bad.push(BadLine { line, problem: refused.to_string() }),
         }
@@ -219,7 +230,7 @@ mod tests {
         let json = "\n{\"model\":\"m\",\"prompt_tokens\":1,\"completion_tokens\":\"2\",\
                     \"task_success\":true,\"task_type\":\"plan\",\"duration_ms\":3,\"notes\":\"a, b\"}\n";
         let lines = [csv, json].map(|input| {
-            let batch = read(input.as_bytes()).unwrap();
+            let batch = read(input.as_bytes(), None).unwrap();
             assert_eq!(batch.bad, []);
             batch.entries.iter().map(|entry| entry.row.to_line()).collect::<Vec<_>>()
         });
@@ -232,7 +243,7 @@ mod tests {
         let csv = "model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes\n\
                    m,1,2,true,plan,3,\"two\nlines\"\nm,1,2,true,plan,3,\"open\n\
                    m,1,2,true,plan,3,next\nm,1,2,true,plan,3,\"last\"";
-        let batch = read(csv.as_bytes()).unwrap();
+        let batch = read(csv.as_bytes(), None).unwrap();
         let notes: Vec<&str> = batch.entries.iter().map(|entry| &*entry.row.notes).collect();
         assert_eq!(notes, ["two lines", "next", "last"]);
         assert_eq!(batch.bad.iter().map(|bad| bad.line).collect::<Vec<_>>(), [4]);
@@ -242,13 +253,13 @@ mod tests {
     fn bad_lines_are_named() {
         let csv = "model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms\n\
                    m,1,2,true,plan,3\nm,1,2,maybe,plan,3\nm,1\n";
-        let batch = read(csv.as_bytes()).unwrap();
+        let batch = read(csv.as_bytes(), None).unwrap();
         let problems: Vec<String> =
             batch.bad.iter().map(|bad| format!("{}:{}", bad.line, bad.problem)).collect();
         assert_eq!(batch.entries.len(), 1);
         assert_eq!(problems, ["3:task_success: \"maybe\" is not true or false", "4:2 fields"]);
         let json = "{\"model\":\"m\"}\n{\"modle\":1}\n{]\n";
-        assert_eq!(read(json.as_bytes()).unwrap().bad.len(), 3);
+        assert_eq!(read(json.as_bytes(), None).unwrap().bad.len(), 3);
     }
 
     #[test]
@@ -258,7 +269,7 @@ mod tests {
             ("model,prompt_tokens\n", "the column completion_tokens is missing"),
             ("model,model\n", "twice"),
         ] {
-            let text = read(header.as_bytes()).unwrap_err().to_string();
+            let text = read(header.as_bytes(), None).unwrap_err().to_string();
             assert!(text.contains(problem), "{text}");
         }
     }

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
+use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
 use crate::ledger::segment::{Newest, Outcome};
@@ -68,6 +69,7 @@ pub(super) fn lines(
     now: Timestamp,
     newest: &Newest,
 ) -> Result<Lines> {
+    refuse_pruned(place, entries, now)?;
     let mut dated = Dated::of(entries);
     dated.look_for(place, journal)?;
     let mut past = Past {
@@ -101,6 +103,27 @@ pub(super) fn lines(
         lines.added += 1;
     }
     Ok(lines)
+}
+
+/// What is stored is counted: so no row from before the border is taken. Looked at under the lock,
+/// for somebody may prune meanwhile.
+fn refuse_pruned(place: &Place, entries: &[Entry<'_>], now: Timestamp) -> Result<()> {
+    let Some(border) = border::load(place)? else { return Ok(()) };
+    for entry in entries {
+        let at = if entry.is_dated { entry.row.at } else { now };
+        if at.day() < border {
+            let stamp = if entry.is_dated { entry.row.stamp.to_string() } else { now.to_string() };
+            return Err(Error::Field {
+                problem: border::refuse(&stamp, border).to_string(),
+                why: "no reader counts a row from before the newest date in the file of what was pruned",
+                fix: format!(
+                    "to keep such rows again, take the later dates out of {}",
+                    shown(&place.pruned())
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What a row that the clock stamps must be unlike.

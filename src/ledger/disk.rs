@@ -1,7 +1,7 @@
 //! Single steps on the disk, each whole or failed; and what the file system knows of a file.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, IntoInnerError, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -69,6 +69,34 @@ pub(super) fn sync_folder(folder: &Path, durability: Durability) -> Result<()> {
     }
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| sync_failed(folder, &error))
+}
+
+/// Puts another file in the place of an old one, which is open: written under another name and on
+/// the disk before it takes this one, so that there is always one of the two.
+pub(super) fn replace(
+    path: &Path,
+    temp: &Path,
+    old: Option<&File>,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    remove(temp)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(temp)?;
+    if let Some(old) = old {
+        file.set_permissions(old.metadata()?.permissions())?;
+    }
+    let mut new = BufWriter::with_capacity(1 << 16, file);
+    write(&mut new)?;
+    new.into_inner().map_err(IntoInnerError::into_error)?.sync_data()?;
+    if old.is_some_and(|old| !is_at(old, path)) {
+        remove(temp)?;
+        return Err(replaced());
+    }
+    fs::rename(temp, path)
+}
+
+/// That a file is not the one that was looked at.
+pub(super) fn replaced() -> io::Error {
+    io::Error::other("git put another file in its place: try again")
 }
 
 /// Removes a file; one that is not there is gone already.

@@ -2,6 +2,7 @@
 
 pub mod around;
 pub mod disk;
+pub mod border;
 pub mod lock;
 pub mod tail;
 pub mod rotate;
@@ -15,6 +16,7 @@ pub mod scan;
 pub mod distinct;
 pub mod verify;
 pub mod repair;
+pub mod prune;
 pub mod compose;
 pub mod fragments;
 pub mod journal;

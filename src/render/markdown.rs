@@ -17,7 +17,7 @@ pub fn render(report: &Report) -> String {
     if report.span.is_none() {
         out += &format!("{}\n", sentences::nothing(report));
         let left_out = &report.left_out;
-        if left_out.unreadable > 0 {
+        if left_out.unreadable > 0 || left_out.pruned > 0 {
             out += &format!(
                 "\n**Notes**\n- {}\n",
                 sentences::left_out_note(report).unwrap_or_default()

@@ -51,6 +51,7 @@ pub fn nothing(report: &Report) -> String {
     let rows = match report.ledger_rows {
         0 if report.left_out.unreadable > 0 => return "No row can be read.".to_owned(),
         0 if report.commits.is_some() => return format!("No rows {}.", which(report)),
+        0 if report.left_out.pruned > 0 => return "All rows were pruned.".to_owned(),
         0 => return "No rows yet.".to_owned(),
         1 => "1 row".to_owned(),
         rows => format!("{} rows", figures::thousands(rows.into())),
@@ -232,7 +233,15 @@ pub fn left_out_note(report: &Report) -> Option<String> {
     if left_out.repeated > 0 {
         parts.push(counted(left_out.repeated, "repeated row"));
     }
+    parts.extend(pruned(report));
     (!parts.is_empty()).then(|| format!("Left out: {}.", parts.join(", ")))
+}
+
+/// The rows that were pruned and are there all the same, where there are any.
+pub fn pruned(report: &Report) -> Option<String> {
+    let rows = Some(report.left_out.pruned).filter(|rows| *rows > 0)?;
+    let from = report.border.map(|border| format!(" from before {border}")).unwrap_or_default();
+    Some(format!("{}{from}, pruned", counted(rows, "row")))
 }
 
 /// That a conflict was left in, where one was.

@@ -95,6 +95,7 @@ fn notes(report: &Report) -> Vec<String> {
     if !parts.is_empty() {
         notes.push(format!("{}: usage-report verify", parts.join(", ")));
     }
+    notes.extend(sentences::pruned(report));
     notes.extend(sentences::waiting_note(report));
     notes
 }

@@ -51,6 +51,8 @@ pub struct LeftOut {
     pub markers: Vec<SkippedLine>,
     /// Rows that repeat another.
     pub repeated: u64,
+    /// Rows from before the border of their ledger.
+    pub pruned: u64,
 }
 
 /// The commits whose rows are reported on, as typed.
@@ -75,6 +77,8 @@ pub struct Ask {
     pub commits: Option<Commits>,
     /// What git knows of rows, where they are grouped by that.
     pub origins: Option<Arc<Origins>>,
+    /// The day before which rows are pruned, where that is one day for all ledgers.
+    pub border: Option<Day>,
 }
 
 /// One line of a table.
@@ -143,6 +147,8 @@ pub struct Report {
     pub commits: Option<Commits>,
     /// The branch that others are merged into, where rows are grouped by what git knows.
     pub default_branch: Option<String>,
+    /// The day before which rows are pruned, where that is one day for all ledgers.
+    pub border: Option<Day>,
 }
 
 /// Makes the report.
@@ -175,6 +181,7 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
         waiting: ask.waiting,
         commits: ask.commits.clone(),
         default_branch: ask.origins.as_ref().and_then(|it| it.default.clone()),
+        border: ask.border,
     }
 }
 

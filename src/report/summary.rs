@@ -53,6 +53,26 @@ pub fn is_made_of_cells(by: &[Dimension]) -> bool {
 }
 
 impl Summary {
+    /// The same without the rows from before a day, and how many these are. Which rows repeat one of
+    /// them is not known: so the day must not come between rows of a file that has some.
+    pub fn since(mut self, border: Day) -> (Summary, u64) {
+        match self.span {
+            Some((first, last)) if first < border => {
+                let all = self.rows + self.repeated;
+                self.cells.retain(|cell| cell.day >= border);
+                self.rows = self.cells.iter().map(|cell| cell.measures.rows).sum();
+                let first = self.cells.iter().map(|cell| cell.day).min();
+                self.span = first.map(|first| (first, last));
+                if first.is_none() {
+                    self.repeated = 0;
+                }
+                let pruned = all - self.rows - self.repeated;
+                (self, pruned)
+            }
+            _ => (self, 0),
+        }
+    }
+
     /// Adds what is selected to the sums; `file` is what the file is called.
     pub fn add_to(&self, sums: &mut Aggregate, selection: &Selection, extent: Extent, file: &str) {
         sums.add_rows(self.rows, self.span);

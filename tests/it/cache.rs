@@ -262,7 +262,8 @@ fn what_is_kept_is_for_the_user_alone() {
 fn answer(place: &Place, query: &Query, cache: Option<&Cache>) -> String {
     let inputs = inputs::of_ledger(place, "").unwrap().unwrap();
     let (aggregate, left_out) = engine::sum(&inputs, query, cache, &|_| ()).unwrap();
-    let ask = Ask { by: query.by.clone(), ..Ask::default() };
+    let border = inputs.first().and_then(|input| input.border);
+    let ask = Ask { by: query.by.clone(), border, ..Ask::default() };
     let json = FORMATS.iter().find(|format| format.name == "json").unwrap();
     (json.render)(
         &report::build(&aggregate, left_out, &ask),
@@ -278,6 +279,7 @@ proptest! {
         is_in_order: bool,
         more in prop::collection::vec((0usize..4, 0u32..40, 0usize..8, any::<bool>()), 0..3),
         query in (0usize..12, 0usize..4, 0u32..40),
+        borders in prop::collection::vec(prop::option::of(1u32..11), 2),
     ) {
         let notes =
             ["", "", "", "{id=a}", "{id=a rev=1}", "{source=s id=b}", "{source=s id=b rev=2}", "{role=sub}"];
@@ -316,7 +318,10 @@ proptest! {
         let cache = Cache::of(&sandbox.path("cache"), &place.active());
         let mut rows = rows;
         write(&rows);
-        for _ in 0..2 {
+        for border in borders {
+            // Whatever was kept before the border moved.
+            let border = border.map(|day| format!("2026-02-{day:02}\n")).unwrap_or_default();
+            sandbox.write(".telemetry/pruned", border);
             for query in [&asked, &Query::default(), &asked, &Query::default()] {
                 prop_assert_eq!(answer(&place, query, Some(&cache)), answer(&place, query, None));
             }

@@ -30,6 +30,7 @@ mod oracle;
 mod origins;
 mod places;
 mod range;
+mod prune;
 mod storms;
 mod upkeep;
 mod usage_report;

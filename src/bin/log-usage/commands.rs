@@ -11,6 +11,7 @@ use usage_ledger::error::{Error, Result, is_unprintable, shown};
 use usage_ledger::figures;
 use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
+use usage_ledger::ledger::border;
 use usage_ledger::ledger::repair;
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
@@ -19,6 +20,7 @@ use crate::hook;
 use crate::hook_log;
 use crate::hooks;
 use crate::merge_driver;
+use crate::prune;
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::{append, around, policy, refused_by_environment, tell};
@@ -36,6 +38,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
+    Command { name: "prune", run: |arguments| parsed(arguments, prune::run) },
     Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
     Command { name: "hook", run: |arguments| parsed(arguments, hook::run) },
     // Hidden: git's to run, so the help does not name it.
@@ -140,7 +143,7 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
         false => Ok(()),
     });
     whole.map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
-    let mut batch = batch::read(&input)?;
+    let mut batch = batch::read(&input, border::load(&target.place)?)?;
     if let Some(bad) = batch.bad.first().filter(|_| !options.keep_going) {
         return Err(Error::BatchLine { line: bad.line, problem: bad.problem.clone() });
     }

@@ -17,6 +17,7 @@ mod write;
 mod hook;
 mod merge_driver;
 mod hooks;
+mod prune;
 mod commands;
 
 use std::ffi::OsString;

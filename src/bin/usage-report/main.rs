@@ -27,6 +27,7 @@ use usage_ledger::engine::inputs::{self, Input};
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::git::{self, WorkTree};
+use usage_ledger::ledger::border;
 use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::waiting;
 use usage_ledger::render::FORMATS;
@@ -74,8 +75,8 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         selection,
         by: by.clone(),
         keep_duplicates: cli.output.keep_duplicates,
-        has_cells: false,
         origins: gathered.origins.clone(),
+        ..Query::default()
     };
     let Gathered { inputs, ledger, waiting, commits, origins, .. } = gathered;
     let home = world::cache_home().filter(|_| !cli.output.no_cache);
@@ -92,7 +93,9 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     left_out.lines.extend(before.lines);
     left_out.markers.extend(before.markers);
     let unreadable = left_out.unreadable;
-    let ask = Ask { by, selection: cli.filters.words(), waiting, commits, origins };
+    let borders = || inputs.iter().map(|input| input.border);
+    let border = borders().next().flatten().filter(|it| borders().all(|other| other == Some(*it)));
+    let ask = Ask { by, selection: cli.filters.words(), waiting, commits, origins, border };
     let report = report::build(&aggregate, left_out, &ask);
     let text = (cli.output.format.render)(&report, screen());
     if cli.output.format.is_data {
@@ -177,7 +180,9 @@ impl Source {
             };
             if !rows.is_empty() {
                 let text = format!("{HEADER}\n{}\n", rows.join("\n"));
-                inputs.push(Input::spooled("rows that wait", text.as_bytes())?);
+                let mut waiting = Input::spooled("rows that wait", text.as_bytes())?;
+                waiting.border = border::load(&target.place)?;
+                inputs.push(waiting);
             }
             return Ok(Found { inputs, ledger: Some(active), waiting: rows.len() as u64 });
         }

@@ -1,0 +1,158 @@
+//! `log-usage prune`: says what it will delete, asks, and deletes it.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Parser};
+use usage_ledger::error::{Error, Result, excerpt};
+use usage_ledger::figures;
+use usage_ledger::git;
+use usage_ledger::ledger::prune::{self, Pruned};
+use usage_ledger::timestamp::Day;
+use usage_ledger::workspace::Config;
+
+use crate::voice;
+use crate::world::{self, Target};
+use crate::write::{around, policy, work_tree};
+
+/// Delete old rows for good: those whose own calendar day is before a date
+///
+/// The date is kept in .telemetry/pruned: commit it, and rows that another branch
+/// brings back are not counted. Lines that cannot be read stay. git's history
+/// keeps what was committed.
+#[derive(Parser)]
+#[command(
+    name = "log-usage prune",
+    bin_name = "log-usage prune",
+    group = ArgGroup::new("border").required(true),
+    after_help = "Examples:\n  log-usage prune --older-than 90d --dry-run\n  log-usage prune --before 2026-01-01 --yes"
+)]
+pub(crate) struct Prune {
+    /// Delete rows from before the day of so long ago (90d, 6months, 1year)
+    #[arg(long, value_name = "AGE", group = "border", allow_negative_numbers = true)]
+    older_than: Option<String>,
+    /// Delete rows from before this day
+    #[arg(long, value_name = "DATE", group = "border", allow_negative_numbers = true)]
+    before: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Say what would be deleted, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Prune another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Prune your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+}
+
+/// No ledger is older; what is typed so is a slip of the fingers.
+const AGE_S_MAX: u64 = 1_000 * 366 * 86_400;
+
+pub(crate) fn run(options: Prune) -> Result<ExitCode> {
+    let border = options.border()?;
+    let target = Target::find(options.file.as_deref(), options.personal)?;
+    let place = &target.place;
+    let policy = policy(&Config::load(place)?, None, None);
+    let found = prune::survey(place, border)?;
+    if found.rows == 0 {
+        let text = format!("nothing to prune: no row is from before {border}\n");
+        return Ok(voice::print(text.as_bytes()));
+    }
+    if options.dry_run {
+        return Ok(voice::print(said("would delete", &found, border).as_bytes()));
+    }
+    if !options.yes {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(Error::Usage {
+                problem: format!(
+                    "prune would delete {}, and there is no terminal to ask on",
+                    counted(found.rows, "row")
+                ),
+                fix: format!("log-usage prune --before {border} --yes"),
+            });
+        }
+        if !confirmed(&said("will delete", &found, border), &found)? {
+            voice::say("nothing was deleted");
+            return Ok(ExitCode::from(1));
+        }
+    }
+    let is_tracked = || git::tracks(&place.active());
+    let pruned = prune::prune(place, &policy, &around(work_tree(&target), &is_tracked), border)?;
+    let mut text = said("deleted", &pruned, border);
+    if git::tracks(&place.active()) {
+        text += "commit the ledger's folder; git's history keeps what was committed before\n";
+    }
+    let copies = prune::copies(place);
+    if !copies.is_empty() {
+        text += &format!("copies that may hold such rows stay: {}\n", excerpt(&copies.join(", ")));
+    }
+    Ok(voice::print(text.as_bytes()))
+}
+
+impl Prune {
+    fn border(&self) -> Result<Day> {
+        let now = world::now();
+        let (option, given) = match (&self.before, &self.older_than) {
+            (Some(date), _) => ("--before", date),
+            (None, age) => ("--older-than", age.as_ref().map_or(const { &String::new() }, |it| it)),
+        };
+        let refuse = |allowed: &str, example: &str| Error::OptionValue {
+            option: option.to_owned(),
+            given: given.clone(),
+            allowed: allowed.to_owned(),
+            example: example.to_owned(),
+        };
+        if self.before.is_none() {
+            let age = humantime::parse_duration(given).ok().map(|age| age.as_secs());
+            let age = age.filter(|age_s| *age_s <= AGE_S_MAX);
+            let age_s = age.ok_or_else(|| refuse("an age such as 90d", "90d"))? as i64;
+            return Ok(now.at_microsecond(now.instant().seconds - age_s, 0).day());
+        }
+        let day = Day::parse(given).ok_or_else(|| refuse("a date", "2026-02-23"))?;
+        // Beyond today, rows that are logged from now on would not be counted.
+        match day > now.day() {
+            true => Err(refuse("a date up to today", &now.day().to_string())),
+            false => Ok(day),
+        }
+    }
+}
+
+fn confirmed(text: &str, found: &Pruned) -> Result<bool> {
+    voice::say(text.trim_end());
+    voice::say(&format!("Delete {}? [y/N]", counted(found.rows, "row")));
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// How many rows, of which days, with how many tokens; and file by file.
+fn said(verb: &str, pruned: &Pruned, border: Day) -> String {
+    let span = match pruned.span {
+        Some((from, to)) if from == to => format!(" ({from})"),
+        Some((from, to)) => format!(" ({from} to {to})"),
+        None => String::new(),
+    };
+    let mut text = format!(
+        "{verb} {} from before {border}{span}, {} tokens:\n",
+        counted(pruned.rows, "row"),
+        figures::thousands(pruned.tokens)
+    );
+    for cut in &pruned.files {
+        let rest = match (cut.is_whole, cut.kept) {
+            (true, _) => "the whole file".to_owned(),
+            (false, kept) => format!("{} stay", figures::thousands(kept.into())),
+        };
+        text += &format!("  {}: {}, {rest}\n", excerpt(&cut.file), counted(cut.rows, "row"));
+    }
+    text
+}
+
+fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
+}
