@@ -66,6 +66,18 @@ impl<'a> Tags<'a> {
         self.get(key).and_then(|value| value.parse().ok())
     }
 
+    /// Sets a tag that somebody gave as these words.
+    fn add(&mut self, key: &str, value: &'a str, given: &str) -> Result<(), Refused> {
+        let refuse = |problem: &str| Refused::new("tag", given, problem);
+        self.set(key, value).map_err(|problem| match problem {
+            "is not a known key" => {
+                let keys: Vec<&str> = TAGS.iter().map(|(key, _)| *key).collect();
+                refuse(&format!("has a key that is not one of {}", keys.join(", ")))
+            }
+            other => refuse(other),
+        })
+    }
+
     fn set(&mut self, key: &str, value: &'a str) -> Result<(), &'static str> {
         let at = TAGS.iter().position(|(it, _)| *it == key).ok_or("is not a known key")?;
         if !is_word(value) {
@@ -103,20 +115,53 @@ pub fn compose<'a>(text: &'a str, tags: &[&str]) -> Result<Cow<'a, str>, Refused
 fn with_tags(clean: &str, given: &[&str]) -> Result<String, Refused> {
     let (body, mut tags) = split(clean).unwrap_or((clean, Tags::default()));
     for tag in given {
-        let refuse = |problem: &str| Refused::new("tag", tag, problem);
-        let (key, value) = tag.split_once('=').ok_or_else(|| refuse("is not KEY=VALUE"))?;
-        tags.set(key, value).map_err(|problem| match problem {
-            "is not a known key" => {
-                let keys: Vec<&str> = TAGS.iter().map(|(key, _)| *key).collect();
-                refuse(&format!("has a key that is not one of {}", keys.join(", ")))
-            }
-            other => refuse(other),
-        })?;
+        let split = tag.split_once('=');
+        let (key, value) = split.ok_or_else(|| Refused::new("tag", tag, "is not KEY=VALUE"))?;
+        tags.add(key, value, tag)?;
     }
+    Ok(joined(body, &tags))
+}
+
+/// A text and a tag block as notes.
+fn joined(body: &str, tags: &Tags<'_>) -> String {
     let words = TAGS.iter().zip(tags.values);
     let words = words.filter_map(|((key, _), value)| value.map(|value| format!("{key}={value}")));
-    let block = format!("{{{}}}", words.collect::<Vec<_>>().join(" "));
-    Ok(if body.is_empty() { block } else { format!("{body} {block}") })
+    let words: Vec<String> = words.collect();
+    match (body, words.as_slice()) {
+        (body, []) => body.to_owned(),
+        ("", words) => format!("{{{}}}", words.join(" ")),
+        (body, words) => format!("{body} {{{}}}", words.join(" ")),
+    }
+}
+
+/// The notes of a row that is amended: its text or another, and its tag block with these tags in the
+/// place of those of the same keys; None takes a tag away.
+///
+/// # Errors
+/// As [`compose`], but for the length: that is judged of the row as a whole.
+pub fn amended(
+    old: &str,
+    text: Option<&str>,
+    given: &[(&str, Option<&str>)],
+) -> Result<String, Refused> {
+    let (old, text) = (clean(old), text.map(clean));
+    let (mut body, mut tags) = split(&old).unwrap_or((&old, Tags::default()));
+    if let Some(text) = &text {
+        let (new_body, new_tags) = split(text).unwrap_or((text, Tags::default()));
+        body = new_body;
+        for (value, new) in tags.values.iter_mut().zip(new_tags.values) {
+            *value = new.or(*value);
+        }
+    }
+    for (key, value) in given {
+        if let Some(at) = TAGS.iter().position(|(it, _)| it == key) {
+            tags.values[at] = None;
+        }
+        if let Some(value) = value {
+            tags.add(key, value, &format!("{key}={value}"))?;
+        }
+    }
+    Ok(joined(body, &tags))
 }
 
 /// The text before the tag block, and the tags. None where the notes do not end in one.

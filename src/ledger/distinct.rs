@@ -222,6 +222,14 @@ pub fn fingerprint(row: &Row<'_>) -> u128 {
     fingerprint_of(row, &row.to_line())
 }
 
+/// The id of a row: that of its tags, else one made of its line.
+pub fn id(row: &Row<'_>) -> String {
+    match Tags::of(&row.notes).get("id") {
+        Some(id) => id.to_owned(),
+        None => line_hash(row.to_line().as_bytes(), ID_BYTES),
+    }
+}
+
 /// The fingerprint of a row whose line is at hand.
 fn fingerprint_of(row: &Row<'_>, line: &str) -> u128 {
     let tags = Tags::of(&row.notes);

@@ -120,6 +120,29 @@ pub fn active(place: &Place) -> LedgerFile {
     LedgerFile { path, label, role: Role::Active }
 }
 
+/// Every file of the ledger once, oldest first.
+///
+/// # Errors
+/// A folder that cannot be read, or something in the ledger's place that is no file.
+pub fn all(place: &Place) -> Result<Vec<LedgerFile>> {
+    let active = active(place);
+    let mut all = older(place)?;
+    match active.path.metadata() {
+        Ok(meta) if !meta.is_file() => return Err(Error::NotAFile { path: active.path }),
+        Ok(_) if !all.iter().any(|file| is_also(file, &active)) => all.push(active),
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(Error::io("look at", &active.path, &error));
+        }
+        _ => {}
+    }
+    Ok(all)
+}
+
+/// Whether a sealed segment is also the active one: a rotation was cut short.
+pub fn is_also(segment: &LedgerFile, active: &LedgerFile) -> bool {
+    segment.role == Role::Sealed && is_same(&segment.path, &active.path)
+}
+
 /// Whether this is what follows the ledger's name in a sealed segment's:
 /// `YYYYMMDDTHHMMSSZ-<8 hex>`, perhaps `-2`, then `.csv`. So ledgers named `usage.csv` and
 /// `usage-2.csv` can share a folder.

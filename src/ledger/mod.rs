@@ -22,6 +22,7 @@ pub mod fragments;
 pub mod journal;
 pub mod waiting;
 pub mod merge;
+pub mod lookup;
 
 use std::str;
 

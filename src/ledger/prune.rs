@@ -62,7 +62,7 @@ impl Pruned {
 /// A file that cannot be read, or is no ledger.
 pub fn survey(place: &Place, border: Day) -> Result<Pruned> {
     let mut pruned = Pruned::default();
-    for file in all(place)? {
+    for file in files::all(place)? {
         if let Some(piece) = look(&file, border)? {
             pruned.add(&piece);
             pruned.files.push(piece.cut);
@@ -87,7 +87,7 @@ pub fn prune(place: &Place, policy: &Policy, around: &Around<'_>, border: Day) -
     }
     let fail = |path: &Path, error: &io::Error| Error::io("prune", path, error);
     let mut pruned = Pruned::default();
-    for file in all(place)? {
+    for file in files::all(place)? {
         let Some(mut piece) = look(&file, border)? else { continue };
         if pruned.files.is_empty() {
             lock.mark(true).map_err(|error| fail(&place.lock(), &error))?;
@@ -129,26 +129,6 @@ pub fn copies(place: &Place) -> Vec<String> {
     copies
 }
 
-/// Every file of the ledger once, oldest first.
-fn all(place: &Place) -> Result<Vec<LedgerFile>> {
-    let active = files::active(place);
-    let mut all = files::older(place)?;
-    match active.path.metadata() {
-        Ok(meta) if !meta.is_file() => return Err(Error::NotAFile { path: active.path }),
-        // A rotation that was cut short has given it the name of a segment.
-        Ok(_) if !all.iter().any(|file| is_also(file, &active)) => all.push(active),
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(Error::io("look at", &active.path, &error));
-        }
-        _ => {}
-    }
-    Ok(all)
-}
-
-fn is_also(file: &LedgerFile, active: &LedgerFile) -> bool {
-    file.role == Role::Sealed && files::is_same(&file.path, &active.path)
-}
-
 /// Writes the border down, and ends a rotation that was cut short: of two names of one file, one
 /// would keep what the other has lost.
 fn begin(place: &Place, policy: &Policy, border: Day) -> Result<()> {
@@ -162,7 +142,7 @@ fn begin(place: &Place, policy: &Policy, border: Day) -> Result<()> {
         disk::sync_folder(place.folder(), policy.durability)?;
     }
     let active = files::active(place);
-    if files::older(place)?.iter().any(|file| is_also(file, &active)) {
+    if files::older(place)?.iter().any(|file| files::is_also(file, &active)) {
         let old = File::open(&active.path).ok();
         disk::replace(&active.path, &place.temp(0), old.as_ref(), &mut |new| {
             new.write_all(format!("{HEADER}\n").as_bytes())

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::git::WorkTree;
 use crate::git::branch;
 use crate::ledger::journal::{Journal, Waiting};
+use crate::workspace::Place;
 
 /// Rows of one journal.
 #[derive(Debug)]
@@ -37,6 +38,16 @@ pub fn due(tree: &WorkTree) -> Result<Vec<Due>> {
     }
     all.retain(|due| !due.rows.is_empty());
     Ok(all)
+}
+
+/// The lines of the rows that are [`due`] in one ledger.
+///
+/// # Errors
+/// A journal that cannot be read.
+pub fn lines(tree: &WorkTree, place: &Place) -> Result<Vec<String>> {
+    let rows = due(tree)?.into_iter().flat_map(|due| due.rows);
+    let here = rows.filter(|row| tree.top.join(&row.home.ledger) == place.folder());
+    Ok(here.map(|row| row.line).collect())
 }
 
 /// All rows that wait in this repository.

@@ -6,6 +6,7 @@
 
 mod sandbox;
 
+mod amend;
 mod batch;
 mod branches;
 mod cache;

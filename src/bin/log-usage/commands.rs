@@ -17,6 +17,7 @@ use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
 
 use crate::hook;
+use crate::amend;
 use crate::hook_log;
 use crate::hooks;
 use crate::merge_driver;
@@ -34,6 +35,7 @@ pub(crate) struct Command {
 
 /// Every command.
 const COMMANDS: &[Command] = &[
+    Command { name: "amend", run: |arguments| parsed(arguments, amend::run) },
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },

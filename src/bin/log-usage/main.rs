@@ -17,6 +17,7 @@ mod write;
 mod hook;
 mod merge_driver;
 mod hooks;
+mod amend;
 mod prune;
 mod commands;
 

@@ -216,9 +216,7 @@ fn waiting_for(target: &Target) -> Result<Vec<String>> {
     let Some(tree) = tree.filter(|_| target.choice == Choice::Repository) else {
         return Ok(Vec::new());
     };
-    let rows = waiting::due(&tree)?.into_iter().flat_map(|due| due.rows);
-    let here = rows.filter(|row| tree.top.join(&row.home.ledger) == folder);
-    Ok(here.map(|row| row.line).collect())
+    waiting::lines(&tree, &target.place)
 }
 
 /// The reader changes no ledger, not even by a slip of the fingers.

@@ -1,0 +1,257 @@
+//! `log-usage amend`: a corrected row that stands for the one that was logged.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Parser};
+use usage_ledger::error::{Error, Result, excerpt, shell_word};
+use usage_ledger::figures;
+use usage_ledger::intake::draft::{Draft, check};
+use usage_ledger::ledger::lookup::{self, ID_PREFIX_MIN, Standing};
+use usage_ledger::ledger::waiting;
+use usage_ledger::notes;
+use usage_ledger::notes::Tags;
+use usage_ledger::row::{Refused, Row};
+use usage_ledger::timestamp::Timestamp;
+use usage_ledger::workspace::Config;
+
+use crate::voice;
+use crate::world::{Choice, Target};
+use crate::write::{append, policy, refused_by_environment, tell, work_tree};
+
+/// Correct a row: a new revision is written, which stands for the old one
+///
+/// Nothing in the ledger is changed; readers count the newest revision alone.
+/// The model and the time of a row cannot be corrected.
+#[derive(Parser)]
+#[command(
+    name = "log-usage amend",
+    bin_name = "log-usage amend",
+    group = ArgGroup::new("which").required(true),
+    after_help = "Examples:\n  log-usage amend --list\n  log-usage amend 4f2a90 --success false --notes \"broke the build\"\n  log-usage amend --last --duration 2m"
+)]
+pub(crate) struct Amend {
+    /// The row's id, or the beginning of it: --list shows them
+    #[arg(group = "which")]
+    id: Option<String>,
+    /// Correct the newest row
+    #[arg(long, group = "which")]
+    last: bool,
+    /// Show the newest rows with their ids, change nothing [default: 10 rows]
+    #[arg(long, value_name = "ROWS", group = "which", num_args = 0..=1, default_missing_value = "10")]
+    list: Option<usize>,
+    /// Whether the task succeeded: true or false
+    #[arg(long, value_name = "TASK_SUCCESS", allow_negative_numbers = true)]
+    success: Option<String>,
+    /// Another text; tags stay
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    notes: Option<String>,
+    /// plan, execute, verify, discuss or quick
+    #[arg(long, value_name = "TYPE", allow_negative_numbers = true)]
+    task_type: Option<String>,
+    /// Milliseconds, or a time such as 45s
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true)]
+    duration: Option<String>,
+    /// Everything that the model read
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    prompt_tokens: Option<String>,
+    /// Everything that it wrote
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    completion_tokens: Option<String>,
+    /// Set a tag; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    tag: Vec<String>,
+    /// Of several rows with this id, the one of this time
+    #[arg(long, value_name = "RFC3339", requires = "id")]
+    timestamp: Option<String>,
+    /// Use another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Use your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+    /// Print the row, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What a row is counted by the readers as, and what is no remark about it.
+const IDENTITY: [&str; 3] = ["source", "id", "rev"];
+
+pub(crate) fn run(options: Amend) -> Result<ExitCode> {
+    let target = Target::find(options.file.as_deref(), options.personal)?;
+    let waiting = waiting_for(&target)?;
+    if let Some(count) = options.list {
+        return Ok(voice::print(
+            table(&lookup::newest(&target.place, &waiting, count)?).as_bytes(),
+        ));
+    }
+    let config = Config::load(&target.place)?;
+    let policy = policy(&config, None, None);
+    let standing = options.find(&target, &waiting)?;
+    let old = &standing.row;
+    let fix = |refused: &Refused| format!("log-usage amend {} {}", standing.id, option(refused));
+    let refuse = |refused: Refused| refused.clone().into_error(fix(&refused));
+    let notes = options.notes_of(old).map_err(refuse)?;
+    let field = |given: &Option<String>, old: u64| given.clone().unwrap_or_else(|| old.to_string());
+    let (prompt, completion, duration) = (
+        field(&options.prompt_tokens, old.prompt_tokens),
+        field(&options.completion_tokens, old.completion_tokens),
+        field(&options.duration, old.duration_ms),
+    );
+    // Lower case is read, but not written.
+    let stamp = old.stamp.to_ascii_uppercase();
+    let mut draft = Draft {
+        timestamp: Some(&stamp),
+        model: &old.model,
+        prompt_tokens: &prompt,
+        completion_tokens: &completion,
+        task_success: options.success.as_deref().unwrap_or(if old.success {
+            "true"
+        } else {
+            "false"
+        }),
+        task_type: options.task_type.as_deref().unwrap_or(old.task_type.name()),
+        duration: &duration,
+        notes: &notes,
+        tags: &[],
+    };
+    let changed = check(&draft).map_err(refuse)?.row;
+    if (Row { stamp: old.stamp.clone(), ..changed }) == *old {
+        return Err(Error::Usage {
+            problem: format!("nothing to change: the row {} is just so", standing.id),
+            fix: format!("name what is wrong: log-usage amend {} --success false", standing.id),
+        });
+    }
+    let revised = lookup::tags_of_revision(&standing);
+    let revised: Vec<_> = revised.iter().map(|(key, value)| (*key, value.as_deref())).collect();
+    let notes = notes::amended(&notes, None, &revised).map_err(refuse)?;
+    draft.notes = &notes;
+    let entry = check(&draft).map_err(refuse)?;
+    if options.dry_run {
+        return Ok(voice::print(format!("{}\n", entry.row.to_line()).as_bytes()));
+    }
+    if refused_by_environment(options.quiet) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let appended = append(&target, &config, policy, &mut [entry])?;
+    if !options.quiet {
+        tell(&target, &appended, &|_| format!("amended  {}  {}", standing.id, old.model));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The lines of rows that wait for the next commit: they can be amended, too.
+fn waiting_for(target: &Target) -> Result<Vec<String>> {
+    match work_tree(target).filter(|_| target.choice == Choice::Repository) {
+        Some(tree) => waiting::lines(&tree, &target.place),
+        None => Ok(Vec::new()),
+    }
+}
+
+impl Amend {
+    fn find(&self, target: &Target, waiting: &[String]) -> Result<Standing> {
+        let place = &target.place;
+        let Some(id) = &self.id else {
+            return lookup::newest(place, waiting, 1)?.pop().ok_or_else(|| Error::Usage {
+                problem: "--last: there is no row yet".to_owned(),
+                fix: "log-usage claude-3-opus 1500 3200 true execute 45000".to_owned(),
+            });
+        };
+        let mut found = lookup::by_id(place, waiting, id)?;
+        if let Some(text) = &self.timestamp {
+            let at = Timestamp::parse_liberally(text).map(Timestamp::instant);
+            found.retain(|it| Some(it.row.at.instant()) == at);
+        }
+        match (found.len(), found.pop()) {
+            (1, Some(standing)) => Ok(standing),
+            (0, _) | (_, None) => Err(Error::Usage {
+                problem: match id.len() < ID_PREFIX_MIN {
+                    true => format!(
+                        "no row has the id {}, and to be the beginning of one it is too short",
+                        excerpt(id)
+                    ),
+                    false => format!("no row has the id {}", excerpt(id)),
+                },
+                fix: "log-usage amend --list shows the newest rows with their ids".to_owned(),
+            }),
+            (count, Some(last)) => {
+                let fix = match last.id == *id {
+                    true => format!("log-usage amend {id} --timestamp {}", last.row.stamp),
+                    false => format!("log-usage amend {}", last.id),
+                };
+                found.push(last);
+                voice::say(table(&found).trim_end());
+                let problem = format!("{count} rows have the id {}", excerpt(id));
+                Err(Error::Usage { problem, fix })
+            }
+        }
+    }
+
+    /// The old notes with what is to be changed of them.
+    fn notes_of(&self, old: &Row<'_>) -> Result<String, Refused> {
+        let mut tags = Vec::new();
+        for tag in &self.tag {
+            let refuse = |problem: &str| Refused::new("tag", tag, problem);
+            let (key, value) = tag.split_once('=').ok_or_else(|| refuse("is not KEY=VALUE"))?;
+            if IDENTITY.contains(&key) {
+                return Err(refuse("tells which row it is, and cannot be amended"));
+            }
+            tags.push((key, Some(value)));
+        }
+        let notes = notes::amended(&old.notes, self.notes.as_deref(), &tags)?;
+        // Neither does a text that ends in a tag block change what row it is.
+        let kept = Tags::of(&old.notes);
+        let kept: Vec<_> = IDENTITY.iter().map(|key| (*key, kept.get(key))).collect();
+        notes::amended(&notes, None, &kept)
+    }
+}
+
+/// The option by which a field is amended, with a value that it takes.
+fn option(refused: &Refused) -> String {
+    let option = match refused.field {
+        "task_success" => "--success",
+        "task_type" => "--task-type",
+        "duration_ms" => "--duration",
+        "prompt_tokens" => "--prompt-tokens",
+        "completion_tokens" => "--completion-tokens",
+        "tag" => return "--tag reason=timeout".to_owned(),
+        _ => "--notes",
+    };
+    format!("{option} {}", refused.example())
+}
+
+/// Rows with their ids, a line each.
+fn table(rows: &[Standing]) -> String {
+    if rows.is_empty() {
+        return "no rows yet\n".to_owned();
+    }
+    let mut lines =
+        vec![["id", "time", "model", "tokens", "task", "success", "notes"].map(str::to_owned)];
+    lines.extend(rows.iter().map(|Standing { row, id, .. }| {
+        [
+            shell_word(id),
+            row.stamp.to_string(),
+            row.model.to_string(),
+            figures::thousands(row.total_tokens().into()),
+            row.task_type.name().to_owned(),
+            row.success.to_string(),
+            excerpt(&row.notes),
+        ]
+    }));
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: Vec<usize> = (0..7).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(&widths).enumerate().map(|(at, (cell, width))| match at {
+            3 => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}

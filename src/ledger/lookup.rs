@@ -1,0 +1,166 @@
+//! Rows by their id, and the newest rows: of the rows that are the same, the one that stands.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
+
+use hashbrown::HashMap;
+
+use crate::error::{Error, Result};
+use crate::ledger::border;
+use crate::ledger::distinct::{self, Rank};
+use crate::ledger::files;
+use crate::ledger::plain::Found;
+use crate::ledger::scan::{self, Item};
+use crate::notes::Tags;
+use crate::row::Row;
+use crate::timestamp::Instant;
+use crate::workspace::Place;
+
+/// So many characters of an id are enough where only one row has them.
+pub const ID_PREFIX_MIN: usize = 6;
+
+/// A row that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The row.
+    pub row: Row<'static>,
+    /// Its id: that of its tags, else one made of its line.
+    pub id: String,
+    rank: Rank,
+}
+
+impl Standing {
+    fn of(row: &Row<'_>, id: String) -> Standing {
+        Standing { row: row.clone().into_owned(), id, rank: distinct::rank(row) }
+    }
+
+    /// Its revision, which is the highest of all that are the same.
+    pub fn rev(&self) -> u64 {
+        self.rank.rev
+    }
+
+    fn meet(&mut self, row: &Row<'_>) {
+        if distinct::rank(row) > self.rank {
+            *self = Standing::of(row, std::mem::take(&mut self.id));
+        }
+    }
+}
+
+/// The rows with this id, else those whose id begins so; oldest first. The lines of `waiting` are
+/// rows of the ledger, too.
+///
+/// # Errors
+/// A file that cannot be read, or is no ledger.
+pub fn by_id(place: &Place, waiting: &[String], given: &str) -> Result<Vec<Standing>> {
+    let mut found: HashMap<u128, Standing> = HashMap::new();
+    each(place, waiting, &mut |row| {
+        let id = distinct::id(row);
+        if id == given || given.len() >= ID_PREFIX_MIN && id.starts_with(given) {
+            let print = distinct::fingerprint(row);
+            found.entry(print).or_insert_with(|| Standing::of(row, id)).meet(row);
+        }
+    })?;
+    let mut found: Vec<Standing> = found.into_values().collect();
+    if found.iter().any(|it| it.id == given) {
+        found.retain(|it| it.id == given);
+    }
+    found.sort_by(|a, b| (a.row.at.instant(), &a.rank).cmp(&(b.row.at.instant(), &b.rank)));
+    Ok(found)
+}
+
+/// So many of the newest rows, oldest first.
+///
+/// # Errors
+/// As [`by_id`].
+pub fn newest(place: &Place, waiting: &[String], count: usize) -> Result<Vec<Standing>> {
+    let mut found: BTreeMap<(Instant, u128), Standing> = BTreeMap::new();
+    each(place, waiting, &mut |row| {
+        let at = row.at.instant();
+        let oldest = found.first_key_value().map(|((oldest, _), _)| *oldest);
+        // Most rows need no look at what they are.
+        if found.len() >= count && oldest.is_none_or(|oldest| at < oldest) {
+            return;
+        }
+        let of = || Standing::of(row, distinct::id(row));
+        found.entry((at, distinct::fingerprint(row))).or_insert_with(of).meet(row);
+        if found.len() > count {
+            found.pop_first();
+        }
+    })?;
+    Ok(found.into_values().collect())
+}
+
+/// Every row of the ledger that was not pruned.
+fn each(place: &Place, waiting: &[String], visit: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
+    let border = border::load(place)?;
+    let mut visit = |row: &Row<'_>| {
+        if border.is_none_or(|border| row.at.day() >= border) {
+            visit(row);
+        }
+    };
+    for file in files::all(place)? {
+        let input = match File::open(&file.path) {
+            Ok(input) => input,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(Error::io("read", &file.path, &error)),
+        };
+        let scanned = scan::scan(input, &mut |_, item| {
+            if let Item::Row(Found { row, .. }) = item {
+                visit(row);
+            }
+        });
+        let scanned = scanned.map_err(|error| Error::io("read", &file.path, &error))?;
+        if let Err(refusal) = scanned {
+            let (file, line, reason) = (file.label, refusal.line, refusal.reason);
+            return Err(Error::Unreadable { file, line, reason });
+        }
+    }
+    waiting.iter().flat_map(|line| Row::parse(line)).for_each(|row| visit(&row));
+    Ok(())
+}
+
+/// The tags that a revision of this row must have, so that it stands for it: None takes one away.
+pub fn tags_of_revision(standing: &Standing) -> Vec<(&'static str, Option<String>)> {
+    let rev = ("rev", Some((standing.rev() + 1).to_string()));
+    match Tags::of(&standing.row.notes).get("id") {
+        Some(_) => vec![rev],
+        // An id that is made of a row's line has no source.
+        None => vec![("source", None), ("id", Some(standing.id.clone())), rev],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::HEADER;
+
+    fn ledger(rows: &[&str]) -> (tempfile::TempDir, Place) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::of_file(&folder.path().join("usage.csv")).unwrap();
+        std::fs::write(place.active(), format!("{HEADER}\n{}\n", rows.join("\n"))).unwrap();
+        (folder, place)
+    }
+
+    #[test]
+    fn the_greatest_revision_stands() {
+        let row = "2026-02-23T22:19:28Z,m,1,2,true,plan,3,";
+        let id = distinct::id(&Row::parse(row).unwrap());
+        let (first, second) =
+            (format!("{row}{{id={id} rev=2}}"), format!("{row}a {{id={id} rev=1}}"));
+        let later = "2026-02-23T22:19:29Z,m,1,2,true,plan,3,{source=s id=abcdefgh}";
+        let (_folder, place) = ledger(&[later, row, &first, &second]);
+        let found = by_id(&place, &[], &id[..ID_PREFIX_MIN]).unwrap();
+        assert_eq!(found.iter().map(|it| it.row.to_line()).collect::<Vec<_>>(), [first.as_str()]);
+        assert_eq!(found[0].rev(), 2);
+        assert_eq!(by_id(&place, &[], &id[..ID_PREFIX_MIN - 1]).unwrap(), []);
+        let lines = |count| {
+            let newest = newest(&place, &[], count).unwrap();
+            newest.iter().map(|it| it.row.to_line()).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(1), [later]);
+        assert_eq!(lines(2), [first.as_str(), later]);
+        assert_eq!(lines(9), [first.as_str(), later]);
+        assert_eq!(lines(0), [""; 0]);
+    }
+}

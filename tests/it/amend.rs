@@ -1,0 +1,187 @@
+//! `amend`: one row is corrected, and counts once, whoever corrected it where.
+
+use serde_json::Value;
+
+use crate::sandbox::{HEADER, Sandbox, text};
+
+const ROW: &str = "2026-03-01T09:00:00+01:00,m,100,50,true,plan,3000,";
+const IMPORTED: &str =
+    "2026-03-02T09:00:00Z,n,7,8,true,execute,10,done {source=s id=turn-1234567 rev=4}";
+
+/// The ids that `--list` shows, oldest first.
+fn ids(sandbox: &Sandbox) -> Vec<String> {
+    let list = sandbox.ok("log-usage", &["amend", "--list"]);
+    list.lines().skip(1).map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+fn amend(sandbox: &Sandbox, arguments: &[&str]) {
+    sandbox.ok("log-usage", &[&["amend"], arguments].concat());
+}
+
+fn refused(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let before = sandbox.snapshot();
+    let output = sandbox.run("log-usage", &[&["amend"], arguments].concat());
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert_eq!(sandbox.snapshot(), before, "{arguments:?}");
+    text(&output.stderr)
+}
+
+/// Rows, successes, tokens and repeated rows.
+fn counted(sandbox: &Sandbox) -> [u64; 4] {
+    let report: Value = sandbox.json(&[]);
+    let totals = &report["totals"];
+    [&totals["rows"], &totals["successes"], &totals["total_tokens"], &report["duplicates"]]
+        .map(|value| value.as_u64().unwrap())
+}
+
+#[test]
+fn a_corrected_row_stands_for_the_old_one() {
+    let sandbox = Sandbox::with_rows(&[&format!("{ROW}\"broke, twice\""), IMPORTED]);
+    let [plain, imported] = ids(&sandbox).try_into().unwrap();
+    assert_eq!((plain.len(), &*imported), (12, "turn-1234567"));
+    amend(&sandbox, &[&plain, "--success", "false"]);
+    assert_eq!(
+        sandbox.rows()[2],
+        format!(
+            "{},\"broke, twice {{id={plain} rev=1}}\"",
+            ROW.trim_end_matches(',').replace("true", "false")
+        )
+    );
+    assert_eq!(counted(&sandbox), [2, 1, 165, 1]);
+    // Twice, by the beginning of the id; the old text is gone, the tags stay.
+    amend(
+        &sandbox,
+        &[&plain[..6], "--notes", "fixed since", "--success", "true", "--tag", "agent=a"],
+    );
+    assert_eq!(sandbox.rows()[3], format!("{ROW}fixed since {{id={plain} rev=2 agent=a}}"));
+    let fields = [
+        "--task-type",
+        "quick",
+        "--duration",
+        "2m 5s",
+        "--prompt-tokens",
+        "8",
+        "--completion-tokens",
+        "0",
+    ];
+    amend(&sandbox, &[&["turn-1234"], &fields[..]].concat());
+    let row = "2026-03-02T09:00:00Z,n,8,0,true,quick,125000,done {source=s id=turn-1234567 rev=5}";
+    assert_eq!(sandbox.rows()[4], row);
+    assert_eq!(counted(&sandbox), [2, 2, 158, 3]);
+    assert_eq!(ids(&sandbox), [plain, imported], "the same rows have the same ids");
+    amend(&sandbox, &["--last", "--success", "false"]);
+    assert_eq!(counted(&sandbox), [2, 1, 158, 4]);
+    assert!(text(&sandbox.run("usage-report", &["verify"]).stdout).contains("6 rows"));
+}
+
+#[test]
+fn what_cannot_be_amended_is_refused() {
+    let twin = "2026-03-03T09:00:00Z,n,1,1,true,plan,1,{source=s id=turn-1234999}";
+    let other = "2026-03-04T09:00:00Z,n,2,2,true,plan,1,{source=t id=turn-1234999}";
+    let sandbox = Sandbox::with_rows(&[ROW, IMPORTED, twin, other]);
+    let plain = &ids(&sandbox)[0];
+    for (arguments, said) in [
+        (&["feedfacecafe", "--success", "false"][..], "no row has the id feedfacecafe"),
+        (&["turn", "--success", "false"], "it is too short"),
+        (&["turn-1234", "--success", "false"], "3 rows have the id turn-1234"),
+        (
+            &["turn-1234999", "--success", "false"],
+            "fix: log-usage amend turn-1234999 --timestamp 2026-03-04T09:00:00Z",
+        ),
+        (&[plain], "nothing to change"),
+        (&[plain, "--success", "true", "--duration", "3s"], "nothing to change"),
+        (&[plain, "--success", "yes"], "--success true"),
+        (&[plain, "--task-type", "fun"], "--task-type execute"),
+        (&[plain, "--prompt-tokens", "-1"], "--prompt-tokens 1500"),
+        (&[plain, "--tag", "id=x"], "cannot be amended"),
+        (&[plain, "--tag", "colour=red"], "has a key that is not one of"),
+        (&[plain, "--notes", &"x".repeat(4_100)], "more than 4096"),
+        (&["--success", "true"], "missing"),
+        (&[plain, "--last"], "does not go with"),
+    ] {
+        let error = refused(&sandbox, arguments);
+        assert!(error.contains(said), "{arguments:?}: {error}");
+    }
+    let listed = refused(&sandbox, &["turn-1234", "--success", "false"]);
+    assert!(listed.contains("turn-1234999  2026-03-04T09:00:00Z  n"), "{listed}");
+    amend(&sandbox, &["turn-1234999", "--timestamp", "2026-03-03T09:00:00Z", "--success", "false"]);
+    assert_eq!(counted(&sandbox), [4, 3, 171, 1]);
+    let before = sandbox.snapshot();
+    let shown =
+        sandbox.ok("log-usage", &["amend", plain, "--notes", "a {id=b rev=9}", "--dry-run"]);
+    assert_eq!(shown, format!("{ROW}a {{id={plain} rev=1}}\n"));
+    sandbox.write(".telemetry/pruned", "2026-03-02\n");
+    assert!(refused(&sandbox, &[plain, "--success", "false"]).contains("no row has the id"));
+    std::fs::remove_file(sandbox.path(".telemetry/pruned")).unwrap();
+    assert_eq!(sandbox.snapshot(), before);
+}
+
+#[test]
+fn the_newest_rows_are_listed() {
+    let rows: Vec<String> = (10..32)
+        .map(|day| format!("2026-01-{day}T09:00:00Z,model-{day},{day},1,true,plan,1,"))
+        .collect();
+    let sandbox = Sandbox::new();
+    let text = |rows: &[String]| format!("{HEADER}\n{}\n", rows.join("\n"));
+    sandbox.write("usage.csv", text(&rows[15..]));
+    sandbox.write("archive/usage-20260110T090000Z-00000001.csv", text(&rows[..15]));
+    let list = sandbox.ok("log-usage", &["amend", "--list", "--file", "usage.csv"]);
+    assert_eq!(list.lines().count(), 11);
+    assert!(
+        list.lines()
+            .nth(1)
+            .unwrap()
+            .ends_with("2026-01-22T09:00:00Z  model-22      23  plan  true"),
+        "{list}"
+    );
+    assert_eq!(
+        sandbox.ok("log-usage", &["amend", "--list", "50", "--file", "usage.csv"]).lines().count(),
+        23
+    );
+    assert_eq!(sandbox.ok("log-usage", &["amend", "--list", "--personal"]), "no rows yet\n");
+    sandbox.ok("log-usage", &["--personal", "m", "1", "2", "true", "plan", "3"]);
+    sandbox.ok("log-usage", &["amend", "--personal", "--last", "--notes", "x"]);
+    assert_eq!(sandbox.json(&["--personal"])["totals"]["rows"], 1);
+    sandbox.ok("log-usage", &["amend", "--file", "usage.csv", "--last", "--notes", "x"]);
+    assert_eq!(sandbox.json(&["--file", "usage.csv"])["totals"]["rows"], 22);
+}
+
+/// The higher revision stands, then the larger token total, then the greater bytes.
+#[test]
+fn amended_on_two_branches_a_row_counts_once() {
+    let sandbox = Sandbox::with_rows(&[ROW, IMPORTED]);
+    sandbox.ok("log-usage", &["init"]);
+    let commit = |message: &str| {
+        sandbox.git(["add", "."]);
+        sandbox.git(["commit", "--quiet", "-m", message]);
+    };
+    commit("base");
+    let plain = &ids(&sandbox)[0];
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    amend(&sandbox, &[plain, "--prompt-tokens", "200"]);
+    amend(&sandbox, &["turn-1234567", "--success", "false"]);
+    amend(&sandbox, &["turn-1234567", "--notes", "revision 6"]);
+    commit("topic");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    amend(&sandbox, &[plain, "--prompt-tokens", "300"]);
+    amend(&sandbox, &["turn-1234567", "--prompt-tokens", "9000"]);
+    commit("main");
+    sandbox.git(["merge", "--quiet", "--no-edit", "topic"]);
+    assert_eq!(counted(&sandbox), [2, 1, 350 + 15, 5]);
+    amend(&sandbox, &[plain, "--success", "false"]);
+    assert!(sandbox.rows().last().unwrap().contains("m,300,50,false,plan"));
+    assert!(sandbox.rows().last().unwrap().contains("rev=2"));
+    assert_eq!(counted(&sandbox), [2, 0, 350 + 15, 6]);
+}
+
+#[test]
+fn a_row_that_waits_for_a_commit_can_be_amended() {
+    let sandbox = Sandbox::with_rows(&[ROW]);
+    std::fs::create_dir_all(sandbox.path(".git/log-usage/pending")).unwrap();
+    sandbox.ok("log-usage", &["m", "1", "2", "true", "plan", "3"]);
+    assert_eq!(ids(&sandbox).len(), 2);
+    amend(&sandbox, &["--last", "--success", "false"]);
+    assert_eq!(sandbox.rows().len(), 1, "both wait");
+    assert_eq!(counted(&sandbox), [2, 1, 153, 1]);
+    assert_eq!(ids(&sandbox).len(), 2);
+}
