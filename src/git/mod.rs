@@ -6,6 +6,7 @@ pub mod objects;
 pub mod branches;
 pub mod message;
 pub mod history;
+pub mod committed;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -23,11 +23,13 @@ pub mod journal;
 pub mod waiting;
 pub mod merge;
 pub mod lookup;
+pub mod compact;
 
 use std::str;
 
 use crate::error::Result;
 use crate::ledger::around::Around;
+use crate::ledger::compact::Compacted;
 use crate::ledger::compose::{Appended, Entry};
 use crate::ledger::segment::Policy;
 use crate::ledger::tail::Format;
@@ -64,6 +66,26 @@ pub fn append(
         Ok(lines.bytes)
     })?;
     Ok(appended)
+}
+
+/// Folds the fragments into the active segment, and removes those whose rows are all in it or in
+/// other files.
+///
+/// # Errors
+/// Whatever was done till then, no row is lost: fragments go last.
+pub fn compact(place: &Place, policy: &Policy, around: &Around<'_>) -> Result<Compacted> {
+    let mut compacted = Compacted::default();
+    let fragments = compact::fragments(place)?;
+    if fragments.is_empty() {
+        return Ok(compacted);
+    }
+    compacted.outcome = segment::append(place, policy, &FORMAT, around, &mut |_| {
+        let missing = compact::missing(place, &fragments)?;
+        (compacted.added, compacted.already_there) = (missing.added, missing.already_there);
+        Ok(missing.lines)
+    })?;
+    compact::remove(place, policy, around, &fragments, &mut compacted)?;
+    Ok(compacted)
 }
 
 fn seal(first_row: &[u8]) -> String {

@@ -10,6 +10,7 @@ mod amend;
 mod batch;
 mod branches;
 mod cache;
+mod compact;
 mod concurrent;
 mod costs;
 mod damage;

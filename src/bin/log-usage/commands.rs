@@ -16,8 +16,9 @@ use usage_ledger::ledger::repair;
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
 
-use crate::hook;
 use crate::amend;
+use crate::compact;
+use crate::hook;
 use crate::hook_log;
 use crate::hooks;
 use crate::merge_driver;
@@ -37,6 +38,7 @@ pub(crate) struct Command {
 const COMMANDS: &[Command] = &[
     Command { name: "amend", run: |arguments| parsed(arguments, amend::run) },
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
+    Command { name: "compact", run: |arguments| parsed(arguments, compact::run) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },

@@ -19,6 +19,7 @@ mod merge_driver;
 mod hooks;
 mod amend;
 mod prune;
+mod compact;
 mod commands;
 
 use std::ffi::OsString;

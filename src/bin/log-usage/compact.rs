@@ -1,0 +1,68 @@
+//! `log-usage compact`: folds the fragments into the ledger.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use usage_ledger::error::{Result, excerpt};
+use usage_ledger::figures;
+use usage_ledger::git;
+use usage_ledger::git::committed;
+use usage_ledger::ledger;
+use usage_ledger::workspace::Config;
+
+use crate::voice;
+use crate::world::Target;
+use crate::write::{around, policy, work_tree};
+
+/// Fold the fragments in usage.d/ into the ledger, then remove them
+///
+/// Every row is in the ledger before its fragment goes. Do it on the default
+/// branch and rarely, at a release: two branches that fold may conflict on a
+/// hosting site.
+#[derive(Parser)]
+#[command(name = "log-usage compact", bin_name = "log-usage compact")]
+pub(crate) struct Compact {
+    /// Fold those of another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Fold those of your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+}
+
+pub(crate) fn run(options: Compact) -> Result<ExitCode> {
+    let target = Target::find(options.file.as_deref(), options.personal)?;
+    let place = &target.place;
+    let policy = policy(&Config::load(place)?, None, None);
+    if let Some((current, default)) = committed::besides_default(place.folder()) {
+        voice::say(&format!(
+            "warning: this is the branch {}, not {}: where both fold, they may conflict",
+            excerpt(&current),
+            excerpt(&default)
+        ));
+    }
+    let is_tracked = || git::tracks(&place.active());
+    let compacted = ledger::compact(place, &policy, &around(work_tree(&target), &is_tracked))?;
+    for (file, reason) in &compacted.left {
+        voice::say(&format!("left  {}: {reason}", excerpt(file)));
+    }
+    if compacted.removed == 0 && compacted.added == 0 {
+        let text = match compacted.left.len() {
+            0 => "nothing to compact: there are no fragments\n",
+            _ => "no fragment was removed\n",
+        };
+        return Ok(voice::print(text.as_bytes()));
+    }
+    let counted = |n: usize, noun: &str| {
+        format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
+    };
+    let text = format!(
+        "folded {} into {}: {} added, {} already there\n",
+        counted(compacted.removed, "fragment"),
+        place.name().to_string_lossy(),
+        counted(compacted.added, "row"),
+        figures::thousands(compacted.already_there as u128),
+    );
+    Ok(voice::print(text.as_bytes()))
+}

@@ -1,0 +1,154 @@
+//! Compaction: the rows of the fragments go into the active segment, and then the fragments go. Rows
+//! are added first and looked for again, so that whoever dies on the way loses none.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::error::{Error, Result};
+use crate::ledger::around::Around;
+use crate::ledger::disk;
+use crate::ledger::files::{self, LedgerFile, Role};
+use crate::ledger::lock::Lock;
+use crate::ledger::scan::{self, Item};
+use crate::ledger::segment::{Outcome, Policy};
+use crate::timestamp::Instant;
+use crate::workspace::Place;
+
+/// What became of the fragments.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Rows that were added to the active segment.
+    pub added: usize,
+    /// Rows that stood in other files already.
+    pub already_there: usize,
+    /// Fragments that are gone.
+    pub removed: usize,
+    /// Fragments that stay, each with the reason.
+    pub left: Vec<(String, String)>,
+    /// What else the append did.
+    pub outcome: Outcome,
+}
+
+/// The rows of the fragments that stand in no other file.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    /// Their lines, in the order of time.
+    pub(super) lines: Vec<u8>,
+    /// How many they are.
+    pub(super) added: usize,
+    /// Rows of fragments that stand in another file, or twice in fragments.
+    pub(super) already_there: usize,
+}
+
+/// All fragments.
+pub(super) fn fragments(place: &Place) -> Result<Vec<LedgerFile>> {
+    Ok(files::older(place)?.into_iter().filter(|file| file.role == Role::Fragment).collect())
+}
+
+/// What must be added to the active segment before the fragments can go.
+pub(super) fn missing(place: &Place, fragments: &[LedgerFile]) -> Result<Missing> {
+    let mut missing: HashMap<String, Instant> = HashMap::new();
+    let mut rows = 0;
+    for file in fragments {
+        read(file, &mut |line, at| {
+            rows += 1;
+            missing.insert(line, at);
+        })?;
+    }
+    for file in others(place)? {
+        read(&file, &mut |line, _| {
+            missing.remove(&line);
+        })?;
+    }
+    let mut lines: Vec<(Instant, String)> =
+        missing.into_iter().map(|(line, at)| (at, line)).collect();
+    lines.sort();
+    let added = lines.len();
+    let lines = lines.into_iter().flat_map(|(_, line)| (line + "\n").into_bytes()).collect();
+    Ok(Missing { lines, added, already_there: rows - added })
+}
+
+/// Removes the fragments whose every row stands in another file, looked at once more under the lock.
+pub(super) fn remove(
+    place: &Place,
+    policy: &Policy,
+    around: &Around<'_>,
+    fragments: &[LedgerFile],
+    compacted: &mut Compacted,
+) -> Result<()> {
+    let _lock = Lock::take(&place.lock(), policy.wait)?;
+    around.wait();
+    let mut rows: Vec<HashSet<String>> = Vec::new();
+    let mut reasons: Vec<Option<String>> = Vec::new();
+    for file in fragments {
+        let mut lines = HashSet::new();
+        reasons.push(read(file, &mut |line, _| {
+            lines.insert(line);
+        })?);
+        rows.push(lines);
+    }
+    for file in others(place)? {
+        read(&file, &mut |line, _| {
+            for lines in &mut rows {
+                lines.remove(&line);
+            }
+        })?;
+    }
+    for ((file, missing), reason) in fragments.iter().zip(rows).zip(reasons) {
+        let is_there = missing.is_empty();
+        let reason = reason.or((!is_there).then(|| "it was changed meanwhile".to_owned()));
+        match reason {
+            Some(reason) => compacted.left.push((file.label.clone(), reason)),
+            None => {
+                disk::remove(&file.path)
+                    .map_err(|error| Error::io("remove", &file.path, &error))?;
+                compacted.removed += 1;
+            }
+        }
+    }
+    if compacted.removed > 0 {
+        disk::sync_folder(&place.fragments(), policy.durability)?;
+        // Only where it is empty; nothing depends on it.
+        let _ = fs::remove_dir(place.fragments());
+    }
+    Ok(())
+}
+
+/// Every file of the ledger but the fragments.
+fn others(place: &Place) -> Result<Vec<LedgerFile>> {
+    Ok(files::all(place)?.into_iter().filter(|file| file.role != Role::Fragment).collect())
+}
+
+/// Gives the lines of a file's rows as the writer would write them, each with its moment. What else
+/// the file holds that is in no row is the reason why it must stay.
+fn read(file: &LedgerFile, take: &mut dyn FnMut(String, Instant)) -> Result<Option<String>> {
+    let input = match File::open(&file.path) {
+        Ok(input) => input,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", &file.path, &error)),
+    };
+    let mut reason = None;
+    let scanned = scan::scan(input, &mut |line, item| match item {
+        Item::Row(found) => take(found.row.to_line(), found.row.at.instant()),
+        Item::Bad(refused) => {
+            reason
+                .get_or_insert_with(|| format!("line {line} cannot be read: {}", refused.short()));
+        }
+        Item::Marker => {
+            reason.get_or_insert_with(|| format!("line {line} is a marker of a merge conflict"));
+        }
+        Item::Header | Item::Blank => {}
+    });
+    match scanned.map_err(|error| Error::io("read", &file.path, &error))? {
+        Ok(traits) if traits.has_other_columns => {
+            Ok(Some("it has other columns than the ledger's".to_owned()))
+        }
+        Ok(_) => Ok(reason),
+        Err(refusal) => {
+            let (file, line, reason) = (file.label.clone(), refusal.line, refusal.reason);
+            Err(Error::Unreadable { file, line, reason })
+        }
+    }
+}
