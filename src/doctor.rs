@@ -5,12 +5,14 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::error::{Error, shell_word, shown};
+use crate::error::{Error, excerpt, shell_word, shown};
+use crate::git::committed;
 use crate::git::{self, WorkTree};
 use crate::hooks::site::Site;
 use crate::hooks::status;
 use crate::ledger::files::{self, Role};
 use crate::ledger::lock::Lock;
+use crate::ledger::lost;
 use crate::ledger::verify::Verifier;
 use crate::ledger::waiting;
 use crate::row::Row;
@@ -172,6 +174,7 @@ fn ledger(place: &Place) -> Vec<Sign> {
             let _ = verifier.read(&file.label, file.role, input);
         }
     }
+    let shared = verifier.shared();
     let (findings, rows, _) = verifier.finish();
     let mut signs = vec![match findings.len() {
         0 => Sign::well(format!("{rows} rows, all sound")),
@@ -183,6 +186,12 @@ fn ledger(place: &Place) -> Vec<Sign> {
             )
         }
     }];
+    if shared > 0 {
+        signs.push(Sign::ill(
+            format!("rows that stand in more than one file: {shared}; each is counted once"),
+            "log-usage repair, and log-usage compact where there are fragments",
+        ));
+    }
     let bytes = place.active().metadata().map_or(0, |meta| meta.len());
     if bytes > COMMITTED_BYTES_MAX && git::tracks(&place.active()) {
         signs.push(Sign::ill(
@@ -227,6 +236,7 @@ fn repository(place: &Place) -> Vec<Sign> {
             "log-usage init lays down .telemetry/.gitattributes; commit it on the default branch",
         ),
     });
+    signs.extend(history(place, is_tracked));
     if git::ignoring_rule(&place.lock()).is_none() || git::tracks(&place.lock()) {
         signs.push(Sign::ill(
             format!(
@@ -234,6 +244,50 @@ fn repository(place: &Place) -> Vec<Sign> {
                 shown(Path::new(place.lock().file_name().unwrap_or_default()))
             ),
             "log-usage init lays down .telemetry/.gitignore; then git rm --cached the file",
+        ));
+    }
+    signs
+}
+
+/// What commits hold, beside what is here.
+fn history(place: &Place, is_tracked: bool) -> Vec<Sign> {
+    let mut signs = Vec::new();
+    match lost::rows(place) {
+        Ok(rows) if rows.is_empty() => {}
+        Ok(rows) => signs.push(Sign::ill(
+            format!(
+                "rows of the last commit that no file holds: {}; the first: {}",
+                rows.len(),
+                excerpt(&rows[0])
+            ),
+            "log-usage repair puts them back",
+        )),
+        Err(error) => signs.push(Sign::ill(error.to_string(), "mend what the system says")),
+    }
+    let pruned = place.pruned();
+    if pruned.exists() && git::attribute(&pruned, "merge").is_none() {
+        signs.push(Sign::ill(
+            "git would stop with a conflict where two branches prune",
+            format!(
+                "printf '*pruned text eol=lf merge=union\\n' >> {}",
+                shell_word(&shown(&place.folder().join(".gitattributes")))
+            ),
+        ));
+    }
+    // A merge is made by the rules of the branch that one is on.
+    let folder = place.folder();
+    let merges = |commit: &str| {
+        let files = ["./.gitattributes", "../.gitattributes"];
+        let texts = files.iter().filter_map(|path| committed::file_at(folder, commit, path));
+        texts.into_iter().any(|text| String::from_utf8_lossy(&text).contains("merge="))
+    };
+    if let Some(default) = committed::default(folder).filter(|it| is_tracked && !merges(it)) {
+        signs.push(Sign::ill(
+            format!(
+                "on {} git would stop with a conflict where two branches add rows",
+                excerpt(&default)
+            ),
+            "commit .telemetry/.gitattributes on that branch before the others",
         ));
     }
     signs

@@ -15,6 +15,7 @@ pub mod plain;
 pub mod scan;
 pub mod distinct;
 pub mod verify;
+pub mod lost;
 pub mod repair;
 pub mod prune;
 pub mod compose;
@@ -51,7 +52,7 @@ const FORMAT: Format = Format {
 /// Appends rows: all of them, or none. The clock is read under the lock, so that rows are in order.
 ///
 /// # Errors
-/// Any error but [`Error::SyncFailed`] means that no row was added.
+/// Any error but [`SyncFailed`](crate::error::Error::SyncFailed) means that no row was added.
 pub fn append(
     place: &Place,
     policy: &Policy,

@@ -5,13 +5,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
 use crate::ledger::around::Around;
 use crate::ledger::disk;
 use crate::ledger::distinct;
+use crate::ledger::files::{self, Role};
 use crate::ledger::lock::Lock;
+use crate::ledger::lost;
 use crate::ledger::plain::Found;
 use crate::ledger::rotate;
 use crate::ledger::scan::{self, Item};
@@ -29,6 +31,10 @@ pub struct Repair {
     pub unreadable: Vec<(u64, String)>,
     /// Rows that repeated another.
     pub repeated: usize,
+    /// Rows that a sealed segment holds.
+    pub sealed: usize,
+    /// Rows put back that the last commit has and no file had any more.
+    pub restored: usize,
     /// Markers that a merge conflict had left.
     pub markers: usize,
     /// Whether the old file had more columns than ours, which are in it alone.
@@ -70,7 +76,7 @@ pub fn repair(
         // All its rows stand in a segment; the next row begins a new ledger.
         return Ok(Repair::default());
     }
-    let (bytes, mut repair) = mend(&file, &place.name().to_string_lossy())?;
+    let (bytes, mut repair) = mend(&file, place)?;
     let is_same = meta.len() == bytes.len() as u64
         && fs::read(&path).map_err(|error| fail("read", &error))? == bytes;
     if is_same {
@@ -107,7 +113,8 @@ pub fn repair(
 }
 
 /// The file as it should be.
-fn mend(file: &File, label: &str) -> Result<(Vec<u8>, Repair)> {
+fn mend(file: &File, place: &Place) -> Result<(Vec<u8>, Repair)> {
+    let label = files::active(place).label;
     let mut repair = Repair::default();
     let mut rows: Vec<(Instant, String)> = Vec::new();
     let mut seen: HashMap<(Instant, u128), usize> = HashMap::new();
@@ -135,11 +142,21 @@ fn mend(file: &File, label: &str) -> Result<(Vec<u8>, Repair)> {
     match scanned {
         Ok(Ok(traits)) => repair.has_other_columns = traits.has_other_columns,
         Ok(Err(refusal)) => {
-            let (file, line, reason) = (label.to_owned(), refusal.line, refusal.reason);
-            return Err(Error::Unreadable { file, line, reason });
+            let (line, reason) = (refusal.line, refusal.reason);
+            return Err(Error::Unreadable { file: label, line, reason });
         }
         Err(error) => return Err(Error::io("read", label.as_ref(), &error)),
     }
+    let sealed = sealed(place, &seen, &rows)?;
+    repair.sealed = sealed.len();
+    let mut number = 0..;
+    rows.retain(|_| !number.next().is_some_and(|number| sealed.contains(&number)));
+    let lost = lost::rows(place)?;
+    repair.restored = lost.len();
+    rows.extend(lost.into_iter().filter_map(|line| {
+        let at = Row::parse(&line).ok()?.at.instant();
+        Some((at, line))
+    }));
     repair.rows = rows.len();
     rows.sort();
     let mut bytes = format!("{HEADER}\n").into_bytes();
@@ -148,6 +165,32 @@ fn mend(file: &File, label: &str) -> Result<(Vec<u8>, Repair)> {
         bytes.push(b'\n');
     }
     Ok((bytes, repair))
+}
+
+/// Which of the rows, by number, a sealed segment holds, or a later revision of them.
+fn sealed(
+    place: &Place,
+    seen: &HashMap<(Instant, u128), usize>,
+    rows: &[(Instant, String)],
+) -> Result<HashSet<usize>> {
+    let mut found = HashSet::new();
+    for segment in files::older(place)?.iter().filter(|file| file.role == Role::Sealed) {
+        let fail = |error: &io::Error| Error::io("read", &segment.path, error);
+        let input = File::open(&segment.path).map_err(|error| fail(&error))?;
+        let scanned = scan::scan(input, &mut |_, item| {
+            let Item::Row(Found { row, .. }) = item else { return };
+            let Some(number) = seen.get(&(row.at.instant(), distinct::fingerprint(row))) else {
+                return;
+            };
+            let live = Row::parse(&rows[*number].1);
+            if live.is_ok_and(|live| distinct::rank(&live) <= distinct::rank(row)) {
+                found.insert(*number);
+            }
+        });
+        // One that is no ledger holds no row of ours.
+        drop(scanned.map_err(|error| fail(&error))?);
+    }
+    Ok(found)
 }
 
 fn free_name(place: &Place) -> PathBuf {

@@ -51,6 +51,8 @@ pub struct Verifier {
     /// Where each row was first seen, by what makes it the same row.
     seen: HashMap<(Instant, u128), (usize, u64)>,
     rows: u64,
+    /// Rows that stand in a file before, too.
+    shared: u64,
     /// The newest moment of the files before, and which file holds it.
     newest: Option<(Instant, usize)>,
 }
@@ -70,6 +72,7 @@ impl Verifier {
                 self.rows += 1;
                 page.row(line, row, found.bytes());
                 if let Some(first) = self.first_seen(row, (file, line)) {
+                    self.shared += u64::from(first.0 != file);
                     page.find(line, format!("repeats {}", self.place(first, file)));
                 }
             }
@@ -101,6 +104,11 @@ impl Verifier {
         let found = page.found.into_iter();
         self.findings.extend(found.map(|(line, what)| Finding { file, line, what }));
         Ok(())
+    }
+
+    /// How many rows stand in more than one file.
+    pub fn shared(&self) -> u64 {
+        self.shared
     }
 
     /// Where the same row was seen before, if it was.

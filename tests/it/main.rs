@@ -28,6 +28,7 @@ mod init;
 mod invariants;
 mod log_usage;
 mod merges;
+mod lost;
 mod oracle;
 mod origins;
 mod places;

@@ -291,8 +291,9 @@ fn excerpt_line(line: &str) -> String {
 /// Mend damage in the middle of the ledger; the old file is kept beside the new one
 ///
 /// Every row that can be read is written anew, in order of time and once; conflict markers, repeated
-/// headers, blank lines and CRLF go. Lines that cannot be read stay in the old file alone, and are
-/// named. Sealed segments are mended by naming them with --file.
+/// headers, blank lines and CRLF go, and rows that sealed segments hold. Rows that the last commit has
+/// and no file holds any more are put back, unless they were pruned. Lines that cannot be read stay in
+/// the old file alone, and are named. Sealed segments are mended by naming them with --file.
 #[derive(Parser)]
 #[command(name = "log-usage repair", bin_name = "log-usage repair")]
 struct Repair {
@@ -325,11 +326,22 @@ fn run_repair(options: Repair) -> Result<ExitCode> {
     let text = match &repaired.kept {
         None => format!("{}: nothing to repair\n", counted(repaired.rows, "row")),
         Some(kept) => format!(
-            "{} {}; left out {}, {} and {}; the old file {} {}\n",
+            "{} {}{}; left out {}, {}{} and {}; the old file {} {}\n",
             if options.dry_run { "would keep" } else { "kept" },
             counted(repaired.rows, "row"),
+            match repaired.restored {
+                0 => String::new(),
+                rows => format!(
+                    ", {} of them put back from the last commit",
+                    figures::thousands(rows as u128)
+                ),
+            },
             counted(repaired.unreadable.len(), "unreadable line"),
             counted(repaired.repeated, "repeated row"),
+            match repaired.sealed {
+                0 => String::new(),
+                rows => format!(", {} that sealed segments hold", counted(rows, "row")),
+            },
             counted(repaired.markers, "conflict marker"),
             if options.dry_run { "would be" } else { "is" },
             shown(kept)
