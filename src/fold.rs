@@ -17,6 +17,7 @@ use crate::ledger::border;
 use crate::ledger::compose::Entry;
 use crate::ledger::fragments;
 use crate::ledger::journal::Waiting;
+use crate::ledger::lost;
 use crate::ledger::segment::Policy;
 use crate::ledger::waiting::{self, Due};
 use crate::row::Row;
@@ -37,9 +38,19 @@ pub struct Commit<'a> {
     pub clock: &'a dyn Fn() -> Timestamp,
 }
 
+/// What was put into the ledgers.
+#[derive(Default)]
+struct Put {
+    /// The files and folders to be staged.
+    files: Vec<PathBuf>,
+    /// How many rows the work tree had lost.
+    restored: usize,
+}
+
 impl Commit<'_> {
-    /// Before a commit: puts the rows of its branch into the ledger and stages them; how many.
-    /// `index` is the file that git is making the commit from, if it says so.
+    /// Before a commit: puts the rows of its branch into the ledger and stages them. `index` is the
+    /// file that git is making the commit from, if it says so. How many rows were put back that the
+    /// last commit has and the work tree lost.
     ///
     /// # Errors
     /// The rows wait on.
@@ -52,9 +63,9 @@ impl Commit<'_> {
             return Ok(0);
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        let changed = self.put(&rows)?;
-        self.stage(&changed)?;
-        Ok(rows.len())
+        let put = self.put(&rows, true)?;
+        self.stage(&put.files)?;
+        Ok(put.restored)
     }
 
     /// Before a commit where rows do not wait: stages what was added to the ledger at the top of the
@@ -74,7 +85,7 @@ impl Commit<'_> {
             line.get(1).is_some_and(|letter| *letter != b' ') && line.ends_with(b".csv")
         });
         match is_changed && self.is_something_staged()? {
-            true => self.stage(&[folder]),
+            true => self.stage(&self.files(&self.place(&folder))?),
             false => Ok(()),
         }
     }
@@ -113,7 +124,7 @@ impl Commit<'_> {
     pub fn everything(&self) -> Result<usize> {
         let due = waiting::all(self.tree)?;
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        self.put(&rows)?;
+        self.put(&rows, false)?;
         self.release(&due, &|_| true)
     }
 
@@ -127,21 +138,23 @@ impl Commit<'_> {
         Ok(status.code() == Some(1))
     }
 
-    /// Appends rows to their ledgers; gives the folders of those.
-    fn put(&self, rows: &[&Waiting]) -> Result<Vec<PathBuf>> {
+    /// Appends rows to their ledgers, and, if asked to, rows that the work tree lost.
+    fn put(&self, rows: &[&Waiting], restores: bool) -> Result<Put> {
         let mut folders: Vec<&Path> = rows.iter().map(|row| row.home.ledger.as_path()).collect();
         folders.sort_unstable();
         folders.dedup();
-        for folder in &folders {
+        let mut put = Put::default();
+        for folder in folders {
             let place = self.place(folder);
             let config = Config::load(&place)?;
             let border = border::load(&place)?;
+            let lost = if restores { lost::rows(&place)? } else { Vec::new() };
             let here = rows.iter().filter(|row| row.home.ledger == *folder);
-            let entry = |row: &&&Waiting| {
-                let row = Row::parse(&row.line).ok().filter(|row| !is_pruned(row, border))?;
-                Some(Entry { row, is_dated: true })
-            };
-            let mut entries: Vec<Entry<'_>> = here.filter_map(|row| entry(&row)).collect();
+            let lines = lost.iter().chain(here.map(|row| &row.line));
+            let parsed = lines.filter_map(|line| Row::parse(line).ok());
+            let kept = parsed.filter(|row| !is_pruned(row, border));
+            let mut entries: Vec<Entry<'_>> =
+                kept.map(|row| Entry { row, is_dated: true }).collect();
             if entries.is_empty() {
                 continue;
             }
@@ -164,19 +177,32 @@ impl Commit<'_> {
                 around: Around { is_tracked: &is_tracked, git_dir: None },
             };
             gate.append(&mut entries)?;
+            put.restored += lost.len();
+            put.files.extend(self.files(&place)?);
         }
-        Ok(folders.into_iter().map(Path::to_owned).collect())
+        Ok(put)
     }
 
-    /// Stages what rows are in, in the index that git is making the commit from.
-    fn stage(&self, folders: &[PathBuf]) -> Result<()> {
-        let mut command = self.git(&["add", "--"]);
-        for folder in folders {
-            let place = self.place(folder);
-            let files = [place.active(), place.archive(), place.fragments()];
-            let beside = [".gitattributes", ".gitignore"].map(|name| place.folder().join(name));
-            command.args(files.iter().chain(&beside).filter(|path| path.exists()));
+    /// What rows are in, and what stands beside them for git, where git does not know it yet: a change
+    /// of somebody's there is left alone.
+    fn files(&self, place: &Place) -> Result<Vec<PathBuf>> {
+        let all = [place.active(), place.archive(), place.fragments()];
+        let mut files: Vec<PathBuf> = all.into_iter().filter(|path| path.exists()).collect();
+        let mut command = self.git(&["ls-files", "--others", "-z", "--"]);
+        command.args([".gitattributes", ".gitignore"].map(|name| place.folder().join(name)));
+        let output = command.output().map_err(|error| failed(&error))?;
+        let new = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        files.extend(new.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())));
+        Ok(files)
+    }
+
+    /// Stages files in the index that git is making the commit from.
+    fn stage(&self, files: &[PathBuf]) -> Result<()> {
+        if files.is_empty() {
+            return Ok(());
         }
+        let mut command = self.git(&["add", "--"]);
+        command.args(files);
         let output = command.output().map_err(|error| failed(&error))?;
         match output.status.success() {
             true => Ok(()),

@@ -321,6 +321,33 @@ fn without_hooks_rows_go_to_a_fragment_that_no_commit_holds() {
     );
 }
 
+/// The append-only guard: what a tool wrote over the ledger does not take rows out of history.
+#[test]
+fn rows_that_the_work_tree_lost_are_put_back() {
+    let sandbox = repository();
+    log(&sandbox, "one");
+    log(&sandbox, "two");
+    commit(&sandbox, "both");
+    let whole = sandbox.read(".telemetry/usage.csv");
+    sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n"));
+    sandbox.write(".telemetry/README.md", "mine");
+    log(&sandbox, "three");
+    change(&sandbox);
+    let output = sandbox.run("git", &["commit", "--quiet", "-am", "third"]);
+    assert!(text(&output.stderr).contains("put back 2 rows"), "{}", text(&output.stderr));
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["one", "two", "three"]);
+    assert!(sandbox.read(".telemetry/usage.csv").starts_with(&whole));
+    assert_eq!(sandbox.git(["status", "--short"]), "?? .telemetry/README.md\n");
+    // Whoever wants a row out of the file can have it.
+    sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n"));
+    change(&sandbox);
+    let mut without = sandbox.command("git");
+    without.args(["commit", "--quiet", "-am", "x"]).env("LOG_USAGE_HOOKS", "0").assert().success();
+    log(&sandbox, "four");
+    commit(&sandbox, "fourth");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["four"]);
+}
+
 /// With hooks but without a journal the ledger is staged as it stands.
 #[test]
 fn a_ledger_that_is_written_at_once_rides_too() {

@@ -54,7 +54,13 @@ fn react(event: Event) -> Result<()> {
     match event {
         _ if env::var_os("LOG_USAGE_HOOKS").is_some_and(|it| it == "0") => {}
         Event::PreCommit if rows_wait => {
-            commit.before(index.as_deref())?;
+            let restored = commit.before(index.as_deref())?;
+            if restored > 0 {
+                voice::say(&format!(
+                    "log-usage: put back {restored} rows that the last commit has and the work tree lost \
+                     (LOG_USAGE_HOOKS=0 git commit leaves them out)"
+                ));
+            }
         }
         // The framework has put unstaged changes aside, and could not put them back over ours.
         Event::PreCommit if env::var_os("PRE_COMMIT").is_some() => voice::say(
