@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
-use crate::git::WorkTree;
+use crate::git::{self, WorkTree};
 use crate::intake::Gate;
 use crate::ledger::around::Around;
 use crate::ledger::border;
@@ -166,7 +166,7 @@ impl Commit<'_> {
                     (fragments::fresh(&place, (self.clock)()), policy)
                 }
             };
-            let is_tracked = || crate::git::tracks(&place.active());
+            let is_tracked = || git::tracks(&place.active());
             let gate = Gate {
                 place: &place,
                 may_create_folder: true,
@@ -188,8 +188,14 @@ impl Commit<'_> {
     fn files(&self, place: &Place) -> Result<Vec<PathBuf>> {
         let all = [place.active(), place.archive(), place.fragments()];
         let mut files: Vec<PathBuf> = all.into_iter().filter(|path| path.exists()).collect();
+        let mut beside =
+            [".gitattributes", ".gitignore"].map(|name| place.folder().join(name)).to_vec();
+        beside.retain(|path| path.exists() && !git::is_in_index(path));
+        if beside.is_empty() {
+            return Ok(files);
+        }
         let mut command = self.git(&["ls-files", "--others", "-z", "--"]);
-        command.args([".gitattributes", ".gitignore"].map(|name| place.folder().join(name)));
+        command.args(beside);
         let output = command.output().map_err(|error| failed(&error))?;
         let new = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         files.extend(new.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())));

@@ -29,7 +29,8 @@ pub fn tracks(file: &Path) -> bool {
     }
 }
 
-fn is_in_index(file: &Path) -> bool {
+/// Whether the index holds the file's path, without asking git: true is sure, false is not.
+pub fn is_in_index(file: &Path) -> bool {
     let index = file.parent().and_then(git_dir).and_then(|dir| fs::read(dir.join("index")).ok());
     let names: Vec<_> = file.iter().rev().take(2).collect();
     match (index, names.as_slice()) {

@@ -228,7 +228,8 @@ fn uninstalling_puts_every_row_into_the_ledger() {
     log(&sandbox, "main");
     sandbox.git(["checkout", "--quiet", "-b", "topic"]);
     log(&sandbox, "topic");
-    sandbox.ok("log-usage", &["hooks", "uninstall"]);
+    let told = sandbox.ok("log-usage", &["hooks", "uninstall"]);
+    assert!(told.contains("2 rows that waited are in the ledger now"), "{told}");
     assert_eq!(models(&sandbox.rows()), ["main", "topic"]);
     log(&sandbox, "direct");
     assert_eq!(sandbox.rows().len(), 3);

@@ -67,19 +67,29 @@ pub(crate) fn run(options: Hooks) -> Result<ExitCode> {
     match options.action {
         Action::Install { direct, force } => install(&site, direct, force),
         Action::Uninstall { force } => {
-            let plan = hooks::uninstall(&site, force, &mut |_| fold(&site))?;
+            let mut folded = 0;
+            let plan = hooks::uninstall(&site, force, &mut |_| fold(&site, &mut folded))?;
             plan.carry_out(&site)?;
-            Ok(tell(&plan, "nothing is installed here", ""))
+            Ok(tell(&plan, "nothing is installed here", &of_rows(folded)))
         }
         Action::Status => Ok(look(&site, &Place::in_repository(&root).active())),
     }
 }
 
 /// Rows that wait are put into the ledger of this work tree, for no hook will do it later.
-fn fold(site: &Site) -> Result<usize> {
+fn fold(site: &Site, folded: &mut usize) -> Result<usize> {
     let Some(tree) = WorkTree::around(&site.top) else { return Ok(0) };
     let policy = |config: &_| policy(config, None, None);
-    Commit { tree: &tree, policy: &policy, clock: &world::now }.everything()
+    *folded = Commit { tree: &tree, policy: &policy, clock: &world::now }.everything()?;
+    Ok(*folded)
+}
+
+fn of_rows(folded: usize) -> String {
+    match folded {
+        0 => String::new(),
+        1 => "1 row that waited is in the ledger now, not committed yet\n".to_owned(),
+        rows => format!("{rows} rows that waited are in the ledger now, not committed yet\n"),
+    }
 }
 
 fn install(site: &Site, direct: bool, force: bool) -> Result<ExitCode> {
@@ -93,9 +103,10 @@ fn install(site: &Site, direct: bool, force: bool) -> Result<ExitCode> {
             return Err(by_hand.error);
         }
     }
-    let plan = hooks::install(site, &options, &mut |_| fold(site))?;
+    let mut folded = 0;
+    let plan = hooks::install(site, &options, &mut |_| fold(site, &mut folded))?;
     plan.carry_out(site)?;
-    let mut notes = String::from("undo         log-usage hooks uninstall\n");
+    let mut notes = of_rows(folded) + "undo         log-usage hooks uninstall\n";
     if matches!(site.keeper, Keeper::WorkTree | Keeper::Husky { .. }) {
         notes += "commit the changed hooks: where log-usage is missing they do nothing\n";
     }
