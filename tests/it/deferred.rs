@@ -102,7 +102,6 @@ fn each_branch_gets_its_own_rows() {
     assert_eq!(models(&committed(&sandbox, "HEAD")), ["main", "spike"]);
 }
 
-/// Scenario 24.
 #[test]
 fn a_commit_of_named_paths_leaves_rows_waiting() {
     let sandbox = repository();
@@ -125,7 +124,6 @@ fn a_commit_of_named_paths_leaves_rows_waiting() {
     assert_eq!(committed(&sandbox, "HEAD").len(), 2);
 }
 
-/// Scenario 25.
 #[test]
 fn a_commit_that_git_would_refuse_is_still_refused() {
     let sandbox = repository();
@@ -146,7 +144,6 @@ fn a_commit_that_git_would_refuse_is_still_refused() {
     assert_eq!(waiting(&sandbox), 0);
 }
 
-/// Scenarios 26 and 27.
 #[test]
 fn nothing_that_git_does_to_the_work_tree_takes_rows() {
     let sandbox = repository();
@@ -196,7 +193,6 @@ fn a_row_of_a_rebase_is_its_branchs() {
     assert_eq!(models(&committed(&sandbox, "topic")), ["within"]);
 }
 
-/// Scenario 32.
 #[test]
 fn rows_of_a_removed_work_tree_are_adopted() {
     let sandbox = repository();
@@ -405,7 +401,7 @@ fn no_row_is_lost_to_a_busy_git() {
         assert!(rounds > 1, "git was not busy");
         writers.into_iter().for_each(|writer| writer.join().unwrap());
     });
-    // No commit holds a ledger without its beginning (scenario 29).
+    // No commit holds a ledger without its beginning.
     for commit in sandbox.git(["rev-list", "--all"]).lines() {
         let ledger =
             sandbox.run("git", &["show", &format!("{commit}:.telemetry/usage.csv")]).stdout;

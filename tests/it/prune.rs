@@ -197,7 +197,7 @@ fn commit(sandbox: &Sandbox, message: &str) {
     sandbox.git(["commit", "--quiet", "-m", message]);
 }
 
-/// Scenario 19: a union merge may bring pruned rows back; they are not counted, and go again.
+/// A union merge may bring pruned rows back; they are not counted, and go again.
 #[test]
 fn what_one_branch_pruned_no_other_brings_back() {
     let sandbox = Sandbox::repository();
@@ -240,7 +240,7 @@ fn what_one_branch_pruned_no_other_brings_back() {
     assert!(sandbox.ok("log-usage", &PRUNE).starts_with("nothing to prune"));
 }
 
-/// Scenario 20: one side prunes a segment away, the other appends.
+/// One side prunes a segment away, the other appends.
 #[test]
 fn a_segment_may_go_on_one_branch_only() {
     let sandbox = years();
