@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, excerpt, shell_word, shown};
+use crate::git::branches::Branches;
 use crate::git::committed;
 use crate::git::{self, WorkTree};
 use crate::hooks::site::Site;
@@ -281,11 +282,13 @@ fn history(place: &Place, is_tracked: bool) -> Vec<Sign> {
         let texts = files.iter().filter_map(|path| committed::file_at(folder, commit, path));
         texts.into_iter().any(|text| String::from_utf8_lossy(&text).contains("merge="))
     };
-    if let Some(default) = committed::default(folder).filter(|it| is_tracked && !merges(it)) {
+    let default = Branches::default_around(folder);
+    let default = default.filter(|it| is_tracked && !it.tips.iter().any(|tip| merges(tip)));
+    if let Some(default) = default {
         signs.push(Sign::ill(
             format!(
                 "on {} git would stop with a conflict where two branches add rows",
-                excerpt(&default)
+                excerpt(&default.name)
             ),
             "commit .telemetry/.gitattributes on that branch before the others",
         ));

@@ -1,5 +1,7 @@
 //! The branches of a repository, and which of them is the one that others are merged into.
 
+use std::path::Path;
+
 use crate::error::Result;
 use crate::git::objects::Repository;
 use crate::git::process::answer;
@@ -37,6 +39,13 @@ impl Branches {
             answer(&repository.at, &["for-each-ref", FIELDS, "refs/heads", "refs/remotes"])?;
         let current = repository.current_branch()?;
         Ok(parse(&String::from_utf8_lossy(&listed), current.as_deref()))
+    }
+
+    /// The branch that others are merged into, of the repository around a folder; None where that
+    /// cannot be told.
+    pub fn default_around(folder: &Path) -> Option<Branch> {
+        let branches = Branches::of(&Repository::around(folder).ok()?).ok()?;
+        branches.default.as_deref().and_then(|name| branches.get(name)).cloned()
     }
 
     /// The branch of this name.

@@ -101,6 +101,10 @@ impl WorkTree {
 
     /// The folder that all work trees of the repository share.
     pub fn shared(&self) -> PathBuf {
+        // That of a linked work tree has another name.
+        if self.own.ends_with(".git") {
+            return self.own.clone();
+        }
         match fs::read_to_string(self.own.join("commondir")) {
             Ok(path) => self.own.join(path.trim()),
             Err(_) => self.own.clone(),

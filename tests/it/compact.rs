@@ -111,7 +111,7 @@ fn branches_that_fold_and_add_merge_to_the_same_rows() {
         .write(".telemetry/usage.csv", sandbox.read(".telemetry/usage.csv") + &row(21, "t") + "\n");
     commit("topic");
     let output = sandbox.run("log-usage", &["compact"]);
-    assert!(text(&output.stderr).contains("warning: this is the branch topic, not main"));
+    assert!(text(&output.stderr).contains("warning: this is not the branch main"));
     commit("folded on topic");
     sandbox.git(["checkout", "--quiet", "main"]);
     let output = sandbox.run("log-usage", &["compact"]);

@@ -7,7 +7,8 @@ use clap::Parser;
 use usage_ledger::error::{Result, excerpt};
 use usage_ledger::figures;
 use usage_ledger::git;
-use usage_ledger::git::committed;
+use usage_ledger::git::branch;
+use usage_ledger::git::branches::Branches;
 use usage_ledger::ledger;
 use usage_ledger::workspace::Config;
 
@@ -35,15 +36,17 @@ pub(crate) fn run(options: Compact) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let place = &target.place;
     let policy = policy(&Config::load(place)?, None, None);
-    if let Some((current, default)) = committed::besides_default(place.folder()) {
+    let tree = work_tree(&target);
+    let current = tree.as_ref().map(|tree| branch::current(&tree.own)).unwrap_or_default();
+    let default = Branches::default_around(place.folder()).filter(|it| it.name != current);
+    if let Some(default) = default {
         voice::say(&format!(
-            "warning: this is the branch {}, not {}: where both fold, they may conflict",
-            excerpt(&current),
-            excerpt(&default)
+            "warning: this is not the branch {}: where both fold, they may conflict",
+            excerpt(&default.name)
         ));
     }
     let is_tracked = || git::tracks(&place.active());
-    let compacted = ledger::compact(place, &policy, &around(work_tree(&target), &is_tracked))?;
+    let compacted = ledger::compact(place, &policy, &around(tree, &is_tracked))?;
     for (file, reason) in &compacted.left {
         voice::say(&format!("left  {}: {reason}", excerpt(file)));
     }
