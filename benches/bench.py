@@ -216,6 +216,35 @@ def split(ledger, place, segments):
     (place / ".telemetry" / "usage.csv").write_bytes(header + b"".join(records[-active:]))
 
 
+def commits(folder, ours, rounds):
+    """What the hooks add to a commit, in milliseconds: with nothing that waits, and with one row."""
+    place = folder / "commits"
+    (place / ".telemetry").mkdir(parents=True)
+    os.environ["PATH"] = f"{ours}:{os.environ['PATH']}"
+    os.environ |= {f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    ledger = place / ".telemetry" / "usage.csv"
+    subprocess.run([HERE.parent / "scripts" / "oracle.py", "generate", "10000", ledger], check=True)
+    run = lambda *words: subprocess.run(words, cwd=place, check=True, stdout=subprocess.DEVNULL)
+    run("git", "init", "--quiet")
+    run("log-usage", "init", "--quiet")
+    run("log-usage", "hooks", "install")
+    walls = {"without hooks": [], "nothing waits": [], "one row waits": []}
+    for number in range(rounds * len(walls)):
+        what = list(walls)[number % len(walls)]
+        (place / "code").write_text(str(number))
+        run("git", "add", ".")
+        if what == "one row waits":
+            run("log-usage", *ROW)
+        skipped = ["-c", "core.hooksPath=/dev/null"] if what == "without hooks" else []
+        walls[what].append(Run(["git", *skipped, "commit", "--quiet", "-m", str(number)], place).wall)
+    base = statistics.median(walls["without hooks"])
+    size = ledger.stat().st_size / 1e6
+    for what in list(walls)[1:]:
+        wall = statistics.median(walls[what])
+        print(f"| a commit through the hooks, {what} (ledger of {size:.1f} MB) | a commit without hooks "
+              f"| {wall / base:.2f} | | +{(wall - base) * 1000:.1f} ms |", flush=True)
+
+
 def main():
     ours, folder = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 40
@@ -228,6 +257,8 @@ def main():
         subprocess.run([compiler, "-O2", "-static", "-o", "empty", "empty.c"], check=True)
     print("| ours | beside | wall, ratio | CPU, ratio | wall of ours |\n|:--|:--|--:|--:|--:|")
     rows(folder, ours, rounds)
+    if shutil.which("git"):
+        commits(folder, ours, rounds)
     batch(folder, ours)
     largest = reports(folder, ours, rounds, most)
     sealed(folder, ours, rounds, largest)

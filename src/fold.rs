@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::str;
 
 use crate::error::{Error, Result};
 use crate::git::{self, WorkTree};
@@ -113,7 +114,7 @@ impl Commit<'_> {
             let border = borders.get(row.home.ledger.as_path()).copied().flatten();
             Row::parse(&row.line).is_ok_and(|row| is_pruned(&row, border))
         };
-        self.release(&due, &|row| committed.contains(&row.line) || is_pruned(row))
+        self.release(&due, &|row| committed.contains(row.line.as_str()) || is_pruned(row))
     }
 
     /// Puts every row of every branch that waits into the ledger of this work tree, for nobody will
@@ -220,25 +221,30 @@ impl Commit<'_> {
         }
     }
 
-    /// The lines of these ledgers in the commit that was made, as far as they are needed to tell
-    /// where `rows` are.
-    fn committed(&self, rows: &[&Waiting]) -> Result<HashSet<String>> {
+    /// Which of these rows the commit that was made holds, by their lines.
+    fn committed<'r>(&self, rows: &[&'r Waiting]) -> Result<HashSet<&'r str>> {
+        let mut missing: HashSet<&str> = rows.iter().map(|row| row.line.as_str()).collect();
+        let mut found = HashSet::new();
         let folders: HashSet<&Path> = rows.iter().map(|row| row.home.ledger.as_path()).collect();
         let active = folders.iter().map(|folder| folder.join(LEDGER).into_os_string());
-        let mut lines = self.lines(active)?;
-        if rows.iter().all(|row| lines.contains(&row.line)) {
-            return Ok(lines);
+        self.look_in(active, &mut missing, &mut found)?;
+        if !missing.is_empty() {
+            let mut list = self.git(&["ls-tree", "-r", "-z", "--name-only", "HEAD", "--"]);
+            let output = list.args(folders).output().map_err(|error| failed(&error))?;
+            let names = output.stdout.split(|byte| *byte == 0).filter(|it| it.ends_with(b".csv"));
+            let name = |name| OsString::from(String::from_utf8_lossy(name).into_owned());
+            self.look_in(names.map(name), &mut missing, &mut found)?;
         }
-        let mut list = self.git(&["ls-tree", "-r", "-z", "--name-only", "HEAD", "--"]);
-        let output = list.args(folders).output().map_err(|error| failed(&error))?;
-        let names = output.stdout.split(|byte| *byte == 0).filter(|name| name.ends_with(b".csv"));
-        let names = names.map(|name| OsString::from(String::from_utf8_lossy(name).into_owned()));
-        lines.extend(self.lines(names)?);
-        Ok(lines)
+        Ok(found)
     }
 
-    /// The lines of files in the commit that was made.
-    fn lines(&self, names: impl Iterator<Item = OsString>) -> Result<HashSet<String>> {
+    /// Moves the lines that these files of the commit hold from the one to the other.
+    fn look_in<'r>(
+        &self,
+        names: impl Iterator<Item = OsString>,
+        missing: &mut HashSet<&'r str>,
+        found: &mut HashSet<&'r str>,
+    ) -> Result<()> {
         let mut objects = tempfile::tempfile().map_err(|error| failed(&error))?;
         for name in names {
             let name = [b"HEAD:", name.as_encoded_bytes(), b"\n"].concat();
@@ -247,8 +253,11 @@ impl Commit<'_> {
         objects.rewind().map_err(|error| failed(&error))?;
         let output = self.git(&["cat-file", "--batch"]).stdin(objects).output();
         let output = output.map_err(|error| failed(&error))?;
-        let lines = output.stdout.split(|byte| *byte == b'\n');
-        Ok(lines.map(|line| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()).collect())
+        for line in output.stdout.split(|byte| *byte == b'\n') {
+            let line = str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
+            found.extend(missing.take(line));
+        }
+        Ok(())
     }
 
     fn release(&self, due: &[Due], is_done: &dyn Fn(&Waiting) -> bool) -> Result<usize> {
