@@ -1,16 +1,18 @@
 //! Rows that wait ride in the next commit of their branch: before it is made they are put into the
 //! ledger and staged, and once it holds them they are let go. Called by git's hooks, where nothing
-//! of ours may fail a commit, and nothing is staged that git would not have committed anyway.
+//! of ours may fail a commit, and nothing is staged but the ledger's own files, where git commits
+//! something anyway.
 
-use std::collections::hash_map::Entry as Known;
-use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word, shown};
+use crate::git::committed;
 use crate::git::{self, WorkTree};
 use crate::intake::Gate;
 use crate::ledger::around::Around;
@@ -22,6 +24,7 @@ use crate::ledger::lost;
 use crate::ledger::segment::Policy;
 use crate::ledger::waiting::{self, Due};
 use crate::row::Row;
+use crate::setup;
 use crate::timestamp::{Day, Timestamp};
 use crate::workspace::{Config, FOLDER, LEDGER, Layout, Place};
 
@@ -46,6 +49,8 @@ struct Put {
     files: Vec<PathBuf>,
     /// How many rows the work tree had lost.
     restored: usize,
+    /// The first ledger that could not be written; the others were.
+    failed: Option<Error>,
 }
 
 impl Commit<'_> {
@@ -64,9 +69,9 @@ impl Commit<'_> {
             return Ok(0);
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        let put = self.put(&rows, true)?;
+        let put = self.put(&rows, true);
         self.stage(&put.files)?;
-        Ok(put.restored)
+        put.failed.map_or(Ok(put.restored), Err)
     }
 
     /// Before a commit where rows do not wait: stages what was added to the ledger at the top of the
@@ -76,7 +81,7 @@ impl Commit<'_> {
     /// The rows stay uncommitted.
     pub fn stage_ledger(&self, index: Option<&OsStr>) -> Result<()> {
         let folder = PathBuf::from(FOLDER);
-        if is_partial(index) || !self.place(&folder).active().exists() {
+        if is_partial(index) || !self.tree.top.join(&folder).is_dir() {
             return Ok(());
         }
         let mut status = self.git(&["status", "--porcelain", "--untracked-files=all", "--"]);
@@ -101,20 +106,25 @@ impl Commit<'_> {
             return Ok(0);
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        let committed = self.committed(&rows)?;
-        let mut borders = HashMap::new();
-        for row in &rows {
-            let folder = row.home.ledger.as_path();
-            if let Known::Vacant(unknown) = borders.entry(folder) {
-                unknown.insert(border::load(&self.place(folder))?);
+        let mut done = HashSet::new();
+        let mut failed = None;
+        for (folder, rows) in by_folder(&rows) {
+            match self.committed(folder, &rows) {
+                Ok(committed) => done.extend(committed),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+            // What was pruned while it waited goes into no commit.
+            match border::load(&self.place(folder)) {
+                Ok(border) => {
+                    done.extend(rows.iter().filter(|row| {
+                        Row::parse(&row.line).is_ok_and(|row| is_pruned(&row, border))
+                    }))
+                }
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        // What was pruned while it waited goes into no commit.
-        let is_pruned = |row: &Waiting| {
-            let border = borders.get(row.home.ledger.as_path()).copied().flatten();
-            Row::parse(&row.line).is_ok_and(|row| is_pruned(&row, border))
-        };
-        self.release(&due, &|row| committed.contains(row.line.as_str()) || is_pruned(row))
+        let released = self.release(&due, &done)?;
+        failed.map_or(Ok(released), Err)
     }
 
     /// Puts every row of every branch that waits into the ledger of this work tree, for nobody will
@@ -125,8 +135,9 @@ impl Commit<'_> {
     pub fn everything(&self) -> Result<usize> {
         let due = waiting::all(self.tree)?;
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        self.put(&rows, false)?;
-        self.release(&due, &|_| true)
+        let put = self.put(&rows, false);
+        put.failed.map_or(Ok(()), Err)?;
+        self.release(&due, &rows.into_iter().collect())
     }
 
     /// Whether git has something to commit without us; it would refuse an empty commit, and shall.
@@ -140,48 +151,80 @@ impl Commit<'_> {
     }
 
     /// Appends rows to their ledgers, and, if asked to, rows that the work tree lost.
-    fn put(&self, rows: &[&Waiting], restores: bool) -> Result<Put> {
-        let mut folders: Vec<&Path> = rows.iter().map(|row| row.home.ledger.as_path()).collect();
-        folders.sort_unstable();
-        folders.dedup();
+    fn put(&self, rows: &[&Waiting], restores: bool) -> Put {
         let mut put = Put::default();
-        for folder in folders {
-            let place = self.place(folder);
-            let config = Config::load(&place)?;
-            let border = border::load(&place)?;
-            let lost = if restores { lost::rows(&place)? } else { Vec::new() };
-            let here = rows.iter().filter(|row| row.home.ledger == *folder);
-            let lines = lost.iter().chain(here.map(|row| &row.line));
-            let parsed = lines.filter_map(|line| Row::parse(line).ok());
-            let kept = parsed.filter(|row| !is_pruned(row, border));
-            let mut entries: Vec<Entry<'_>> =
-                kept.map(|row| Entry { row, is_dated: true }).collect();
-            if entries.is_empty() {
-                continue;
+        for (folder, rows) in by_folder(rows) {
+            if let Err(error) = self.put_into(folder, &rows, restores, &mut put) {
+                put.failed = put.failed.or(Some(error));
             }
-            let policy = (self.policy)(&config);
-            let (place, policy) = match config.layout {
-                Layout::Single => (place, policy),
-                Layout::Fragments => {
-                    let policy = Policy { max_size: u64::MAX, ..policy };
-                    (fragments::fresh(&place, (self.clock)()), policy)
-                }
-            };
-            let is_tracked = || git::tracks(&place.active());
-            let gate = Gate {
-                place: &place,
-                may_create_folder: true,
-                layout: Layout::Single,
-                policy,
-                clock: self.clock,
-                // git waits for us.
-                around: Around { is_tracked: &is_tracked, git_dir: None },
-            };
-            gate.append(&mut entries)?;
-            put.restored += lost.len();
-            put.files.extend(self.files(&place)?);
         }
-        Ok(put)
+        put
+    }
+
+    fn put_into(
+        &self,
+        folder: &Path,
+        rows: &[&Waiting],
+        restores: bool,
+        put: &mut Put,
+    ) -> Result<()> {
+        let place = self.place(folder);
+        let config = Config::load(&place)?;
+        let border = border::load(&place)?;
+        if restores && config.layout == Layout::Single {
+            self.bring_back(folder, &place)?;
+        }
+        let lost = if restores { lost::rows(&place)? } else { Vec::new() };
+        let lines = lost.iter().chain(rows.iter().map(|row| &row.line));
+        let parsed = lines.filter_map(|line| Row::parse(line).ok());
+        let kept = parsed.filter(|row| !is_pruned(row, border));
+        let mut entries: Vec<Entry<'_>> = kept.map(|row| Entry { row, is_dated: true }).collect();
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let policy = (self.policy)(&config);
+        let (place, policy) = match config.layout {
+            Layout::Single => (place, policy),
+            Layout::Fragments => {
+                let policy = Policy { max_size: u64::MAX, ..policy };
+                (fragments::fresh(&place, (self.clock)()), policy)
+            }
+        };
+        let is_tracked = || git::tracks(&place.active());
+        let gate = Gate {
+            place: &place,
+            may_create_folder: true,
+            layout: Layout::Single,
+            policy,
+            clock: self.clock,
+            // git waits for us.
+            around: Around { is_tracked: &is_tracked, git_dir: None },
+        };
+        gate.append(&mut entries)?;
+        put.restored += lost.len();
+        put.files.extend(self.files(&place)?);
+        Ok(())
+    }
+
+    /// Brings back a ledger that the last commit has and the work tree lost as a whole.
+    fn bring_back(&self, folder: &Path, place: &Place) -> Result<()> {
+        let path = place.active();
+        if path.exists() {
+            return Ok(());
+        }
+        let name = folder.join(LEDGER);
+        let Some(bytes) = committed::file_at(&self.tree.top, "HEAD", &name.to_string_lossy())
+        else {
+            return Ok(());
+        };
+        if self.tree.own.join("info/sparse-checkout").exists() {
+            return Err(Error::Git {
+                problem: format!("{} is left out of a sparse checkout", shown(&name)),
+                fix: format!("git sparse-checkout add {}", shell_word(&shown(folder))),
+            });
+        }
+        setup::prepare(place, true)?;
+        fs::write(&path, bytes).map_err(|error| Error::io("write", &path, &error))
     }
 
     /// What rows are in, and what stands beside them for git, where git does not know it yet: a change
@@ -221,57 +264,59 @@ impl Commit<'_> {
         }
     }
 
-    /// Which of these rows the commit that was made holds, by their lines.
-    fn committed<'r>(&self, rows: &[&'r Waiting]) -> Result<HashSet<&'r str>> {
-        let mut missing: HashSet<&str> = rows.iter().map(|row| row.line.as_str()).collect();
-        let mut found = HashSet::new();
-        let folders: HashSet<&Path> = rows.iter().map(|row| row.home.ledger.as_path()).collect();
-        let active = folders.iter().map(|folder| folder.join(LEDGER).into_os_string());
-        self.look_in(active, &mut missing, &mut found)?;
+    /// Which of these rows, all for the ledger in this folder, the commit that was made holds.
+    fn committed<'r>(&self, folder: &Path, rows: &[&'r Waiting]) -> Result<Vec<&'r Waiting>> {
+        let mut missing: HashMap<&str, Vec<&Waiting>> = HashMap::new();
+        for row in rows {
+            missing.entry(&row.line).or_default().push(row);
+        }
+        let mut found = Vec::new();
+        let active = folder.join(LEDGER).into_os_string();
+        let object = [b"HEAD:", active.as_encoded_bytes(), b"\n"].concat();
+        self.look_in(&object, &[], &mut missing, &mut found)?;
         if !missing.is_empty() {
-            let mut list = self.git(&["ls-tree", "-r", "-z", "--name-only", "HEAD", "--"]);
-            let output = list.args(folders).output().map_err(|error| failed(&error))?;
-            let names = output.stdout.split(|byte| *byte == 0).filter(|it| it.ends_with(b".csv"));
-            let name = |name| OsString::from(String::from_utf8_lossy(name).into_owned());
-            self.look_in(names.map(name), &mut missing, &mut found)?;
+            let mut list = self.git(&["ls-tree", "-r", "-z", "HEAD", "--"]);
+            let output = list.arg(folder).output().map_err(|error| failed(&error))?;
+            let entries = output.stdout.split(|byte| *byte == 0).filter(|it| it.ends_with(b".csv"));
+            // `mode type hash<TAB>path` becomes `hash path`.
+            let object = |entry: &[u8]| {
+                let tab = memchr::memchr(b'\t', entry)?;
+                let space = memchr::memrchr(b' ', &entry[..tab])?;
+                Some([&entry[space + 1..tab], b" ", &entry[tab + 1..], b"\n"].concat())
+            };
+            let objects: Vec<u8> = entries.filter_map(object).flatten().collect();
+            // As the work tree would have them: a filter may keep their bytes elsewhere.
+            self.look_in(&objects, &["--filters"], &mut missing, &mut found)?;
         }
         Ok(found)
     }
 
-    /// Moves the lines that these files of the commit hold from the one to the other.
+    /// Moves the rows that these objects hold from the one to the other.
     fn look_in<'r>(
         &self,
-        names: impl Iterator<Item = OsString>,
-        missing: &mut HashSet<&'r str>,
-        found: &mut HashSet<&'r str>,
+        objects: &[u8],
+        options: &[&str],
+        missing: &mut HashMap<&str, Vec<&'r Waiting>>,
+        found: &mut Vec<&'r Waiting>,
     ) -> Result<()> {
-        let mut objects = tempfile::tempfile().map_err(|error| failed(&error))?;
-        for name in names {
-            let name = [b"HEAD:", name.as_encoded_bytes(), b"\n"].concat();
-            objects.write_all(&name).map_err(|error| failed(&error))?;
-        }
-        objects.rewind().map_err(|error| failed(&error))?;
-        let output = self.git(&["cat-file", "--batch"]).stdin(objects).output();
-        let output = output.map_err(|error| failed(&error))?;
+        let mut input = tempfile::tempfile().map_err(|error| failed(&error))?;
+        input.write_all(objects).map_err(|error| failed(&error))?;
+        input.rewind().map_err(|error| failed(&error))?;
+        let mut command = self.git(&["cat-file", "--batch"]);
+        let output = command.args(options).stdin(input).output().map_err(|error| failed(&error))?;
         for line in output.stdout.split(|byte| *byte == b'\n') {
             let line = str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
-            found.extend(missing.take(line));
+            found.extend(missing.remove(line).into_iter().flatten());
         }
         Ok(())
     }
 
-    fn release(&self, due: &[Due], is_done: &dyn Fn(&Waiting) -> bool) -> Result<usize> {
+    fn release(&self, due: &[Due], done: &HashSet<&Waiting>) -> Result<usize> {
         let policy = (self.policy)(&Config::default());
         let mut released = 0;
         for Due { journal, rows } in due {
-            let done: HashSet<(&Path, &str)> = rows
-                .iter()
-                .filter(|row| is_done(row))
-                .map(|row| (row.home.ledger.as_path(), row.line.as_str()))
-                .collect();
-            if !done.is_empty() {
-                journal.release(&policy, &|row| done.contains(&(&row.home.ledger, &row.line)))?;
-                released += done.len();
+            if rows.iter().any(|row| done.contains(row)) {
+                released += journal.release(&policy, done)?;
             }
         }
         Ok(released)
@@ -288,8 +333,19 @@ impl Commit<'_> {
     fn git(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.current_dir(&self.tree.top).args(arguments).stdin(Stdio::null());
+        // A folder may be named as a pattern would be.
+        command.env("GIT_LITERAL_PATHSPECS", "1");
         command
     }
+}
+
+/// The rows of each ledger.
+fn by_folder<'r, 's>(rows: &'s [&'r Waiting]) -> BTreeMap<&'s Path, Vec<&'r Waiting>> {
+    let mut folders: BTreeMap<&Path, Vec<&Waiting>> = BTreeMap::new();
+    for row in rows {
+        folders.entry(&row.home.ledger).or_default().push(row);
+    }
+    folders
 }
 
 fn is_partial(index: Option<&OsStr>) -> bool {

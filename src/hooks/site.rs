@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result, shell_word, shown};
 use crate::git;
+use crate::ledger::journal;
 
 /// The hooks that call us: one takes the waiting rows into the commit, the other forgets them.
 pub const HOOKS: [&str; 2] = ["pre-commit", "post-commit"];
@@ -81,7 +82,7 @@ impl Site {
 
     /// The folder whose existence makes rows wait for the next commit.
     pub fn pending(&self) -> PathBuf {
-        self.common.join("log-usage/pending")
+        self.common.join(journal::FOLDER)
     }
 
     /// A path as people here would write it.

@@ -2,22 +2,20 @@
 //! it ends without losing one.
 
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, shown};
+use crate::ledger::journal::Journal;
+use crate::ledger::lock::WAIT_IN_HOOKS;
 
-/// The first file of the folder in which rows wait.
+/// The first journal in the folder in which a row waits.
 ///
 /// # Errors
-/// A file that cannot be read: it may hold some.
+/// A journal that cannot be read: it may hold some.
 pub fn first(pending: &Path) -> Result<Option<PathBuf>> {
-    for path in files(pending)? {
-        let text = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
-        let text = String::from_utf8_lossy(&text);
-        let is_row = |line: &str| !line.trim().is_empty() && !line.contains("timestamp,model,");
-        if text.lines().any(is_row) {
-            return Ok(Some(path));
+    for journal in journals(pending)? {
+        if journal.has_lines()? {
+            return Ok(Some(journal.place().active()));
         }
     }
     Ok(None)
@@ -31,40 +29,32 @@ pub fn still(journal: &Path) -> Error {
     }
 }
 
-/// Takes the folder away. First it gets another name, so that from that moment on no row is added
-/// behind our back; if one has come before it, all stays as it was.
+/// Takes the folder away, journal by journal, each under its lock: whoever comes behind us finds no
+/// folder and writes into the ledger. If a row has come before, it stays.
 ///
 /// # Errors
 /// Rows wait; or the system refuses.
 pub fn end(pending: &Path) -> Result<()> {
-    let ended = pending.with_extension("ended");
-    fs::rename(pending, &ended).map_err(|error| Error::io("rename", pending, &error))?;
-    let outcome = first(&ended).and_then(|journal| match journal {
-        Some(_) => Err(still(pending)),
-        None => files(&ended)?.iter().try_for_each(|path| {
-            fs::remove_file(path).map_err(|error| Error::io("delete", path, &error))
-        }),
-    });
-    if let Err(error) = outcome {
-        fs::rename(&ended, pending).map_err(|error| Error::io("rename", &ended, &error))?;
-        return Err(error);
+    for journal in journals(pending)? {
+        if !journal.end(WAIT_IN_HOOKS)? {
+            return Err(still(&journal.place().active()));
+        }
     }
-    fs::remove_dir(&ended).map_err(|error| Error::io("delete", &ended, &error))?;
+    let entries = fs::read_dir(pending).map_err(|error| Error::io("list", pending, &error))?;
+    for path in entries.flatten().map(|entry| entry.path()) {
+        // A lock without a journal, and what a writer that died prepared.
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            fs::remove_file(&path).map_err(|error| Error::io("delete", &path, &error))?;
+        }
+    }
+    fs::remove_dir(pending).map_err(|error| Error::io("delete", pending, &error))?;
     // Others may keep something beside it.
     let _ = pending.parent().map(fs::remove_dir);
     Ok(())
 }
 
-fn files(pending: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error: io::Error| Error::io("list", pending, &error);
-    let entries = match fs::read_dir(pending) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
-    let mut paths = paths.map_err(failed)?;
-    paths.sort();
-    Ok(paths)
+fn journals(pending: &Path) -> Result<Vec<Journal>> {
+    pending.ancestors().nth(2).map_or(Ok(Vec::new()), Journal::all)
 }
 
 #[cfg(test)]
@@ -76,11 +66,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pending = folder.path().join("log-usage/pending");
         fs::create_dir_all(&pending).unwrap();
-        fs::write(pending.join("main.csv"), "branch,timestamp,model,notes\n").unwrap();
-        fs::write(pending.join("topic.csv"), "main,2026-02-23T22:19:28Z,m,1\n").unwrap();
+        let row = "2026-02-23T22:19:28Z,m,1,2,true,plan,3,";
+        fs::write(pending.join("main.csv"), "branch,ledger,timestamp,model\n").unwrap();
+        fs::write(pending.join("main.csv.torn"), "# 3 bytes\nabc\n").unwrap();
+        fs::write(pending.join("topic.csv"), format!("main,.telemetry,{row}\n")).unwrap();
         assert_eq!(first(&pending).unwrap(), Some(pending.join("topic.csv")));
         assert!(end(&pending).is_err());
-        assert!(pending.join("main.csv").exists() && pending.join("topic.csv").exists());
+        assert!(pending.join("topic.csv").exists());
         fs::write(pending.join("topic.csv"), "").unwrap();
         end(&pending).unwrap();
         assert!(!folder.path().join("log-usage").exists());

@@ -46,6 +46,10 @@ pub struct Deferral {
 impl Deferral {
     /// Where rows for a ledger in this work tree wait; None if they need not.
     pub fn of(tree: &WorkTree, place: &Place) -> Option<Deferral> {
+        // A ledger behind a link stands where no commit's rows are folded in.
+        if *place != Place::in_repository(place.folder().parent()?) {
+            return None;
+        }
         let journal = Journal::of_work_tree(&tree.shared(), &tree.own)?;
         let ledger = place.folder().strip_prefix(&tree.top).ok()?.to_owned();
         let home = Home { branch: branch::current(&tree.own), ledger };
@@ -91,14 +95,18 @@ impl Gate<'_> {
     /// Lets checked rows wait: all of them, or none.
     pub fn defer(&self, deferral: &Deferral, entries: &mut [Entry<'_>]) -> Result<Appended> {
         let Deferral { journal, fallback, home } = deferral;
+        let is_over = || !journal.place().folder().is_dir();
         let append = |journal: &Journal, entries: &mut [Entry<'_>]| {
             journal.append(self.place, home, &self.policy, entries, self.clock)
         };
         if journal.is_writable() {
-            return append(journal, entries);
+            match append(journal, entries) {
+                Err(Error::Io { .. }) if is_over() => {}
+                appended => return appended,
+            }
         }
         // The hooks were uninstalled a moment ago.
-        if !journal.place().folder().is_dir() {
+        if is_over() {
             return self.append(entries);
         }
         setup::prepare(fallback.place(), true)?;

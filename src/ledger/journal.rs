@@ -2,10 +2,12 @@
 //! can switch, stash, reset and clean without taking them: one journal for each work tree, each row
 //! behind the branch that it was logged on and the folder of the ledger that it is for.
 
-use std::fs::{self, File, OpenOptions};
+use std::collections::HashSet;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::ledger::around::Around;
@@ -16,14 +18,14 @@ use crate::ledger::segment::{self, Newest, Policy};
 use crate::ledger::tail::Format;
 use crate::row::{LINE_BYTES_MAX, Row};
 use crate::timestamp::Timestamp;
-use crate::workspace::{Durability, Place};
+use crate::workspace::Place;
 
 /// Where journals are, in the folder that all work trees of a repository share. It is there while
 /// rows are to wait.
 pub const FOLDER: &str = "log-usage/pending";
 
-/// The journal of the work tree that is not a linked one.
-const MAIN: &str = "main-worktree";
+/// The journal of the work tree that is not a linked one; git names no linked one so.
+const MAIN: &str = "~main";
 
 /// In the work tree, where the shared folder cannot be written: agents are often kept out of
 /// git's files.
@@ -45,7 +47,7 @@ const FORMAT: Format = Format {
 };
 
 /// Where a row belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Home {
     /// The branch; empty where none was checked out.
     pub branch: String,
@@ -54,7 +56,7 @@ pub struct Home {
 }
 
 /// A row that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Waiting {
     /// Where it belongs.
     pub home: Home,
@@ -75,6 +77,10 @@ impl Waiting {
         let mut fields = str::from_utf8(line).ok()?.trim_end().splitn(3, ',');
         let branch = unescaped(fields.next()?)?;
         let ledger = path_of(unescaped(fields.next()?)?);
+        // Whoever can write a journal shall not write anywhere else.
+        if !ledger.components().all(|part| matches!(part, Component::Normal(_))) {
+            return None;
+        }
         let line = fields.next().filter(|line| Row::parse(line).is_ok())?.to_owned();
         Some(Waiting { home: Home { branch: String::from_utf8(branch).ok()?, ledger }, line })
     }
@@ -177,12 +183,28 @@ impl Journal {
     /// # Errors
     /// A journal that is there and cannot be read.
     pub fn rows(&self) -> Result<Vec<Waiting>> {
+        let text = self.read()?;
+        // A last line without its end may be a row on its way.
+        let whole = text.split_inclusive(|byte| *byte == b'\n').filter(|it| it.ends_with(b"\n"));
+        Ok(whole.filter_map(Waiting::parse).collect())
+    }
+
+    /// Whether it holds a whole line besides the header, be it a row that this version knows or not.
+    ///
+    /// # Errors
+    /// A journal that is there and cannot be read.
+    pub fn has_lines(&self) -> Result<bool> {
+        let text = self.read()?;
+        let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+        Ok(lines.any(|line| line.ends_with(b"\n") && !is_header(line)))
+    }
+
+    fn read(&self) -> Result<Vec<u8>> {
         let path = self.place.active();
-        let text = match fs::read(&path) {
-            Err(error) if is_absent(error.kind()) => return Ok(Vec::new()),
-            text => text.map_err(|error| Error::io("read", &path, &error))?,
-        };
-        Ok(text.split(|byte| *byte == b'\n').filter_map(Waiting::parse).collect())
+        match fs::read(&path) {
+            Err(error) if is_absent(error.kind()) => Ok(Vec::new()),
+            text => text.map_err(|error| Error::io("read", &path, &error)),
+        }
     }
 
     /// Whether it is too short to hold a row: one look instead of reading it.
@@ -190,38 +212,47 @@ impl Journal {
         fs::metadata(self.place.active()).map_or(true, |meta| meta.len() <= HEADER.len() as u64 + 1)
     }
 
-    /// Takes rows out that need not wait any more; how many remain.
+    /// Takes out these rows, which need not wait any more; how many there were. What is no row that
+    /// this version knows stays.
     ///
     /// # Errors
     /// The journal is as it was.
-    pub fn release(&self, policy: &Policy, is_done: &dyn Fn(&Waiting) -> bool) -> Result<usize> {
+    pub fn release(&self, policy: &Policy, done: &HashSet<&Waiting>) -> Result<usize> {
         let _lock = Lock::take(&self.place.lock(), policy.wait)?;
-        let rows = self.rows()?;
-        let kept: Vec<&Waiting> = rows.iter().filter(|row| !is_done(row)).collect();
-        if kept.len() == rows.len() {
-            return Ok(kept.len());
-        }
-        if kept.is_empty() {
-            // If a power cut brings them back they are found in the ledger: nothing to wait for.
-            let file = OpenOptions::new().write(true).open(self.place.active());
-            let cut = file.and_then(|file| file.set_len(HEADER.len() as u64 + 1));
-            cut.map_err(|error| Error::io("cut", &self.place.active(), &error))?;
+        let path = self.place.active();
+        let fail = |error| Error::io("change", &path, &error);
+        let text = fs::read(&path).map_err(fail)?;
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        let is_done = |line: &&[u8]| Waiting::parse(line).is_some_and(|row| done.contains(&row));
+        let (gone, kept): (Vec<&[u8]>, Vec<&[u8]>) = lines.partition(is_done);
+        if gone.is_empty() {
             return Ok(0);
         }
-        let mut text = format!("{HEADER}\n");
-        for row in &kept {
-            text += &format!("{}{}\n", row.home.prefix(), row.line);
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(fail)?;
+        if kept.iter().any(|line| !is_header(line)) {
+            let mut write = |new: &mut dyn Write| new.write_all(&kept.concat());
+            disk::replace(&path, &self.place.temp(0), Some(&file), &mut write).map_err(fail)?;
+            disk::sync_folder(self.place.folder(), policy.durability)?;
+        } else {
+            // If a power cut brings them back they are found in the ledger: nothing to wait for.
+            file.set_len(HEADER.len() as u64 + 1).map_err(fail)?;
         }
-        let (path, temp) = (self.place.active(), self.place.temp(0));
-        let fail = |error| Error::io("write", &path, &error);
-        let mut file = File::create(&temp).map_err(fail)?;
-        file.write_all(text.as_bytes()).map_err(fail)?;
-        if policy.durability != Durability::None {
-            file.sync_data().map_err(fail)?;
+        Ok(gone.len())
+    }
+
+    /// Ends it, unless a row waits in it: what remains are bytes that were never acknowledged.
+    ///
+    /// # Errors
+    /// A row waits; or the system refuses. The journal is as it was.
+    pub fn end(&self, wait: Duration) -> Result<bool> {
+        let _lock = Lock::take(&self.place.lock(), wait)?;
+        if self.has_lines()? {
+            return Ok(false);
         }
-        fs::rename(&temp, &path).map_err(fail)?;
-        disk::sync_folder(self.place.folder(), policy.durability)?;
-        Ok(kept.len())
+        for path in [self.place.active(), self.place.torn(), self.place.lock()] {
+            disk::remove(&path).map_err(|error| Error::io("delete", &path, &error))?;
+        }
+        Ok(true)
     }
 }
 
@@ -235,6 +266,10 @@ fn linked(own: &Path) -> Option<String> {
 /// The row in a line of the journal.
 fn row_part(line: &[u8]) -> Vec<u8> {
     Waiting::parse(line).map(|row| row.line.into_bytes()).unwrap_or_default()
+}
+
+fn is_header(line: &[u8]) -> bool {
+    line.starts_with(b"branch,ledger,") || line.trim_ascii().is_empty()
 }
 
 fn is_absent(kind: ErrorKind) -> bool {
@@ -290,7 +325,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_waits_as_it_was(branch in "\\PC{0,20}", ledger in "[^\0]{1,20}") {
+        fn a_row_waits_as_it_was(branch in "\\PC{0,20}", ledger in "[^\0/.]{1,20}(/[^\0/.]{1,9})?") {
             let line = "2026-02-23T22:19:12+01:00,m,1,2,true,plan,3,\"a, b\"";
             let home = Home { branch, ledger: ledger.into() };
             let text = format!("{}{line}", home.prefix());
@@ -304,6 +339,10 @@ mod tests {
     fn what_is_no_row_does_not_wait() {
         for bad in ["", HEADER, "main,.telemetry,2026-02-23T22:19:12+01:00,m,1,2,true", "%zz,x,y"] {
             assert_eq!(Waiting::parse(bad.as_bytes()), None, "{bad}");
+        }
+        for elsewhere in ["../other/.telemetry", "/etc/.telemetry", "a/../../.telemetry"] {
+            let line = format!("main,{elsewhere},2026-02-23T22:19:12+01:00,m,1,2,true,plan,3,");
+            assert_eq!(Waiting::parse(line.as_bytes()), None, "{elsewhere}");
         }
     }
 }

@@ -56,6 +56,10 @@ impl Lock {
                     if !meta.is_file() {
                         return Err(Error::NotAFile { path: path.to_owned() });
                     }
+                    // A link that somebody committed may lead to any file; a mark would change it.
+                    if path.is_symlink() {
+                        return Err(Error::NotAFile { path: path.to_owned() });
+                    }
                     if disk::is_named(&meta, path) {
                         return Ok(Lock { file, is_marked: meta.len() > 0 });
                     }

@@ -259,6 +259,10 @@ impl<'a> Active<'a> {
 
     fn keep_torn(&self, cut: u64, torn_bytes: u64) -> Result<()> {
         let path = self.place.torn();
+        // A link that somebody committed may lead to any file.
+        if path.is_symlink() {
+            return Err(Error::NotAFile { path });
+        }
         let mut piece = format!("# {torn_bytes} bytes from offset {cut}\n").into_bytes();
         piece.extend(self.read(cut, torn_bytes)?);
         piece.push(b'\n');

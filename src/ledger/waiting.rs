@@ -1,8 +1,10 @@
 //! Which rows wait for which commit.
 
+use std::collections::HashMap;
+
 use crate::error::Result;
-use crate::git::WorkTree;
 use crate::git::branch;
+use crate::git::{self, WorkTree};
 use crate::ledger::journal::{Journal, Waiting};
 use crate::workspace::Place;
 
@@ -27,13 +29,18 @@ pub fn due(tree: &WorkTree) -> Result<Vec<Due>> {
     }
     let (shared, current) = (tree.shared(), branch::current(&tree.own));
     let mine = Journal::of_work_tree(&shared, &tree.own).map(|journal| journal.worktree);
+    let mut branches: HashMap<String, bool> = HashMap::new();
     for Due { journal, rows } in &mut all {
         let name = journal.worktree.as_deref();
         let is_gone = name.is_some_and(|name| !shared.join("worktrees").join(name).is_dir());
         let is_ours = is_gone || mine.as_ref() == Some(&journal.worktree);
         rows.retain(|row| match row.home.branch.as_str() {
             "" => is_ours,
-            name => name == current || !branch::exists(&shared, name),
+            name if name == current => true,
+            name => {
+                let exists = branches.entry(name.to_owned());
+                !*exists.or_insert_with(|| branch::exists(&shared, name))
+            }
         });
     }
     all.retain(|due| !due.rows.is_empty());
@@ -56,7 +63,12 @@ pub fn lines(tree: &WorkTree, place: &Place) -> Result<Vec<String>> {
 /// A journal that cannot be read.
 pub fn all(tree: &WorkTree) -> Result<Vec<Due>> {
     let mut journals = Journal::all(&tree.shared())?;
-    journals.push(Journal::in_work_tree(&tree.top, &tree.own));
+    let inside = Journal::in_work_tree(&tree.top, &tree.own);
+    // One that was committed is somebody else's.
+    let path = inside.place().active();
+    journals.extend(
+        Some(inside).filter(|it| !it.is_empty() && !path.is_symlink() && !git::tracks(&path)),
+    );
     let mut all = Vec::new();
     for journal in journals.into_iter().filter(|journal| !journal.is_empty()) {
         let rows = journal.rows()?;

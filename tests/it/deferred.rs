@@ -255,7 +255,7 @@ fn rows_wait_in_the_work_tree_where_gits_files_cannot_be_written() {
     fs::remove_dir_all(&pending).unwrap();
     fs::create_dir(&pending).unwrap();
     // Not even root can make a file of that name.
-    fs::create_dir(pending.join(".main-worktree.csv.lock")).unwrap();
+    fs::create_dir(pending.join(".~main.csv.lock")).unwrap();
     log(&sandbox, "inside");
     assert!(sandbox.path(".telemetry/.pending.csv").exists());
     assert_eq!(waiting(&sandbox), 1);
@@ -343,6 +343,116 @@ fn rows_that_the_work_tree_lost_are_put_back() {
     log(&sandbox, "four");
     commit(&sandbox, "fourth");
     assert_eq!(models(&committed(&sandbox, "HEAD")), ["four"]);
+}
+
+/// Each copy of a row waits for its own branch and its own ledger.
+#[test]
+fn equal_rows_wait_each_for_its_own_commit() {
+    let sandbox = repository();
+    let dated = ["--timestamp", "2026-01-01T00:00:00Z", "m", "1", "2", "true", "plan", "3"];
+    sandbox.write("sub/.telemetry/config.toml", "broken\n");
+    sandbox.ok("log-usage", &dated);
+    let in_sub = || {
+        let mut command = sandbox.command("log-usage");
+        command.current_dir(sandbox.path("sub")).args(dated).assert().success();
+    };
+    sandbox.write("sub/.telemetry/config.toml", "");
+    in_sub();
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    sandbox.ok("log-usage", &dated);
+    sandbox.git(["checkout", "--quiet", "main"]);
+    // One ledger cannot be written; the other is.
+    sandbox.write("sub/.telemetry/config.toml", "broken\n");
+    commit(&sandbox, "top");
+    assert_eq!(committed(&sandbox, "HEAD").len(), 1);
+    sandbox.write("sub/.telemetry/config.toml", "");
+    commit(&sandbox, "sub");
+    let nested = sandbox.git(["show", "HEAD:sub/.telemetry/usage.csv"]);
+    assert_eq!(nested.lines().count(), 2, "{nested}");
+    sandbox.git(["checkout", "--quiet", "-f", "topic"]);
+    assert_eq!(waiting(&sandbox), 1);
+    commit(&sandbox, "topic");
+    assert_eq!(committed(&sandbox, "HEAD").len(), 1);
+}
+
+/// What another version wrote, and what a writer has not finished, is neither folded nor dropped.
+#[test]
+fn what_is_no_row_stays_in_the_journal() {
+    let sandbox = repository();
+    log(&sandbox, "one");
+    let journal = ".git/log-usage/pending/~main.csv";
+    let odd = "main,.telemetry,2026-01-01T00:00:00Z,m,1,2,true,dream,3,\n";
+    let half = "main,.telemetry,2026-01-01T00:00:00Z,m,1,2,true,plan,3,a lo";
+    sandbox.write(journal, sandbox.read(journal) + odd + half);
+    commit(&sandbox, "second");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["one"]);
+    assert!(sandbox.read(journal).ends_with(&format!("{odd}{half}")), "{}", sandbox.read(journal));
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+/// A ledger that the work tree lost as a whole comes back before rows are added to it.
+#[test]
+fn a_deleted_ledger_comes_back_with_the_next_row() {
+    let sandbox = repository();
+    log(&sandbox, "one");
+    commit(&sandbox, "second");
+    fs::remove_dir_all(sandbox.path(".telemetry")).unwrap();
+    log(&sandbox, "two");
+    commit(&sandbox, "third");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["one", "two"]);
+    // Where git leaves the folder out of the work tree, rows wait, and the hook says what to type.
+    sandbox.write("kept/code", "");
+    sandbox.git(["add", "kept"]);
+    commit(&sandbox, "fourth");
+    sandbox.git(["sparse-checkout", "set", "--no-cone", "/code", "/kept/"]);
+    log(&sandbox, "three");
+    change(&sandbox);
+    let output = sandbox.run("git", &["commit", "--quiet", "-am", "sparse"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("left out of a sparse checkout"), "{said}");
+    sandbox.git(["sparse-checkout", "add", "/.telemetry/"]);
+    commit(&sandbox, "whole again");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["one", "two", "three"]);
+}
+
+/// Whoever can commit a file cannot make us write to another.
+#[test]
+fn committed_links_and_journals_lead_nowhere() {
+    let sandbox = Sandbox::repository();
+    sandbox.write("victim", "mine");
+    sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n[alias] x = \"!y\""));
+    std::os::unix::fs::symlink("../victim", sandbox.path(".telemetry/usage.csv.torn")).unwrap();
+    assert_eq!(sandbox.run("log-usage", &SEED).status.code(), Some(1));
+    fs::remove_file(sandbox.path(".telemetry/usage.csv.torn")).unwrap();
+    let lock = sandbox.path(".telemetry/.usage.csv.lock");
+    fs::remove_file(&lock).unwrap();
+    std::os::unix::fs::symlink("../victim", &lock).unwrap();
+    assert_eq!(sandbox.run("log-usage", &SEED).status.code(), Some(1));
+    assert_eq!(sandbox.read("victim"), "mine");
+    // A journal that came with a clone is not this work tree's.
+    let sandbox = repository();
+    let header = "branch,ledger,timestamp,model\n";
+    let row = "gone,.telemetry,2026-01-01T00:00:00Z,fake,1,2,true,plan,3,\n";
+    sandbox.write(".telemetry/.pending.csv", format!("{header}{row}"));
+    sandbox.git(["add", "--force", ".telemetry/.pending.csv"]);
+    commit(&sandbox, "a journal");
+    log(&sandbox, "true");
+    commit(&sandbox, "a row");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["true"]);
+}
+
+/// A filter may keep the ledger's bytes outside the commit, as git-lfs does.
+#[test]
+fn rows_behind_a_filter_are_let_go() {
+    let sandbox = repository();
+    sandbox.git(["config", "filter.away.clean", "tr a-z n-za-m"]);
+    sandbox.git(["config", "filter.away.smudge", "tr a-z n-za-m"]);
+    sandbox.write(".gitattributes", "*.csv filter=away\n");
+    sandbox.git(["add", ".gitattributes"]);
+    log(&sandbox, "one");
+    commit(&sandbox, "second");
+    assert!(sandbox.git(["show", "HEAD:.telemetry/usage.csv"]).starts_with("gvzrfgnzc,zbqry"));
+    assert_eq!((waiting(&sandbox), sandbox.rows().len()), (0, 1));
 }
 
 /// With hooks but without a journal the ledger is staged as it stands.
