@@ -178,7 +178,7 @@ fn ledger(place: &Place) -> Vec<Sign> {
     let shared = verifier.shared();
     let (findings, rows, _) = verifier.finish();
     let mut signs = vec![match findings.len() {
-        0 => Sign::well(format!("{rows} rows, all sound")),
+        0 => Sign::well(format!("{rows} {}, all sound", if rows == 1 { "row" } else { "rows" })),
         found => {
             let first = &findings[0];
             Sign::ill(

@@ -410,7 +410,7 @@ impl Error {
                 "look at the end of the file; usage-report verify names each line".to_owned()
             }
             Error::TrackedButMissing { path } => {
-                format!("git checkout -- {}", shell_word(&shown(path)))
+                format!("git checkout --ignore-skip-worktree-bits -- {}", shell_word(&shown(path)))
             }
             Error::SyncFailed { .. } => {
                 "look at the last line of the ledger and at the disk before you log it again"

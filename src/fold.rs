@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str;
 
-use crate::error::{Error, Result, shell_word, shown};
+use crate::error::{Error, Result, excerpt, shell_word, shown};
 use crate::git::committed;
 use crate::git::{self, WorkTree};
 use crate::intake::Gate;
@@ -134,6 +134,10 @@ impl Commit<'_> {
     /// The rows wait on.
     pub fn everything(&self) -> Result<usize> {
         let due = waiting::all(self.tree)?;
+        // What cannot be let go of must not be put into the ledger.
+        for Due { journal, .. } in &due {
+            journal.check_writable()?;
+        }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
         let put = self.put(&rows, false);
         put.failed.map_or(Ok(()), Err)?;
@@ -258,8 +262,11 @@ impl Commit<'_> {
             true => Ok(()),
             false => {
                 let text = String::from_utf8_lossy(&output.stderr).into_owned();
-                let line = text.lines().next().unwrap_or_default();
-                Err(failed(&io::Error::other(line)))
+                let lines: Vec<&str> = text.lines().take(2).map(str::trim).collect();
+                Err(Error::Git {
+                    problem: format!("git add refused: {}", excerpt(&lines.join(" "))),
+                    fix: "log-usage doctor".to_owned(),
+                })
             }
         }
     }

@@ -50,6 +50,12 @@ fn typed(text: &str) -> Typed<'_> {
 /// # Errors
 /// A revision that does not exist.
 pub fn resolve(repository: &Repository, text: &str) -> Result<Range> {
+    if text.is_empty() {
+        return Err(Error::Usage {
+            problem: "--range: it is empty".to_owned(),
+            fix: "--range main..HEAD".to_owned(),
+        });
+    }
     let typed = typed(text);
     let Typed { from, to, is_symmetric } = typed;
     let commit = |revision: &str| match repository.commit(revision)? {
@@ -79,8 +85,7 @@ pub fn resolve(repository: &Repository, text: &str) -> Result<Range> {
         (true, None) => "HEAD".to_owned(),
         (false, _) => short(to).strip_prefix("origin/").unwrap_or(short(to)).to_owned(),
     };
-    let of =
-        (!is_here || from.is_none()).then(|| if text.is_empty() { to } else { text }.to_owned());
+    let of = (!is_here || from.is_none()).then(|| text.to_owned());
     Ok(Range { to: end, name, from: base, words: Commits { of, lacking } })
 }
 

@@ -61,13 +61,17 @@ impl Gate<'_> {
     /// Appends checked rows to the ledger: all of them, or none.
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
         match self.layout {
-            Layout::Single => self.append_to(self.place, &self.policy, entries),
+            Layout::Single => self.append_to(self.place, &self.policy, entries, &self.around),
             Layout::Fragments => {
                 let max_size = self.policy.max_size;
                 let now = (self.clock)();
                 let place = fragments::current(self.place, max_size, &git::tracks, now)?;
                 let policy = Policy { max_size: u64::MAX, ..self.policy };
-                self.append_to(&place, &policy, entries)
+                // What git knows of the active segment says nothing about a new file.
+                let is_tracked = || git::tracks(&place.active());
+                let git_dir = self.around.git_dir.clone();
+                let around = Around { is_tracked: &is_tracked, git_dir };
+                self.append_to(&place, &policy, entries, &around)
             }
         }
     }
@@ -77,19 +81,20 @@ impl Gate<'_> {
         place: &Place,
         policy: &Policy,
         entries: &mut [Entry<'_>],
+        around: &Around<'_>,
     ) -> Result<Appended> {
         let path = place.active();
         if !path.exists() {
-            self.around.settle();
+            around.settle();
         }
         if !path.exists() {
             // git may have taken the whole folder away; then nothing is made in its place.
-            if !place.folder().is_dir() && (self.around.is_tracked)() {
+            if !place.folder().is_dir() && (around.is_tracked)() {
                 return Err(Error::TrackedButMissing { path });
             }
             setup::prepare(place, self.may_create_folder)?;
         }
-        ledger::append(place, policy, entries, self.clock, &self.around)
+        ledger::append(place, policy, entries, self.clock, around)
     }
 
     /// Lets checked rows wait: all of them, or none.

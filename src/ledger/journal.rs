@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
 use std::str;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
 use crate::ledger::around::Around;
@@ -141,7 +141,17 @@ impl Journal {
 
     /// Whether its folder can be written.
     pub fn is_writable(&self) -> bool {
-        OpenOptions::new().create(true).append(true).open(self.place.lock()).is_ok()
+        self.check_writable().is_ok()
+    }
+
+    /// The same, with what stands in the way.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check_writable(&self) -> Result<()> {
+        let path = self.place.lock();
+        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        opened.map(drop).map_err(|error| Error::io("make the lock", &path, &error))
     }
 
     /// Appends rows for the ledger at `place`: all of them, or none.
@@ -160,7 +170,9 @@ impl Journal {
         let (prefix, path) = (home.prefix(), self.place.active());
         let mut appended = Appended::default();
         let mut compose = |newest: &Newest| {
-            let newest = Newest { line: newest.line.as_deref().map(row_part), ..newest.clone() };
+            // Rows of other work trees meet ours in a merge.
+            let changed = newest.changed.max(self.siblings_changed());
+            let newest = Newest { line: newest.line.as_deref().map(row_part), changed };
             let journal = Some((path.as_path(), prefix.as_str()));
             let lines = compose::lines(place, journal, entries, clock(), &newest)?;
             appended.count(&lines, entries);
@@ -176,6 +188,16 @@ impl Journal {
         // That there was no journal before is nothing that anybody needs to know.
         appended.outcome = segment::Outcome { created: false, ..outcome };
         Ok(appended)
+    }
+
+    /// When a journal of another work tree was last changed.
+    fn siblings_changed(&self) -> Option<SystemTime> {
+        let entries = fs::read_dir(self.place.folder()).ok()?.flatten();
+        let others = entries.filter(|entry| {
+            entry.file_name() != *self.place.name()
+                && Path::new(&entry.file_name()).extension().is_some_and(|it| it == "csv")
+        });
+        others.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max()
     }
 
     /// The rows that wait in it, oldest first.

@@ -54,12 +54,20 @@ fn rows_ride_in_the_next_commit_of_their_branch() {
     let report = sandbox.json(&[]);
     assert_eq!((&report["totals"]["rows"], &report["waiting"]), (&2.into(), &2.into()));
     assert!(sandbox.ok("usage-report", &[]).contains("2 rows wait for the next commit."));
-    assert_eq!(sandbox.run("usage-report", &["--committed"]).status.code(), Some(1));
+    assert_eq!(sandbox.json(&["--committed"])["totals"]["rows"], 0);
     commit(&sandbox, "second");
     assert_eq!(models(&committed(&sandbox, "HEAD")), ["one", "two"]);
     assert_eq!(sandbox.git(["status", "--short"]), "");
     assert_eq!((waiting(&sandbox), sandbox.rows().len()), (0, 2));
     assert_eq!(sandbox.json(&["--committed"])["totals"]["rows"], 2);
+    let whole = sandbox.read(".telemetry/usage.csv");
+    sandbox.write(
+        ".telemetry/usage.csv",
+        format!("{whole}{}\n", whole.lines().last().unwrap().replace("two", "odd")),
+    );
+    let rows = |arguments: &[&str]| sandbox.json(arguments)["totals"]["rows"].clone();
+    assert_eq!((rows(&["--committed"]), rows(&[])), (2.into(), 3.into()));
+    sandbox.write(".telemetry/usage.csv", whole);
     // Staged only, not all.
     log(&sandbox, "three");
     change(&sandbox);
@@ -316,6 +324,14 @@ fn without_hooks_rows_go_to_a_fragment_that_no_commit_holds() {
         text(&sandbox.run("usage-report", &["verify"]).stdout),
         "4 rows in 2 files: nothing found\n"
     );
+    // Beside an active segment that git tracks, too.
+    sandbox.write(".telemetry/config.toml", "");
+    log(&sandbox, "single");
+    sandbox.git(["add", "."]);
+    sandbox.git(["commit", "--quiet", "-m", "all"]);
+    sandbox.write(".telemetry/config.toml", "layout = \"fragments\"\n");
+    log(&sandbox, "five");
+    assert_eq!((fragments(), sandbox.rows().len()), (3, 1));
 }
 
 /// The append-only guard: what a tool wrote over the ledger does not take rows out of history.
@@ -373,6 +389,25 @@ fn equal_rows_wait_each_for_its_own_commit() {
     assert_eq!(waiting(&sandbox), 1);
     commit(&sandbox, "topic");
     assert_eq!(committed(&sandbox, "HEAD").len(), 1);
+}
+
+/// Work trees of one repository meet in a merge; their rows of one second must not be one.
+#[test]
+fn equal_rows_of_two_work_trees_are_two() {
+    let sandbox = repository();
+    sandbox.git(["worktree", "add", "--quiet", "-b", "side", "tree"]);
+    for _ in 0..10 {
+        log(&sandbox, "same");
+        let mut command = sandbox.command("log-usage");
+        command.current_dir(sandbox.path("tree")).args(["same", "1", "2", "true", "plan", "3"]);
+        command.assert().success();
+    }
+    let lines =
+        ["~main", "tree"].map(|name| sandbox.read(&format!(".git/log-usage/pending/{name}.csv")));
+    let rows = lines.iter().flat_map(|text| text.lines().skip(1));
+    let distinct: std::collections::HashSet<&str> =
+        rows.map(|line| line.splitn(3, ',').nth(2).unwrap()).collect();
+    assert_eq!(distinct.len(), 20);
 }
 
 /// What another version wrote, and what a writer has not finished, is neither folded nor dropped.

@@ -24,7 +24,7 @@ use crate::hooks;
 use crate::merge_driver;
 use crate::prune;
 use crate::voice;
-use crate::world::{self, Target};
+use crate::world::{self, Choice, Target};
 use crate::write::{append, around, policy, refused_by_environment, tell};
 use crate::write::{warn_of_ignore_rules, work_tree};
 
@@ -274,7 +274,8 @@ fn run_doctor(options: Doctor) -> Result<ExitCode> {
             Some(fix) => text += &format!("  WRONG {}\n        fix: {fix}\n", sign.what),
         }
     }
-    let failures = hook_log::last(FAILURES_SHOWN);
+    let top = work_tree(&target).map_or(target.place.folder().to_owned(), |tree| tree.top);
+    let failures = hook_log::last(FAILURES_SHOWN, &top);
     if !failures.is_empty() {
         text += "last failures in hooks:\n";
         failures.iter().for_each(|line| text += &format!("  {}\n", excerpt_line(line)));
@@ -313,6 +314,14 @@ fn run_repair(options: Repair) -> Result<ExitCode> {
     let policy = policy(&Config::load(&target.place)?, None, None);
     let is_tracked = || git::tracks(&target.place.active());
     let around = around(work_tree(&target), &is_tracked);
+    if target.choice != Choice::Named
+        && !target.place.active().exists()
+        && target.place.fragments().is_dir()
+        && !is_tracked()
+    {
+        let text = "nothing to repair: rows are in fragments alone; --file names one of them\n";
+        return Ok(voice::print(text.as_bytes()));
+    }
     let repaired = repair::repair(&target.place, &policy, &around, options.dry_run)?;
     if repaired.has_other_columns {
         voice::say("warning: columns beyond the ledger's eight stay in the old file alone");

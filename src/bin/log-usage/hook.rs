@@ -37,7 +37,9 @@ pub(crate) fn run(options: Hook) -> Result<ExitCode> {
         hook_log::add(&error);
         let text = error.to_string();
         let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        voice::say(&format!("log-usage: rows wait for the next commit: {what}"));
+        voice::say(&format!(
+            "log-usage: rows do not ride in this commit: {what} (log-usage doctor)"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -57,8 +59,9 @@ fn react(event: Event) -> Result<()> {
             let restored = commit.before(index.as_deref())?;
             if restored > 0 {
                 voice::say(&format!(
-                    "log-usage: put back {restored} rows that the last commit has and the work tree lost \
-                     (LOG_USAGE_HOOKS=0 git commit leaves them out)"
+                    "log-usage: put back {restored} {} that the last commit has and the work tree lost \
+                     (LOG_USAGE_HOOKS=0 git commit leaves them out)",
+                    if restored == 1 { "row" } else { "rows" }
                 ));
             }
         }

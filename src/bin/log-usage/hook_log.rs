@@ -2,7 +2,7 @@
 //! repository, for `doctor` to show.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use usage_ledger::error::Error;
 
@@ -34,10 +34,14 @@ pub(crate) fn add(error: &Error) {
     let _ = fs::write(path, kept.join("\n") + "\n");
 }
 
-/// The last failures, newest last.
-pub(crate) fn last(count: usize) -> Vec<String> {
+/// The last failures at or below this folder, newest last.
+pub(crate) fn last(count: usize, folder: &Path) -> Vec<String> {
     let text = path().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
-    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let is_here = |line: &&str| {
+        let at = line.split("  ").nth(1).map(Path::new);
+        at.is_some_and(|at| at.starts_with(folder))
+    };
+    let lines: Vec<String> = text.lines().filter(is_here).map(str::to_owned).collect();
     lines[lines.len().saturating_sub(count)..].to_vec()
 }
 

@@ -54,7 +54,9 @@ pub(crate) fn parse<P: clap::Parser>(
 /// clap's error in our three lines.
 fn usage(program: &str, error: &clap::Error) -> Error {
     let text = |kind| error.get(kind).map(words).unwrap_or_default();
-    let given = excerpt(text(ContextKind::InvalidArg).split(' ').next().unwrap_or_default());
+    let given = excerpt(
+        text(ContextKind::InvalidArg).split(' ').next().unwrap_or_default().trim_start_matches('<'),
+    );
     let value = excerpt(&text(ContextKind::InvalidValue));
     let problem = match error.kind() {
         ErrorKind::UnknownArgument if given.starts_with('-') => format!("no option {given}"),

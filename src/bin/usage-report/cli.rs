@@ -186,7 +186,7 @@ pub(crate) struct Output {
     /// Count repeated rows too
     #[arg(long)]
     pub(crate) keep_duplicates: bool,
-    /// Leave out rows that wait for a commit
+    /// Count what the last commit holds, not the work tree
     #[arg(long)]
     pub(crate) committed: bool,
     /// Read sealed segments again; neither use nor keep their sums

@@ -43,8 +43,10 @@ impl Gathered {
     ) -> Result<Gathered> {
         let revisions = &cli.revisions;
         let is_by_git = by.iter().find(|it| it.is_of_git());
+        let committed = cli.output.committed;
         let needs_git = match (&revisions.range, revisions.all_branches, is_by_git) {
             (Some(_), ..) => "--range".to_owned(),
+            _ if committed => "--committed".to_owned(),
             (_, true, _) => "--all-branches".to_owned(),
             (_, _, Some(dimension)) => format!("--by {}", dimension.name()),
             _ => return in_work_tree(),
@@ -66,14 +68,14 @@ impl Gathered {
             commit: None,
             has_all_branches: revisions.all_branches,
         };
-        let range = revisions.range.as_deref();
+        let range = revisions.range.as_deref().or(committed.then_some("HEAD"));
         let range = range.map(|text| range::resolve(&repository, text)).transpose()?;
         let mut gathered = match &range {
             None => in_work_tree()?,
             Some(range) => {
                 sources.commit = Some((&range.to, &range.name));
                 let (inputs, left_out) = range::inputs(&repository, &target.place, range)?;
-                let commits = Some(range.words.clone());
+                let commits = revisions.range.is_some().then(|| range.words.clone());
                 Gathered { inputs, left_out, commits, ..Gathered::default() }
             }
         };

@@ -67,7 +67,7 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
     let gathered = Gathered::of(cli, &by, || {
-        let Found { inputs, ledger, waiting } = cli.source.inputs(!cli.output.committed)?;
+        let Found { inputs, ledger, waiting } = cli.source.inputs(true)?;
         Ok(Gathered { inputs, ledger, waiting, ..Gathered::default() })
     })?;
     let before = gathered.left_out.clone();
@@ -175,7 +175,7 @@ impl Source {
                 _ => Error::NoSuchFile { path: active.clone() },
             };
             let mut inputs = match inputs::of_ledger(&target.place, "")? {
-                None if rows.is_empty() => return Err(missing()),
+                None if rows.is_empty() || git::tracks(&active) => return Err(missing()),
                 inputs => inputs.unwrap_or_default(),
             };
             if !rows.is_empty() {
