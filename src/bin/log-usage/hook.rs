@@ -3,12 +3,15 @@
 
 use std::env;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use usage_ledger::error::{Error, Result};
 use usage_ledger::fold::Commit;
 use usage_ledger::git::WorkTree;
 use usage_ledger::ledger::journal::Journal;
+use usage_ledger::ledger::lock::WAIT_IN_HOOKS;
+use usage_ledger::ledger::segment::Policy;
 
 use crate::hook_log;
 use crate::voice;
@@ -49,7 +52,12 @@ fn react(event: Event) -> Result<()> {
         .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
     // git starts its hooks at the top of the work tree.
     let Some(tree) = WorkTree::around(&here) else { return Ok(()) };
-    let policy = |config: &_| policy(config, None, None);
+    // However many ledgers there are, git waits this long at most.
+    let began = Instant::now();
+    let policy = |config: &_| Policy {
+        wait: WAIT_IN_HOOKS.saturating_sub(began.elapsed()),
+        ..policy(config, None, None)
+    };
     let commit = Commit { tree: &tree, policy: &policy, clock: &world::now };
     let index = env::var_os("GIT_INDEX_FILE");
     let rows_wait = Journal::of_work_tree(&tree.shared(), &tree.own).is_some();
