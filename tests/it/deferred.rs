@@ -564,16 +564,15 @@ fn no_row_is_lost_to_a_busy_git() {
     assert!(all.iter().all(|row| row.split(',').count() == HEADER.split(',').count()));
 }
 
-/// Whoever holds a lock makes a commit wait two seconds at most, and never fail.
+/// Whoever holds a lock makes no commit fail, and none wait until it is let go.
 #[test]
-fn a_commit_waits_two_seconds_for_locks_at_most() {
+fn a_lock_that_is_held_fails_no_commit() {
     let sandbox = repository();
     log(&sandbox, "one");
     commit(&sandbox, "second");
     log(&sandbox, "two");
     let lock = fs::File::open(sandbox.path(".telemetry/.usage.csv.lock")).unwrap();
     fs2::FileExt::lock_exclusive(&lock).unwrap();
-    let began = std::time::Instant::now();
     change(&sandbox);
     let output = sandbox.run("git", &["commit", "--quiet", "-am", "third"]);
     assert!(output.status.success());
@@ -583,8 +582,6 @@ fn a_commit_waits_two_seconds_for_locks_at_most() {
         said.contains("rows do not ride in this commit") && said.contains("is locked"),
         "{said}"
     );
-    // A hang would take as long as the lock is held; noise is no hang.
-    assert!(began.elapsed().as_secs() < 10);
     drop(lock);
     assert!(sandbox.run("log-usage", &["doctor"]).stdout.windows(9).any(|it| it == b"is locked"));
     commit(&sandbox, "fourth");
