@@ -149,6 +149,11 @@ impl Place {
         Place { fragment: Some(name), ..self.clone() }
     }
 
+    /// The same ledger, appended to in the file that bears its name.
+    pub fn without_fragment(&self) -> Place {
+        Place { fragment: None, ..self.clone() }
+    }
+
     /// The side file that writers lock; it is never renamed, so that its lock never moves.
     pub fn lock(&self) -> PathBuf {
         self.hidden(".lock")

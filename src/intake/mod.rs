@@ -16,6 +16,9 @@ use crate::setup;
 use crate::timestamp::Timestamp;
 use crate::workspace::{Layout, Place};
 
+/// How often a fragment may be gone before a row is in it, until the writer gives up.
+const FRAGMENT_TRIES: usize = 100;
+
 /// Where rows go and how.
 pub struct Gate<'a> {
     /// The ledger.
@@ -62,16 +65,27 @@ impl Gate<'_> {
     pub fn append(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
         match self.layout {
             Layout::Single => self.append_to(self.place, &self.policy, entries, &self.around),
-            Layout::Fragments => {
-                let max_size = self.policy.max_size;
-                let now = (self.clock)();
-                let place = fragments::current(self.place, max_size, &git::tracks, now)?;
-                let policy = Policy { max_size: u64::MAX, ..self.policy };
-                // What git knows of the active segment says nothing about a new file.
-                let is_tracked = || git::tracks(&place.active());
-                let git_dir = self.around.git_dir.clone();
-                let around = Around { is_tracked: &is_tracked, git_dir };
-                self.append_to(&place, &policy, entries, &around)
+            Layout::Fragments => self.append_to_fragment(entries),
+        }
+    }
+
+    /// A fragment is chosen before the lock is ours: `compact` or git may take it away meanwhile, or
+    /// its whole folder, and then another is chosen.
+    fn append_to_fragment(&self, entries: &mut [Entry<'_>]) -> Result<Appended> {
+        let policy = Policy { max_size: u64::MAX, ..self.policy };
+        let mut tries = 0..FRAGMENT_TRIES;
+        loop {
+            let (max_size, now) = (self.policy.max_size, (self.clock)());
+            let place = fragments::current(self.place, max_size, &git::tracks, now)?;
+            // Whether git tracks the ledger's other files says nothing about this one.
+            let is_tracked = || git::tracks(&place.active());
+            let git_dir = self.around.git_dir.clone();
+            let around = Around { is_tracked: &is_tracked, git_dir };
+            let appended = self.append_to(&place, &policy, entries, &around);
+            let is_refused =
+                matches!(appended, Err(Error::Io { .. } | Error::TrackedButMissing { .. }));
+            if !is_refused || place.active().exists() || tries.next().is_none() {
+                return appended;
             }
         }
     }
@@ -89,7 +103,7 @@ impl Gate<'_> {
         }
         if !path.exists() {
             // git may have taken the whole folder away; then nothing is made in its place.
-            if !place.folder().is_dir() && (around.is_tracked)() {
+            if !place.folder().is_dir() && (self.around.is_tracked)() {
                 return Err(Error::TrackedButMissing { path });
             }
             setup::prepare(place, self.may_create_folder)?;

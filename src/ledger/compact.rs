@@ -1,7 +1,7 @@
 //! Compaction: the rows of the fragments go into the active segment, and then the fragments go. Rows
 //! are added first and looked for again, so that whoever dies on the way loses none.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 
 use hashbrown::{HashMap, HashSet};
@@ -109,9 +109,8 @@ pub(super) fn remove(
         }
     }
     if compacted.removed > 0 {
+        // The folder stays: a writer may be about to make a file in it.
         disk::sync_folder(&place.fragments(), policy.durability)?;
-        // Only where it is empty; nothing depends on it.
-        let _ = fs::remove_dir(place.fragments());
     }
     Ok(())
 }

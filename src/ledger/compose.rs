@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::hash::BuildHasher;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str;
 use std::time::{Duration, SystemTime};
 
@@ -73,14 +73,14 @@ pub(super) fn lines(
     let mut dated = Dated::of(entries);
     dated.look_for(place, journal)?;
     let mut past = Past {
-        row: match newest.line.as_deref().and_then(instant_of) {
-            Some(at) => Some(at),
-            // A file without rows may follow others that have some.
-            None => newest_before(place, journal.is_some())?,
-        },
+        row: newest.line.as_deref().and_then(instant_of),
         changed: newest.changed.and_then(instant_of_change),
         stamped: None,
     };
+    // A file without rows may follow others that have some; fragments stand side by side.
+    if past.row.is_none() || beside(place).is_some() {
+        past.look_around(place, journal.is_some())?;
+    }
     if dated.spans.len() == entries.len() && !dated.are_there.contains(&true) {
         return Ok(Lines { bytes: dated.lines, added: entries.len() });
     }
@@ -103,6 +103,16 @@ pub(super) fn lines(
         lines.added += 1;
     }
     Ok(lines)
+}
+
+/// The file that bears the ledger's name, where rows go to a fragment instead.
+fn beside(place: &Place) -> Option<PathBuf> {
+    let path = place.without_fragment().active();
+    (path != place.active()).then_some(path)
+}
+
+fn changed(path: impl AsRef<Path>) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
 }
 
 /// What is stored is counted: so no row from before the border is taken. Looked at under the lock,
@@ -137,6 +147,23 @@ struct Past {
 }
 
 impl Past {
+    /// Looks at the last rows of the other files, too; behind all of them stands a journal.
+    fn look_around(&mut self, place: &Place, is_journal: bool) -> Result<()> {
+        let (fragments, segments): (Vec<_>, Vec<_>) =
+            files::older(place)?.into_iter().partition(|file| file.role == Role::Fragment);
+        let active = if is_journal { Some(place.active()) } else { beside(place) };
+        let last = [segments.into_iter().next_back(), newest_of(fragments)].into_iter().flatten();
+        for path in last.map(|file| file.path).chain(active.filter(|path| path.exists())) {
+            let last = last_instant(&path).map_err(|error| Error::io("read", &path, &error))?;
+            self.row = self.row.max(last);
+            // `compact` and other writers may have been here within this second.
+            if beside(place).is_some() {
+                self.changed = self.changed.max(changed(&path).and_then(instant_of_change));
+            }
+        }
+        Ok(())
+    }
+
     /// Whole seconds, unless the ledger's last row is of the same second or of a later one, or rows
     /// of other times were added within this second; then the clock's real microseconds, at least
     /// one more than a row of the same second. A mere counter would collide between branches.
@@ -172,27 +199,8 @@ fn instant_of(line: &[u8]) -> Option<Instant> {
     Timestamp::parse_liberally(stamp).map(Timestamp::instant)
 }
 
-/// The latest moment of the last rows in the files before this one; behind all of them stands a
-/// journal.
-fn newest_before(place: &Place, is_journal: bool) -> Result<Option<Instant>> {
-    let older = files::older(place)?;
-    let (fragments, segments): (Vec<_>, Vec<_>) =
-        older.into_iter().partition(|file| file.role == Role::Fragment);
-    let active = Some(files::active(place)).filter(|active| is_journal && active.path.exists());
-    let mut newest = None;
-    for file in
-        segments.into_iter().next_back().into_iter().chain(newest_of(fragments)).chain(active)
-    {
-        let last =
-            last_instant(&file.path).map_err(|error| Error::io("read", &file.path, &error))?;
-        newest = newest.max(last);
-    }
-    Ok(newest)
-}
-
 /// Names tell the day of a fragment; the file system tells which was written last.
 pub(super) fn newest_of(fragments: Vec<LedgerFile>) -> Option<LedgerFile> {
-    let changed = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
     fragments.into_iter().max_by_key(|file| (changed(&file.path), file.label.clone()))
 }
 
@@ -253,7 +261,7 @@ impl Dated {
             return Ok(());
         }
         let files = files::older(place)?.into_iter().chain([files::active(place)]);
-        let files = files.map(|file| (file.path, ""));
+        let files = files.map(|file| file.path).chain(beside(place)).map(|path| (path, ""));
         let journal = journal.map(|(path, prefix)| (path.to_owned(), prefix));
         for (path, prefix) in files.chain(journal) {
             match self.look_in(&path, prefix) {
