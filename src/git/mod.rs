@@ -134,10 +134,10 @@ fn split(file: &Path) -> (PathBuf, PathBuf) {
     (folder.to_owned(), rest)
 }
 
-/// Where git's own shell finds a program, the word written as for a shell; None where it does not.
-/// Asked of git, for its path is the one that counts when it calls.
-pub fn finds(folder: &Path, word: &str) -> Option<PathBuf> {
-    let alias = format!("alias.where-it-is=!command -v {word} #");
+/// Where git's own shell finds this program; None where it does not. Asked of git, for its path is
+/// the one that counts when it calls. The name goes to that shell: it is never one from a file.
+pub fn finds(folder: &Path, program: &'static str) -> Option<PathBuf> {
+    let alias = format!("alias.where-it-is=!command -v {program} #");
     answer(command(folder, &["-c", &alias, "where-it-is"]))
         .ok()
         .filter(|it| !it.as_os_str().is_empty())

@@ -158,6 +158,36 @@ pub fn fallback(text: &[u8]) -> Option<&str> {
     rest.split_once(" ]; then").map(|(word, _)| word)
 }
 
+/// The word that a shell would make of this text, where it is one that [`shell_word`] may have
+/// written. No shell is asked: the text may stand in a file that somebody else committed.
+pub fn word(text: &str) -> Option<String> {
+    let mut word = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let after = &rest[first.len_utf8()..];
+        rest = match first {
+            '\'' => {
+                let (quoted, after) = after.split_once('\'')?;
+                word += quoted;
+                after
+            }
+            '\\' => {
+                word.push('\'');
+                after.strip_prefix('\'')?
+            }
+            plain => {
+                let plain = plain.to_string();
+                if shell_word(&plain) != plain {
+                    return None;
+                }
+                word += &plain;
+                after
+            }
+        };
+    }
+    Some(word).filter(|word| !word.is_empty())
+}
+
 /// Shells that read our block as it is meant.
 const SHELLS: [&[u8]; 6] = [b"sh", b"bash", b"dash", b"zsh", b"ksh", b"mksh"];
 
@@ -195,6 +225,23 @@ mod tests {
         assert!(with.contains("[ -x '/my apps/log-usage' ]; then\n  '/my apps/log-usage' hook"));
         assert_eq!(fallback(with.as_bytes()), Some("'/my apps/log-usage'"));
         assert!(calls(with.as_bytes(), "post-commit") && !calls(with.as_bytes(), "pre-commit"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_word_is_read_as_it_was_written(text in "\\PC{1,20}") {
+            prop_assert_eq!(word(&shell_word(&text)), Some(text));
+        }
+    }
+
+    #[test]
+    fn what_a_shell_would_do_more_with_is_no_word() {
+        for text in [
+            "", "''", "$HOME/a", "$(a)", "`a`", "a b", "a;b", "'a", "\\a", "\"a\"", "~/a", "a*",
+            "'a' b",
+        ] {
+            assert_eq!(word(text), None, "{text}");
+        }
     }
 
     #[test]

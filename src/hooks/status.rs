@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use crate::error::excerpt;
 use crate::git;
 use crate::hooks::block;
 use crate::hooks::hook::{self, State};
 use crate::hooks::merging::{self, DRIVER};
+use crate::hooks::plan::is_executable;
 use crate::hooks::site::{HOOKS, Site, WRITE};
 
 /// One thing that was looked at.
@@ -67,9 +69,9 @@ fn of_hook(site: &Site, hook: &str, state: &State) -> (String, Option<String>) {
     match state {
         State::Calls(path) => {
             let text = fs::read(path).unwrap_or_default();
-            let is_found = site.program.is_some()
-                || block::fallback(&text).is_some_and(|it| git::finds(&site.top, it).is_some());
-            match is_found {
+            let is_there = site.program.is_some()
+                || block::fallback(&text).is_some_and(|word| is_found(site, word));
+            match is_there {
                 true => (format!("{hook} calls log-usage from {}", site.shown(path)), None),
                 false => (
                     format!("{hook} does not find log-usage on git's path"),
@@ -96,6 +98,16 @@ fn of_hook(site: &Site, hook: &str, state: &State) -> (String, Option<String>) {
     }
 }
 
+/// Whether this word, written as for a shell, is a program that git would find. The word comes from
+/// a file or a setting, so it is never given to a shell.
+fn is_found(site: &Site, word: &str) -> bool {
+    match block::word(word) {
+        Some(name) if name == "log-usage" => site.program.is_some(),
+        Some(path) if path.contains(['/', '\\']) => is_executable(&site.top.join(path)),
+        _ => false,
+    }
+}
+
 fn of_mode(site: &Site, chosen: Option<&str>, is_waiting: bool) -> (String, Option<String>) {
     let pending = site.shown(&site.pending());
     match (chosen, is_waiting) {
@@ -119,10 +131,10 @@ fn of_driver(site: &Site, driver: Option<&str>) -> (String, Option<String>) {
     };
     // The program is the word before ours, written as for a shell.
     let word = driver.split(" merge-driver ").next().unwrap_or(driver).replace("%%", "%");
-    match git::finds(&site.top, &word) {
-        Some(_) => ("the merge driver is configured, and its program found".to_owned(), None),
-        None => (
-            format!("the merge driver's program is not found: {word}"),
+    match is_found(site, &word) {
+        true => ("the merge driver is configured, and its program found".to_owned(), None),
+        false => (
+            format!("the merge driver's program is not found: {}", excerpt(&word)),
             Some(format!("put log-usage on the PATH, or {INSTALL} again")),
         ),
     }

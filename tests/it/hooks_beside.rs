@@ -199,3 +199,53 @@ fn the_frameworks_entry_is_ours() {
         assert!(text.contains(line), "{line}");
     }
 }
+
+/// Whoever commits a hook is not thereby whoever may run programs here.
+#[test]
+fn what_stands_in_a_hook_is_not_run_by_looking_at_it() {
+    let stage = Stage::new();
+    husky(&stage);
+    stage.sandbox.ok("log-usage", &["hooks", "install", "--force"]);
+    let hook = ".husky/pre-commit";
+    let evil = |word: &str| {
+        format!(
+            "if false; then :\nelif [ \"${{LOG_USAGE_HOOKS:-1}}\" != 0 ] && [ -x {word} ]; then\n  \
+             log-usage hook pre-commit\nfi\n"
+        )
+    };
+    let ran = stage.sandbox.path("ran");
+    for word in [
+        "$(touch ran)",
+        "`touch ran`",
+        "a; touch ran; :",
+        "'a'$(touch ran)",
+        "log-usage;touch$IFS'ran'",
+    ] {
+        stage
+            .sandbox
+            .write(hook, format!("# >>> log-usage >>>\n{}# <<< log-usage <<<\n", evil(word)));
+        stage.sandbox.git(["config", "merge.log-usage.driver", &format!("{word} merge-driver %O")]);
+        // Where git finds log-usage by itself nobody needs to look further.
+        for path in [None, Some(programs_without_ours())] {
+            for arguments in [&["hooks", "status"][..], &["doctor"]] {
+                let mut command = stage.sandbox.command(env!("CARGO_BIN_EXE_log-usage"));
+                if let Some(path) = &path {
+                    command.env("PATH", path);
+                }
+                let output = command.args(arguments).output().unwrap();
+                assert!(!ran.exists(), "{word} {arguments:?}");
+                let said = text(&output.stdout);
+                assert!(said.contains("the merge driver's program is not found: "), "{said}");
+                let is_lost = said.contains("pre-commit does not find log-usage on git's path");
+                assert_eq!(is_lost, path.is_some(), "{said}");
+            }
+        }
+    }
+}
+
+/// The path without the folder of our own programs.
+fn programs_without_ours() -> std::ffi::OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let ours = Path::new(env!("CARGO_BIN_EXE_log-usage")).parent().unwrap();
+    std::env::join_paths(std::env::split_paths(&path).filter(|it| it != ours)).unwrap()
+}
