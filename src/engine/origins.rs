@@ -10,6 +10,7 @@ use crate::git::branches::{Branch, Branches};
 use crate::git::history::{self, Commit, Piece};
 use crate::git::message;
 use crate::git::objects::{Objects, Repository};
+use crate::ledger::border;
 use crate::ledger::distinct::fingerprint;
 use crate::ledger::fields::{begins_header, begins_row};
 use crate::ledger::files;
@@ -207,6 +208,38 @@ impl Sources<'_> {
             gathered.know_input(&mut scanner, input)?;
         }
         Ok(gathered.finish().0)
+    }
+
+    /// The day before which rows are pruned: the newest of the work tree's, for what was pruned here
+    /// is not brought back by an old commit, and of those of the commits that are read.
+    ///
+    /// # Errors
+    /// git fails, or one of the files holds a line that is no date.
+    pub fn border(&self) -> Result<Option<Day>> {
+        let mut border = border::load(self.place)?;
+        let mut commits: Vec<String> = self.commit.iter().map(|it| it.0.to_owned()).collect();
+        if self.has_all_branches {
+            let branches = Branches::of(self.repository)?;
+            commits.extend(branches.all.into_iter().flat_map(|branch| branch.tips));
+            commits.extend(self.head()?);
+        }
+        let path = self.place.pruned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut objects = Objects::of(self.repository)?;
+        let mut known = HashSet::new();
+        for commit in commits {
+            let Some(id) = self.repository.file(&commit, &name)? else { continue };
+            if !known.insert(id.clone()) {
+                continue;
+            }
+            let mut text = Vec::new();
+            let named = format!("{name} at {}", commit.get(..12).unwrap_or(&commit));
+            let fail = |error| Error::io("read", named.as_ref(), &error);
+            objects.read(&id, |bytes| bytes.read_to_end(&mut text).map_err(fail))?;
+            let text = String::from_utf8_lossy(&text);
+            border = border.max(border::parse(&text, named.as_ref())?);
+        }
+        Ok(border)
     }
 
     /// The ledger's files, for git log.

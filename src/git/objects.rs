@@ -90,6 +90,13 @@ impl Repository {
         Ok(entries.filter_map(file).collect())
     }
 
+    /// The name of the bytes of one file in the folder, where this commit has it.
+    pub fn file(&self, commit: &str, path: &str) -> Result<Option<String>> {
+        let name = format!("{commit}:{}{path}", self.prefix);
+        let id = ask(&self.at, &["rev-parse", "--verify", "--quiet", &name])?.map(text);
+        Ok(id.ok().map(|id| id.trim_end().to_owned()))
+    }
+
     /// The files in the folder whose bytes the work tree has just as git keeps them.
     pub fn unchanged(&self) -> Result<Vec<TreeFile>> {
         // The folder may be gone from the work tree.

@@ -32,8 +32,12 @@ pub fn load(place: &Place) -> Result<Option<Day>> {
     }
 }
 
-/// The newest of the dates, one on each line: a merge keeps those of both sides.
-fn parse(text: &str, path: &Path) -> Result<Option<Day>> {
+/// The newest of the dates, one on each line: a merge keeps those of both sides. `path` is what the
+/// error names.
+///
+/// # Errors
+/// A line that is no date.
+pub fn parse(text: &str, path: &Path) -> Result<Option<Day>> {
     let mut border = None;
     for (at, line) in text.trim_start_matches('\u{FEFF}').lines().enumerate() {
         let line = line.trim();

@@ -212,6 +212,45 @@ fn a_branch_is_told_in_a_few_lines() {
     );
 }
 
+/// What was pruned in a commit that is read is pruned there, whatever is checked out.
+#[test]
+fn the_border_of_what_is_read_counts() {
+    let sandbox = forked();
+    let early = "2026-01-04T10:00:09Z,m,900,10,true,plan,5000,";
+    sandbox.git(["checkout", "--quiet", "main"]);
+    sandbox.add_rows(&[early]);
+    sandbox.write(".telemetry/pruned", "2026-01-05\n");
+    sandbox.commit(DAY, "prune, and a row that a merge brought back");
+    let counted = |arguments: &[&str]| {
+        let report = sandbox.json(arguments);
+        let pruned = report["pruned"].clone();
+        (report["totals"]["rows"].clone(), pruned["rows"].clone(), pruned["before"].clone())
+    };
+    let wanted = (3.into(), 1.into(), "2026-01-05".into());
+    assert_eq!(counted(&["--range", "main"]), wanted);
+    sandbox.git(["checkout", "--quiet", "topic"]);
+    assert!(!sandbox.path(".telemetry/pruned").exists());
+    assert_eq!(counted(&["--range", "main"]), wanted);
+    assert_eq!(counted(&["--range", "main..topic", "--by", "commit"]).0, 2);
+    assert_eq!(counted(&["--all-branches"]), (5.into(), 1.into(), "2026-01-05".into()));
+    // The newest counts, wherever it stands.
+    sandbox.write(".telemetry/pruned", "2026-01-06\n");
+    assert_eq!(counted(&["--range", "main"]), (0.into(), 4.into(), "2026-01-06".into()));
+    sandbox.write(".telemetry/pruned", "2026-01-01\n");
+    assert_eq!(counted(&["--range", "main"]), wanted);
+    sandbox.git(["branch", "--quiet", "bad"]);
+    sandbox.git(["checkout", "--quiet", "bad"]);
+    sandbox.write(".telemetry/pruned", "soon\n");
+    let bad = sandbox.commit(DAY, "no date");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    for arguments in [&["--range", "bad"][..], &["--all-branches"]] {
+        let output = sandbox.run("usage-report", arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("pruned at {}:1: \"soon\"", &bad[..12])), "{said}");
+    }
+}
+
 #[test]
 fn other_reports_of_a_range_are_as_ever() {
     let sandbox = forked();

@@ -9,7 +9,6 @@ use usage_ledger::engine::origins::Sources;
 use usage_ledger::engine::range;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::objects::Repository;
-use usage_ledger::ledger::border;
 use usage_ledger::report::dimension::Dimension;
 use usage_ledger::report::origins::Origins;
 use usage_ledger::report::{Commits, LeftOut};
@@ -83,8 +82,7 @@ impl Gathered {
             let others = sources.of_other_branches(&gathered.inputs)?;
             gathered.inputs.extend(others);
         }
-        // What was pruned here is not brought back by an old commit.
-        let border = border::load(&target.place)?;
+        let border = sources.border()?;
         gathered.inputs.iter_mut().for_each(|input| input.border = border);
         if is_by_git.is_some() {
             gathered.origins = Some(Arc::new(sources.origins(by)?));
