@@ -17,7 +17,7 @@ use crate::timestamp::Timestamp;
 use crate::workspace::{Layout, Place};
 
 /// How often a fragment may be gone before a row is in it, until the writer gives up.
-const FRAGMENT_TRIES: usize = 100;
+const FRAGMENT_TRIES: usize = 10;
 
 /// Where rows go and how.
 pub struct Gate<'a> {

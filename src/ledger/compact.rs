@@ -8,11 +8,13 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
 use crate::ledger::around::Around;
+use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
 use crate::ledger::lock::Lock;
 use crate::ledger::scan::{self, Item};
 use crate::ledger::segment::{Outcome, Policy};
+use crate::row::Row;
 use crate::timestamp::Instant;
 use crate::workspace::Place;
 
@@ -23,6 +25,8 @@ pub struct Compacted {
     pub added: usize,
     /// Rows that stood in other files already.
     pub already_there: usize,
+    /// Rows of fragments from before the border, which go with them.
+    pub pruned: usize,
     /// Fragments that are gone.
     pub removed: usize,
     /// Fragments that stay, each with the reason.
@@ -40,6 +44,8 @@ pub(super) struct Missing {
     pub(super) added: usize,
     /// Rows of fragments that stand in another file, or twice in fragments.
     pub(super) already_there: usize,
+    /// Rows of fragments from before the border.
+    pub(super) pruned: usize,
 }
 
 /// All fragments.
@@ -49,17 +55,21 @@ pub(super) fn fragments(place: &Place) -> Result<Vec<LedgerFile>> {
 
 /// What must be added to the active segment before the fragments can go.
 pub(super) fn missing(place: &Place, fragments: &[LedgerFile]) -> Result<Missing> {
+    let border = border::load(place)?;
     let mut missing: HashMap<String, Instant> = HashMap::new();
-    let mut rows = 0;
+    let (mut rows, mut pruned) = (0, 0);
     for file in fragments {
-        read(file, &mut |line, at| {
-            rows += 1;
-            missing.insert(line, at);
+        read(file, &mut |row| match Some(row.at.day()) < border {
+            true => pruned += 1,
+            false => {
+                rows += 1;
+                missing.insert(row.to_line(), row.at.instant());
+            }
         })?;
     }
     for file in others(place)? {
-        read(&file, &mut |line, _| {
-            missing.remove(&line);
+        read(&file, &mut |row| {
+            missing.remove(&row.to_line());
         })?;
     }
     let mut lines: Vec<(Instant, String)> =
@@ -67,10 +77,10 @@ pub(super) fn missing(place: &Place, fragments: &[LedgerFile]) -> Result<Missing
     lines.sort();
     let added = lines.len();
     let lines = lines.into_iter().flat_map(|(_, line)| (line + "\n").into_bytes()).collect();
-    Ok(Missing { lines, added, already_there: rows - added })
+    Ok(Missing { lines, added, already_there: rows - added, pruned })
 }
 
-/// Removes the fragments whose every row stands in another file, looked at once more under the lock.
+/// Removes the fragments whose every row stands in another file or was pruned, looked at once more under the lock.
 pub(super) fn remove(
     place: &Place,
     policy: &Policy,
@@ -80,17 +90,21 @@ pub(super) fn remove(
 ) -> Result<()> {
     let _lock = Lock::take(&place.lock(), policy.wait)?;
     around.wait();
+    let border = border::load(place)?;
     let mut rows: Vec<HashSet<String>> = Vec::new();
     let mut reasons: Vec<Option<String>> = Vec::new();
     for file in fragments {
         let mut lines = HashSet::new();
-        reasons.push(read(file, &mut |line, _| {
-            lines.insert(line);
+        reasons.push(read(file, &mut |row| {
+            if Some(row.at.day()) >= border {
+                lines.insert(row.to_line());
+            }
         })?);
         rows.push(lines);
     }
     for file in others(place)? {
-        read(&file, &mut |line, _| {
+        read(&file, &mut |row| {
+            let line = row.to_line();
             for lines in &mut rows {
                 lines.remove(&line);
             }
@@ -120,9 +134,9 @@ fn others(place: &Place) -> Result<Vec<LedgerFile>> {
     Ok(files::all(place)?.into_iter().filter(|file| file.role != Role::Fragment).collect())
 }
 
-/// Gives the lines of a file's rows as the writer would write them, each with its moment. What else
-/// the file holds that is in no row is the reason why it must stay.
-fn read(file: &LedgerFile, take: &mut dyn FnMut(String, Instant)) -> Result<Option<String>> {
+/// Gives the rows of a file. What else the file holds that is in no row is the reason why it must
+/// stay.
+fn read(file: &LedgerFile, take: &mut dyn FnMut(&Row<'_>)) -> Result<Option<String>> {
     let input = match File::open(&file.path) {
         Ok(input) => input,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -130,7 +144,7 @@ fn read(file: &LedgerFile, take: &mut dyn FnMut(String, Instant)) -> Result<Opti
     };
     let mut reason = None;
     let scanned = scan::scan(input, &mut |line, item| match item {
-        Item::Row(found) => take(found.row.to_line(), found.row.at.instant()),
+        Item::Row(found) => take(&found.row),
         Item::Bad(refused) => {
             reason
                 .get_or_insert_with(|| format!("line {line} cannot be read: {}", refused.short()));

@@ -17,11 +17,11 @@ pub mod distinct;
 pub mod verify;
 pub mod lost;
 pub mod repair;
-pub mod prune;
 pub mod compose;
 pub mod fragments;
 pub mod journal;
 pub mod waiting;
+pub mod prune;
 pub mod merge;
 pub mod lookup;
 pub mod compact;
@@ -83,6 +83,7 @@ pub fn compact(place: &Place, policy: &Policy, around: &Around<'_>) -> Result<Co
     compacted.outcome = segment::append(place, policy, &FORMAT, around, &mut |_| {
         let missing = compact::missing(place, &fragments)?;
         (compacted.added, compacted.already_there) = (missing.added, missing.already_there);
+        compacted.pruned = missing.pruned;
         Ok(missing.lines)
     })?;
     compact::remove(place, policy, around, &fragments, &mut compacted)?;

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Seek};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::git::WorkTree;
 use crate::ledger::around::Around;
 use crate::ledger::border;
 use crate::ledger::disk;
@@ -15,7 +16,8 @@ use crate::ledger::lock::Lock;
 use crate::ledger::rotate;
 use crate::ledger::scan::{self, Item};
 use crate::ledger::segment::Policy;
-use crate::row::HEADER;
+use crate::ledger::waiting::{self, Due};
+use crate::row::{HEADER, Row};
 use crate::timestamp::Day;
 use crate::workspace::Place;
 
@@ -46,29 +48,92 @@ pub struct Cut {
 }
 
 impl Pruned {
-    fn add(&mut self, piece: &Piece) {
-        self.rows += piece.cut.rows;
-        self.tokens += piece.tokens;
-        self.span = match (self.span, piece.span) {
+    fn add(&mut self, sum: Sum, cut: Cut) {
+        self.rows += cut.rows;
+        self.tokens += sum.tokens;
+        self.span = match (self.span, sum.span) {
             (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
             (mine, more) => mine.or(more),
         };
+        self.files.push(cut);
     }
 }
 
-/// What pruning would delete now; nothing is changed.
+/// What rows that go come to.
+#[derive(Default)]
+struct Sum {
+    tokens: u128,
+    span: Option<(Day, Day)>,
+}
+
+impl Sum {
+    fn add(&mut self, row: &Row<'_>) {
+        let day = row.at.day();
+        self.tokens += u128::from(row.prompt_tokens) + u128::from(row.completion_tokens);
+        self.span = Some(self.span.map_or((day, day), |(from, to)| (from.min(day), to.max(day))));
+    }
+}
+
+/// What reports call the rows that are in no file of the ledger yet.
+const WAITING: &str = "rows that wait for a commit";
+
+/// What pruning would delete now; nothing is changed. `tree` is the work tree in which rows may wait
+/// for a commit.
 ///
 /// # Errors
 /// A file that cannot be read, or is no ledger.
-pub fn survey(place: &Place, border: Day) -> Result<Pruned> {
+pub fn survey(place: &Place, tree: Option<&WorkTree>, border: Day) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     for file in files::all(place)? {
         if let Some(piece) = look(&file, border)? {
-            pruned.add(&piece);
-            pruned.files.push(piece.cut);
+            pruned.add(piece.sum, piece.cut);
         }
     }
+    if let Some(waits) = Waits::of(place, tree, border)? {
+        pruned.add(waits.sum, waits.cut);
+    }
     Ok(pruned)
+}
+
+/// Rows from before the border that wait for a commit.
+struct Waits {
+    due: Vec<Due>,
+    sum: Sum,
+    cut: Cut,
+}
+
+impl Waits {
+    /// None where there are none.
+    fn of(place: &Place, tree: Option<&WorkTree>, border: Day) -> Result<Option<Waits>> {
+        // Without the folder there is no place for the border.
+        let Some(tree) = tree.filter(|_| place.folder().is_dir()) else { return Ok(None) };
+        let cut = Cut { file: WAITING.to_owned(), rows: 0, kept: 0, is_whole: false };
+        let mut waits = Waits { due: waiting::due(tree)?, sum: Sum::default(), cut };
+        for Due { rows, .. } in &mut waits.due {
+            rows.retain(|waiting| match Row::parse(&waiting.line) {
+                Ok(row) if tree.top.join(&waiting.home.ledger) == place.folder() => {
+                    let is_old = row.at.day() < border;
+                    match is_old {
+                        true => waits.sum.add(&row),
+                        false => waits.cut.kept += 1,
+                    }
+                    is_old
+                }
+                _ => false,
+            });
+            waits.cut.rows += rows.len() as u64;
+        }
+        Ok((waits.cut.rows > 0).then_some(waits))
+    }
+
+    fn delete(&self, policy: &Policy) -> Result<()> {
+        for Due { journal, rows } in &self.due {
+            if !rows.is_empty() {
+                journal.release(policy, &rows.iter().collect())?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Deletes every row whose own calendar day is before the border. Lines that cannot be read stay,
@@ -76,7 +141,13 @@ pub fn survey(place: &Place, border: Day) -> Result<Pruned> {
 ///
 /// # Errors
 /// What was deleted till then is before the border; the same command deletes the rest.
-pub fn prune(place: &Place, policy: &Policy, around: &Around<'_>, border: Day) -> Result<Pruned> {
+pub fn prune(
+    place: &Place,
+    tree: Option<&WorkTree>,
+    policy: &Policy,
+    around: &Around<'_>,
+    border: Day,
+) -> Result<Pruned> {
     if !place.folder().is_dir() {
         return Ok(Pruned::default());
     }
@@ -108,8 +179,14 @@ pub fn prune(place: &Place, policy: &Policy, around: &Around<'_>, border: Day) -
         if let Some(reason) = reason {
             return Err(Error::Unfinished { path: file.path, reason });
         }
-        pruned.add(&piece);
-        pruned.files.push(piece.cut);
+        pruned.add(piece.sum, piece.cut);
+    }
+    if let Some(waits) = Waits::of(place, tree, border)? {
+        if pruned.files.is_empty() {
+            begin(place, policy, border)?;
+        }
+        waits.delete(policy)?;
+        pruned.add(waits.sum, waits.cut);
     }
     if lock.is_marked() {
         lock.mark(false).map_err(|error| fail(&place.lock(), &error))?;
@@ -158,8 +235,7 @@ struct Piece {
     input: File,
     /// The lines that go: the first of each stretch, and the one behind its last.
     lines: Vec<(u64, u64)>,
-    tokens: u128,
-    span: Option<(Day, Day)>,
+    sum: Sum,
     cut: Cut,
 }
 
@@ -173,7 +249,7 @@ fn look(file: &LedgerFile, border: Day) -> Result<Option<Piece>> {
     };
     let cut = Cut { file: file.label.clone(), rows: 0, kept: 0, is_whole: false };
     let mut lines: Vec<(u64, u64)> = Vec::new();
-    let mut piece = Piece { input, lines: Vec::new(), tokens: 0, span: None, cut };
+    let mut piece = Piece { input, lines: Vec::new(), sum: Sum::default(), cut };
     let mut has_more = false;
     let scanned = scan::scan(&piece.input, &mut |line, item| match item {
         Item::Row(found) => {
@@ -188,10 +264,7 @@ fn look(file: &LedgerFile, border: Day) -> Result<Option<Piece>> {
                 _ => lines.push((line, end)),
             }
             piece.cut.rows += 1;
-            piece.tokens += u128::from(found.row.prompt_tokens);
-            piece.tokens += u128::from(found.row.completion_tokens);
-            piece.span =
-                Some(piece.span.map_or((day, day), |(from, to)| (from.min(day), to.max(day))));
+            piece.sum.add(&found.row);
         }
         Item::Bad(_) | Item::Marker => has_more = true,
         Item::Header | Item::Blank => {}
@@ -237,7 +310,6 @@ fn rewrite(piece: &mut Piece, path: &Path, temp: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::Row;
     use proptest::prelude::*;
 
     /// Lines as a file, a merge or a careless hand may leave them.

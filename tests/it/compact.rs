@@ -123,6 +123,28 @@ fn branches_that_fold_and_add_merge_to_the_same_rows() {
     assert_eq!(rows_counted(&sandbox), 9);
 }
 
+/// What one branch pruned a fragment of another may bring back.
+#[test]
+fn pruned_rows_do_not_come_back() {
+    let sandbox = fragmented();
+    sandbox.write(".telemetry/pruned", "2026-03-01\n");
+    let old = "2026-02-28T09:00:00Z,m,1,1,true,plan,1000,";
+    sandbox.write(
+        ".telemetry/usage.d/20260228-0000000000000003.csv",
+        file(&[old.to_owned(), row(10, "e")]),
+    );
+    let totals = sandbox.json(&[])["totals"].clone();
+    let told = sandbox.ok("log-usage", &["compact"]);
+    assert_eq!(
+        told,
+        "folded 3 fragments into usage.csv: 4 rows added, 3 already there, 1 pruned\n"
+    );
+    assert!(!sandbox.read(".telemetry/usage.csv").contains(old));
+    assert_eq!(fs::read_dir(sandbox.path(".telemetry/usage.d")).unwrap().count(), 0);
+    let report = sandbox.json(&[]);
+    assert_eq!((&report["totals"], &report["pruned"]["rows"]), (&totals, &0.into()));
+}
+
 /// A writer chooses its fragment before it has the lock; whoever takes the file or the folder away
 /// meanwhile costs it neither the row nor seconds.
 #[test]

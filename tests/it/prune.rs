@@ -384,14 +384,70 @@ fn rows_that_wait_are_pruned_too() {
     log("2026-02-02T09:00:00Z");
     log("2026-03-02T09:00:00Z");
     assert_eq!(totals(&sandbox.json(&[])), (3, 8, 0));
-    sandbox.ok("log-usage", &PRUNE);
-    assert_eq!(totals(&sandbox.json(&[])), (1, 3, 1));
+    let told = sandbox.ok("log-usage", &["prune", "--before", "2026-03-01", "--dry-run"]);
+    assert_eq!(
+        told,
+        "would delete 2 rows from before 2026-03-01 (2026-02-01 to 2026-02-02), 5 tokens:\n  \
+         usage.csv: 1 row, 0 stay\n  rows that wait for a commit: 1 row, 1 stay\n"
+    );
+    assert_eq!(sandbox.ok("log-usage", &PRUNE), told.replace("would delete", "deleted"));
+    assert!(sandbox.ok("log-usage", &PRUNE).starts_with("nothing to prune"));
+    assert_eq!(totals(&sandbox.json(&[])), (1, 3, 0));
     sandbox.git(["add", "."]);
     sandbox.ok("log-usage", &["hook", "pre-commit"]);
     sandbox.git(["commit", "--quiet", "-m", "all"]);
     sandbox.ok("log-usage", &["hook", "post-commit"]);
     assert_eq!(sandbox.rows(), ["2026-03-02T09:00:00Z,m,1,2,true,plan,3,"]);
     assert_eq!(totals(&sandbox.json(&[])), (1, 3, 0));
+}
+
+/// A row may wait alone: the ledger itself has nothing to prune.
+#[test]
+fn rows_that_wait_alone_are_pruned_for_ever() {
+    let sandbox = Sandbox::with_rows(&[&row(3, 1, 2)]);
+    fs::create_dir_all(sandbox.path(".git/log-usage/pending")).unwrap();
+    let old = ["m", "1", "2", "true", "plan", "3", "--timestamp", "2026-02-02T09:00:00Z"];
+    sandbox.ok("log-usage", &old);
+    let told = sandbox.ok("log-usage", &PRUNE);
+    assert!(told.ends_with("3 tokens:\n  rows that wait for a commit: 1 row, 0 stay\n"), "{told}");
+    assert_eq!(sandbox.read(".telemetry/pruned"), "2026-03-01\n");
+    assert_eq!(totals(&sandbox.json(&[])), (1, 3, 0));
+    assert_eq!(sandbox.run("log-usage", &old).status.code(), Some(2));
+}
+
+/// Where it is tomorrow already, the farthest west still logs rows of yesterday.
+#[test]
+fn a_border_refuses_no_row_of_today_anywhere() {
+    let sandbox = Sandbox::with_rows(&[&row(1, 1, 1)]);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let date = |seconds: i64| {
+        let at = chrono::DateTime::from_timestamp(seconds, 0).unwrap();
+        at.format("%Y-%m-%d").to_string()
+    };
+    let run = |zone: &str, arguments: &[&str]| {
+        let mut command = sandbox.command("log-usage");
+        command.env("TZ", zone).args(arguments).output().unwrap()
+    };
+    for zone in ["UTC", "EAST-14", "WEST12"] {
+        let (latest, next) = (date(now - 12 * 3_600), date(now + 12 * 3_600));
+        let output = run(zone, &["prune", "--before", &next, "--dry-run"]);
+        let said = text(&output.stderr);
+        // A day may have begun since.
+        if date(
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() as i64
+                - 12 * 3_600,
+        ) != latest
+        {
+            return;
+        }
+        assert_eq!(output.status.code(), Some(2), "{zone}");
+        assert!(said.contains("in the farthest west") && said.contains(&latest), "{said}");
+        for border in [&["--before", &*latest][..], &["--older-than", "0s"]] {
+            let told = text(&run(zone, &[&["prune", "--dry-run"], border].concat()).stdout);
+            assert!(told.starts_with("would delete 1 row from before 20"), "{zone}: {told}");
+            assert!(&told["would delete 1 row from before ".len()..][..10] <= latest.as_str());
+        }
+    }
 }
 
 /// On a terminal it asks, and only a yes deletes.

@@ -60,8 +60,12 @@ pub(crate) fn run(options: Compact) -> Result<ExitCode> {
     let counted = |n: usize, noun: &str| {
         format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
     };
+    let pruned = match compacted.pruned {
+        0 => String::new(),
+        n => format!(", {} pruned", figures::thousands(n as u128)),
+    };
     let text = format!(
-        "folded {} into {}: {} added, {} already there\n",
+        "folded {} into {}: {} added, {} already there{pruned}\n",
         counted(compacted.removed, "fragment"),
         place.name().to_string_lossy(),
         counted(compacted.added, "row"),

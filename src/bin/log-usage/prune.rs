@@ -13,7 +13,7 @@ use usage_ledger::timestamp::Day;
 use usage_ledger::workspace::Config;
 
 use crate::voice;
-use crate::world::{self, Target};
+use crate::world::{self, Choice, Target};
 use crate::write::{around, policy, work_tree};
 
 /// Delete old rows for good: those whose own calendar day is before a date
@@ -52,12 +52,19 @@ pub(crate) struct Prune {
 /// No ledger is older; what is typed so is a slip of the fingers.
 const AGE_S_MAX: u64 = 1_000 * 366 * 86_400;
 
+const DAY_S: i64 = 86_400;
+
+/// So far behind UTC is the last place on earth where a day begins.
+const WEST_S: i64 = 12 * 3_600;
+
 pub(crate) fn run(options: Prune) -> Result<ExitCode> {
     let border = options.border()?;
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let place = &target.place;
     let policy = policy(&Config::load(place)?, None, None);
-    let found = prune::survey(place, border)?;
+    let tree = work_tree(&target);
+    let deferring = tree.as_ref().filter(|_| target.choice == Choice::Repository);
+    let found = prune::survey(place, deferring, border)?;
     if found.rows == 0 {
         let text = format!("nothing to prune: no row is from before {border}\n");
         return Ok(voice::print(text.as_bytes()));
@@ -81,7 +88,8 @@ pub(crate) fn run(options: Prune) -> Result<ExitCode> {
         }
     }
     let is_tracked = || git::tracks(&place.active());
-    let pruned = prune::prune(place, &policy, &around(work_tree(&target), &is_tracked), border)?;
+    let around = around(tree.clone(), &is_tracked);
+    let pruned = prune::prune(place, deferring, &policy, &around, border)?;
     let mut text = said("deleted", &pruned, border);
     if git::tracks(&place.active()) {
         text += "commit the ledger's folder; git's history keeps what was committed before\n";
@@ -96,6 +104,8 @@ pub(crate) fn run(options: Prune) -> Result<ExitCode> {
 impl Prune {
     fn border(&self) -> Result<Day> {
         let now = world::now();
+        // Beyond it somebody's rows of today would be refused, and not be counted.
+        let latest = Day((now.instant().seconds - WEST_S).div_euclid(DAY_S) as i32);
         let (option, given) = match (&self.before, &self.older_than) {
             (Some(date), _) => ("--before", date),
             (None, age) => ("--older-than", age.as_ref().map_or(const { &String::new() }, |it| it)),
@@ -110,12 +120,14 @@ impl Prune {
             let age = humantime::parse_duration(given).ok().map(|age| age.as_secs());
             let age = age.filter(|age_s| *age_s <= AGE_S_MAX);
             let age_s = age.ok_or_else(|| refuse("an age such as 90d", "90d"))? as i64;
-            return Ok(now.at_microsecond(now.instant().seconds - age_s, 0).day());
+            return Ok(now.at_microsecond(now.instant().seconds - age_s, 0).day().min(latest));
         }
         let day = Day::parse(given).ok_or_else(|| refuse("a date", "2026-02-23"))?;
-        // Beyond today, rows that are logged from now on would not be counted.
-        match day > now.day() {
-            true => Err(refuse("a date up to today", &now.day().to_string())),
+        match day > latest {
+            true => Err(refuse(
+                "a date up to the one that it is in the farthest west",
+                &latest.to_string(),
+            )),
             false => Ok(day),
         }
     }
