@@ -159,6 +159,11 @@ impl Place {
         self.hidden(".lock")
     }
 
+    /// The side file that those lock who correct a row, from when they look it up.
+    pub fn amend_lock(&self) -> PathBuf {
+        self.hidden(".amend.lock")
+    }
+
     /// A file that a rotation prepares; `number` tells those of one batch apart.
     pub fn temp(&self, number: usize) -> PathBuf {
         self.hidden(&format!(".tmp.{number}"))

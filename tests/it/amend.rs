@@ -1,5 +1,7 @@
 //! `amend`: one row is corrected, and counts once, whoever corrected it where.
 
+use std::thread;
+
 use serde_json::Value;
 
 use crate::sandbox::{HEADER, Sandbox, text};
@@ -184,4 +186,49 @@ fn a_row_that_waits_for_a_commit_can_be_amended() {
     assert_eq!(sandbox.rows().len(), 1, "both wait");
     assert_eq!(counted(&sandbox), [2, 1, 153, 1]);
     assert_eq!(ids(&sandbox).len(), 2);
+}
+
+/// Each sees what the ones before it made of the row, whether rows wait or not.
+#[test]
+fn corrected_by_many_at_once_no_correction_is_lost() {
+    let one_each = [
+        &["--success", "false"][..],
+        &["--notes", "slow"],
+        &["--task-type", "verify"],
+        &["--duration", "9s"],
+        &["--prompt-tokens", "900"],
+        &["--completion-tokens", "70"],
+        &["--tag", "agent=a"],
+        &["--tag", "role=sub"],
+    ];
+    for waits in [false, true] {
+        let sandbox = Sandbox::with_rows(&[ROW]);
+        let pending = ".git/log-usage/pending";
+        if waits {
+            std::fs::create_dir_all(sandbox.path(pending)).unwrap();
+        }
+        let plain = &ids(&sandbox)[0];
+        thread::scope(|scope| {
+            for correction in one_each {
+                let sandbox = &sandbox;
+                scope.spawn(move || amend(sandbox, &[&[plain.as_str()], correction].concat()));
+            }
+        });
+        let rows = match waits {
+            false => sandbox.read(".telemetry/usage.csv"),
+            true => {
+                let files = std::fs::read_dir(sandbox.path(pending)).unwrap();
+                let paths = files.map(|file| file.unwrap().path());
+                let journals = paths.filter(|path| path.extension().is_some_and(|it| it == "csv"));
+                journals.map(|path| std::fs::read_to_string(path).unwrap()).collect()
+            }
+        };
+        for rev in 1..=8 {
+            assert_eq!(rows.matches(&format!("rev={rev}")).count(), 1, "{waits}: {rows}");
+        }
+        let last = rows.lines().find(|row| row.contains("rev=8")).unwrap();
+        assert!(last.contains("+01:00,m,900,70,false,verify,9000,slow {"), "{last}");
+        assert!(last.contains("agent=a") && last.contains("role=sub"), "{last}");
+        assert_eq!(counted(&sandbox), [1, 0, 970, 8]);
+    }
 }

@@ -7,6 +7,8 @@ use clap::{ArgGroup, Parser};
 use usage_ledger::error::{Error, Result, excerpt, shell_word};
 use usage_ledger::figures;
 use usage_ledger::intake::draft::{Draft, check};
+use usage_ledger::ledger::compose::Entry;
+use usage_ledger::ledger::lock::Lock;
 use usage_ledger::ledger::lookup::{self, ID_PREFIX_MIN, Standing};
 use usage_ledger::ledger::waiting;
 use usage_ledger::notes;
@@ -83,63 +85,30 @@ const IDENTITY: [&str; 3] = ["source", "id", "rev"];
 
 pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
-    let waiting = waiting_for(&target)?;
     if let Some(count) = options.list {
+        let waiting = waiting_for(&target)?;
         return Ok(voice::print(
             table(&lookup::newest(&target.place, &waiting, count)?).as_bytes(),
         ));
     }
     let config = Config::load(&target.place)?;
     let policy = policy(&config, None, None);
-    let standing = options.find(&target, &waiting)?;
-    let old = &standing.row;
-    let fix = |refused: &Refused| format!("log-usage amend {} {}", standing.id, option(refused));
-    let refuse = |refused: Refused| refused.clone().into_error(fix(&refused));
-    let notes = options.notes_of(old).map_err(refuse)?;
-    let field = |given: &Option<String>, old: u64| given.clone().unwrap_or_else(|| old.to_string());
-    let (prompt, completion, duration) = (
-        field(&options.prompt_tokens, old.prompt_tokens),
-        field(&options.completion_tokens, old.completion_tokens),
-        field(&options.duration, old.duration_ms),
-    );
-    // Lower case is read, but not written.
-    let stamp = old.stamp.to_ascii_uppercase();
-    let mut draft = Draft {
-        timestamp: Some(&stamp),
-        model: &old.model,
-        prompt_tokens: &prompt,
-        completion_tokens: &completion,
-        task_success: options.success.as_deref().unwrap_or(if old.success {
-            "true"
-        } else {
-            "false"
-        }),
-        task_type: options.task_type.as_deref().unwrap_or(old.task_type.name()),
-        duration: &duration,
-        notes: &notes,
-        tags: &[],
-    };
-    let changed = check(&draft).map_err(refuse)?.row;
-    if (Row { stamp: old.stamp.clone(), ..changed }) == *old {
-        return Err(Error::Usage {
-            problem: format!("nothing to change: the row {} is just so", standing.id),
-            fix: format!("name what is wrong: log-usage amend {} --success false", standing.id),
-        });
-    }
-    let revised = lookup::tags_of_revision(&standing);
-    let revised: Vec<_> = revised.iter().map(|(key, value)| (*key, value.as_deref())).collect();
-    let notes = notes::amended(&notes, None, &revised).map_err(refuse)?;
-    draft.notes = &notes;
-    let entry = check(&draft).map_err(refuse)?;
+    let (_, entry) = options.revise(&target)?;
     if options.dry_run {
         return Ok(voice::print(format!("{}\n", entry.row.to_line()).as_bytes()));
     }
     if refused_by_environment(options.quiet) {
         return Ok(ExitCode::SUCCESS);
     }
+    // Of two that revise one row at once the later must see what the earlier made of it. Without a
+    // folder all rows wait, and the lock has no place.
+    let place = &target.place;
+    let lock = || Lock::take(&place.amend_lock(), policy.wait);
+    let _lock = place.folder().is_dir().then(lock).transpose()?;
+    let (standing, entry) = options.revise(&target)?;
     let appended = append(&target, &config, policy, &mut [entry])?;
     if !options.quiet {
-        tell(&target, &appended, &|_| format!("amended  {}  {}", standing.id, old.model));
+        tell(&target, &appended, &|_| format!("amended  {}  {}", standing.id, standing.row.model));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -153,6 +122,50 @@ fn waiting_for(target: &Target) -> Result<Vec<String>> {
 }
 
 impl Amend {
+    /// The row that is to be corrected, and its new revision.
+    fn revise(&self, target: &Target) -> Result<(Standing, Entry<'static>)> {
+        let standing = self.find(target, &waiting_for(target)?)?;
+        let old = &standing.row;
+        let fix =
+            |refused: &Refused| format!("log-usage amend {} {}", standing.id, option(refused));
+        let refuse = |refused: Refused| refused.clone().into_error(fix(&refused));
+        let notes = self.notes_of(old).map_err(refuse)?;
+        let field =
+            |given: &Option<String>, old: u64| given.clone().unwrap_or_else(|| old.to_string());
+        let (prompt, completion, duration) = (
+            field(&self.prompt_tokens, old.prompt_tokens),
+            field(&self.completion_tokens, old.completion_tokens),
+            field(&self.duration, old.duration_ms),
+        );
+        // Lower case is read, but not written.
+        let stamp = old.stamp.to_ascii_uppercase();
+        let success = if old.success { "true" } else { "false" };
+        let mut draft = Draft {
+            timestamp: Some(&stamp),
+            model: &old.model,
+            prompt_tokens: &prompt,
+            completion_tokens: &completion,
+            task_success: self.success.as_deref().unwrap_or(success),
+            task_type: self.task_type.as_deref().unwrap_or(old.task_type.name()),
+            duration: &duration,
+            notes: &notes,
+            tags: &[],
+        };
+        let changed = check(&draft).map_err(refuse)?.row;
+        if (Row { stamp: old.stamp.clone(), ..changed }) == *old {
+            return Err(Error::Usage {
+                problem: format!("nothing to change: the row {} is just so", standing.id),
+                fix: format!("name what is wrong: log-usage amend {} --success false", standing.id),
+            });
+        }
+        let revised = lookup::tags_of_revision(&standing);
+        let revised: Vec<_> = revised.iter().map(|(key, value)| (*key, value.as_deref())).collect();
+        let notes = notes::amended(&notes, None, &revised).map_err(refuse)?;
+        draft.notes = &notes;
+        let entry = check(&draft).map_err(refuse)?.into_owned();
+        Ok((standing, entry))
+    }
+
     fn find(&self, target: &Target, waiting: &[String]) -> Result<Standing> {
         let place = &target.place;
         let Some(id) = &self.id else {
