@@ -56,7 +56,7 @@ fn quoted(pattern: &[u8]) -> String {
 /// nothing: then the lines of both are taken, which readers understand as well.
 fn driver(program: &str) -> String {
     let program = shell_word(program).replace('%', "%%");
-    format!("{program} merge-driver %O %A %B %P || git merge-file --union %A %O %B")
+    format!("{program} merge-driver %O %A %B -- %P || git merge-file --union %A %O %B")
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_drivers_program_is_one_word() {
-        assert!(driver("log-usage").starts_with("log-usage merge-driver %O %A %B %P || git"));
+        assert!(driver("log-usage").starts_with("log-usage merge-driver %O %A %B -- %P || git"));
         assert!(driver("/50% off/log-usage").starts_with("'/50%% off/log-usage' merge-driver %O"));
     }
 }

@@ -27,7 +27,7 @@ const ATTRIBUTES: &str = "/.telemetry/usage.csv merge=log-usage\n\
     /.telemetry/usage.d/*.csv merge=log-usage\n";
 
 /// The driver with its fallback, each call and each doubt written down.
-const DRIVER: &str = "echo %P >> ../home/calls; log-usage merge-driver %O %A %B %P \
+const DRIVER: &str = "echo %P >> ../home/calls; log-usage merge-driver %O %A %B -- %P \
     || { echo %P >> ../home/doubts; git merge-file --union %A %O %B; }";
 
 /// So many commits may a rebase stop at.

@@ -307,7 +307,7 @@ fn settings_and_attributes_come_back_byte_for_byte() {
         let driver = stage.sandbox.git(["config", "merge.log-usage.driver"]);
         assert_eq!(
             driver,
-            "log-usage merge-driver %O %A %B %P || git merge-file --union %A %O %B\n"
+            "log-usage merge-driver %O %A %B -- %P || git merge-file --union %A %O %B\n"
         );
         assert_eq!(stage.status().0, 0);
         stage.uninstall();

@@ -406,11 +406,36 @@ fn one_side_deletes_a_segment() {
     });
 }
 
+/// A folder's name may begin as an option does.
+#[test]
+fn a_path_is_no_option() {
+    let sandbox = Sandbox::repository();
+    let ledger = "-h/.telemetry/usage.csv";
+    let line = |second: u8| format!("2026-03-01T09:00:{second:02}Z,m,1,2,true,plan,3,\n");
+    let commit = |text: &str, message: &str| {
+        sandbox.write(ledger, format!("{HEADER}\n{text}"));
+        sandbox.git(["add", "."]);
+        sandbox.git(["commit", "--quiet", "--message", message]);
+    };
+    sandbox.git(["config", "merge.log-usage.driver", "log-usage merge-driver %O %A %B -- %P"]);
+    sandbox.write(".git/info/attributes", "*.csv merge=log-usage\n");
+    commit(&line(1), "base");
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    commit(&(line(1) + &line(2)), "topic");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    commit(&(line(1) + &line(3)), "main");
+    sandbox.git(["merge", "--quiet", "--no-edit", "topic"]);
+    // A union would have put ours first.
+    assert_eq!(sandbox.read(ledger), format!("{HEADER}\n{}{}{}", line(1), line(2), line(3)));
+}
+
 /// The configuration outlives the program: then git's own union does the work.
 #[test]
 fn a_driver_that_is_gone_is_no_conflict() {
     let mut it = Branches::with_rows(Way::Driver, 1);
-    it.set_driver("log-usage-is-gone merge-driver %O %A %B %P || git merge-file --union %A %O %B");
+    it.set_driver(
+        "log-usage-is-gone merge-driver %O %A %B -- %P || git merge-file --union %A %O %B",
+    );
     it.branch("topic");
     it.add(20, "t1");
     it.switch("main");
@@ -469,7 +494,7 @@ fn a_bare_repository_merges_fragments_only() {
 #[test]
 fn the_order_of_merging_leaves_no_trace() {
     let mut it = Branches::with_rows(Way::Driver, 3);
-    it.set_driver("log-usage merge-driver %O %A %B %P || git merge-file --union %A %O %B");
+    it.set_driver("log-usage merge-driver %O %A %B -- %P || git merge-file --union %A %O %B");
     it.branch("topic");
     it.add(21, "t1");
     it.rotate(20, "t2");

@@ -18,7 +18,7 @@ use usage_ledger::ledger::merge;
     name = "log-usage merge-driver",
     bin_name = "log-usage merge-driver",
     after_help = "In git's configuration:\n  \
-        merge.log-usage.driver = log-usage merge-driver %O %A %B %P || git merge-file --union %A %O %B"
+        merge.log-usage.driver = log-usage merge-driver %O %A %B -- %P || git merge-file --union %A %O %B"
 )]
 pub(crate) struct MergeDriver {
     /// The version that both sides come from (%O)
