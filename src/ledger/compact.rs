@@ -1,9 +1,6 @@
 //! Compaction: the rows of the fragments go into the active segment, and then the fragments go. Rows
 //! are added first and looked for again, so that whoever dies on the way loses none.
 
-use std::fs::File;
-use std::io::ErrorKind;
-
 use hashbrown::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
@@ -137,13 +134,8 @@ fn others(place: &Place) -> Result<Vec<LedgerFile>> {
 /// Gives the rows of a file. What else the file holds that is in no row is the reason why it must
 /// stay.
 fn read(file: &LedgerFile, take: &mut dyn FnMut(&Row<'_>)) -> Result<Option<String>> {
-    let input = match File::open(&file.path) {
-        Ok(input) => input,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io("read", &file.path, &error)),
-    };
     let mut reason = None;
-    let scanned = scan::scan(input, &mut |line, item| match item {
+    let traits = scan::file(file, &mut |line, item| match item {
         Item::Row(found) => take(&found.row),
         Item::Bad(refused) => {
             reason
@@ -154,14 +146,10 @@ fn read(file: &LedgerFile, take: &mut dyn FnMut(&Row<'_>)) -> Result<Option<Stri
         }
         Item::Header | Item::Blank => {}
     });
-    match scanned.map_err(|error| Error::io("read", &file.path, &error))? {
-        Ok(traits) if traits.has_other_columns => {
+    match traits? {
+        Some(traits) if traits.has_other_columns => {
             Ok(Some("it has other columns than the ledger's".to_owned()))
         }
-        Ok(_) => Ok(reason),
-        Err(refusal) => {
-            let (file, line, reason) = (file.label.clone(), refusal.line, refusal.reason);
-            Err(Error::Unreadable { file, line, reason })
-        }
+        _ => Ok(reason),
     }
 }

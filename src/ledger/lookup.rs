@@ -1,12 +1,10 @@
 //! Rows by their id, and the newest rows: of the rows that are the same, the one that stands.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::ErrorKind;
 
 use hashbrown::HashMap;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ledger::border;
 use crate::ledger::distinct::{self, Rank};
 use crate::ledger::files;
@@ -100,21 +98,11 @@ fn each(place: &Place, waiting: &[String], visit: &mut dyn FnMut(&Row<'_>)) -> R
         }
     };
     for file in files::all(place)? {
-        let input = match File::open(&file.path) {
-            Ok(input) => input,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io("read", &file.path, &error)),
-        };
-        let scanned = scan::scan(input, &mut |_, item| {
+        scan::file(&file, &mut |_, item| {
             if let Item::Row(Found { row, .. }) = item {
                 visit(row);
             }
-        });
-        let scanned = scanned.map_err(|error| Error::io("read", &file.path, &error))?;
-        if let Err(refusal) = scanned {
-            let (file, line, reason) = (file.label, refusal.line, refusal.reason);
-            return Err(Error::Unreadable { file, line, reason });
-        }
+        })?;
     }
     waiting.iter().flat_map(|line| Row::parse(line)).for_each(|row| visit(&row));
     Ok(())

@@ -2,7 +2,7 @@
 //! file over a new one. What was pruned is not lost.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::Path;
 
 use hashbrown::HashMap;
@@ -53,12 +53,7 @@ pub fn rows(place: &Place) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     for file in files::all(place)? {
-        let input = match File::open(&file.path) {
-            Ok(input) => input,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::io("read", &file.path, &error)),
-        };
-        let scanned = scan::scan(input, &mut |_, item| {
+        let scanned = scan::file(&file, &mut |_, item| {
             if let Item::Row(Found { row, .. }) = item {
                 let print = distinct::fingerprint(row);
                 // A later revision stands for what is gone.
@@ -67,7 +62,10 @@ pub fn rows(place: &Place) -> Result<Vec<String>> {
                 }
             }
         });
-        drop(scanned.map_err(|error| Error::io("read", &file.path, &error))?);
+        // One that is no ledger holds no row of ours.
+        if !matches!(scanned, Err(Error::Unreadable { .. })) {
+            scanned?;
+        }
     }
     let mut lost: Vec<(Instant, Rank)> = lost.into_values().collect();
     lost.sort();

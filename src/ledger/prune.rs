@@ -241,17 +241,16 @@ struct Piece {
 
 /// Looks for rows from before the border; None where the file has none, or is gone.
 fn look(file: &LedgerFile, border: Day) -> Result<Option<Piece>> {
-    let fail = |error: &io::Error| Error::io("read", &file.path, error);
     let input = match File::open(&file.path) {
         Ok(input) => input,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(fail(&error)),
+        Err(error) => return Err(Error::io("read", &file.path, &error)),
     };
     let cut = Cut { file: file.label.clone(), rows: 0, kept: 0, is_whole: false };
     let mut lines: Vec<(u64, u64)> = Vec::new();
     let mut piece = Piece { input, lines: Vec::new(), sum: Sum::default(), cut };
     let mut has_more = false;
-    let scanned = scan::scan(&piece.input, &mut |line, item| match item {
+    scan::opened(&piece.input, file, &mut |line, item| match item {
         Item::Row(found) => {
             let day = found.row.at.day();
             if day >= border {
@@ -268,11 +267,7 @@ fn look(file: &LedgerFile, border: Day) -> Result<Option<Piece>> {
         }
         Item::Bad(_) | Item::Marker => has_more = true,
         Item::Header | Item::Blank => {}
-    });
-    if let Err(refusal) = scanned.map_err(|error| fail(&error))? {
-        let (file, line, reason) = (file.label.clone(), refusal.line, refusal.reason);
-        return Err(Error::Unreadable { file, line, reason });
-    }
+    })?;
     let is_needed = file.role == Role::Active || has_more || piece.cut.kept > 0;
     piece.cut.is_whole = !is_needed;
     piece.lines = lines;

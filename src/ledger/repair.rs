@@ -175,9 +175,7 @@ fn sealed(
 ) -> Result<HashSet<usize>> {
     let mut found = HashSet::new();
     for segment in files::older(place)?.iter().filter(|file| file.role == Role::Sealed) {
-        let fail = |error: &io::Error| Error::io("read", &segment.path, error);
-        let input = File::open(&segment.path).map_err(|error| fail(&error))?;
-        let scanned = scan::scan(input, &mut |_, item| {
+        let scanned = scan::file(segment, &mut |_, item| {
             let Item::Row(Found { row, .. }) = item else { return };
             let Some(number) = seen.get(&(row.at.instant(), distinct::fingerprint(row))) else {
                 return;
@@ -188,7 +186,9 @@ fn sealed(
             }
         });
         // One that is no ledger holds no row of ours.
-        drop(scanned.map_err(|error| fail(&error))?);
+        if !matches!(scanned, Err(Error::Unreadable { .. })) {
+            scanned?;
+        }
     }
     Ok(found)
 }

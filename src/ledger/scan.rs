@@ -1,13 +1,15 @@
 //! Bytes → rows, line by line, as liberally as a hand-edited, merged or spreadsheet-saved file
 //! needs: what cannot be read is named with its line, and the rows around it are still read.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::str;
 
-use crate::error::excerpt;
+use crate::error::{Error, excerpt};
 use crate::ledger::fields::{
     BOM, Columns, RECORD_BYTES_MAX, begins_header, begins_row, is_marker, parse,
 };
+use crate::ledger::files::LedgerFile;
 use crate::ledger::plain::{Found, Plain, Rows};
 use crate::record::{self, StrayQuote, Unquoter};
 use crate::row::{Refused, Row};
@@ -190,6 +192,37 @@ pub fn scan(
 ) -> io::Result<Result<Traits, NotALedger>> {
     let scanned = Scanner::default().scan(input, Part::WHOLE, visit)?;
     Ok(scanned.map(|scanned| scanned.traits))
+}
+
+/// Reads a whole file of a ledger; None where it is gone. See [`Scanner::scan`].
+///
+/// # Errors
+/// It cannot be read; [`Error::Unreadable`] where it is no ledger.
+pub fn file(
+    file: &LedgerFile,
+    visit: &mut impl FnMut(u64, Item<'_>),
+) -> Result<Option<Traits>, Error> {
+    match File::open(&file.path) {
+        Ok(input) => opened(&input, file, visit).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", &file.path, &error)),
+    }
+}
+
+/// The same of a file that is open already.
+///
+/// # Errors
+/// As [`file`].
+pub fn opened(
+    input: &File,
+    file: &LedgerFile,
+    visit: &mut impl FnMut(u64, Item<'_>),
+) -> Result<Traits, Error> {
+    let scanned = scan(input, visit).map_err(|error| Error::io("read", &file.path, &error))?;
+    scanned.map_err(|NotALedger { line, reason }| {
+        let file = file.label.clone();
+        Error::Unreadable { file, line, reason }
+    })
 }
 
 /// Where a record of several lines may end.
