@@ -212,7 +212,7 @@ pub fn file(
 /// The same of a file that is open already.
 ///
 /// # Errors
-/// As [`file`].
+/// As [`file()`].
 pub fn opened(
     input: &File,
     file: &LedgerFile,
