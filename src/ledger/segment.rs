@@ -171,6 +171,10 @@ impl<'a> Active<'a> {
         if disk::link_count(&meta) > 1 {
             let first_row = active.first_row()?;
             active.is_sealed = rotate::is_sealed(place, format, &active.file, &first_row);
+            if active.is_sealed {
+                // Segments of the same rotation may hold later rows.
+                active.newest.line = None;
+            }
         }
         Ok(active)
     }
