@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::redact;
+
 /// The longest piece of somebody's input that a message repeats, in characters.
 const EXCERPT_CHARS_MAX: usize = 80;
 
@@ -201,6 +203,11 @@ pub enum Error {
         /// What is wrong with the line, as a predicate.
         reason: &'static str,
     },
+    /// `--strict`: something would have been kept out of the row, so nothing was stored.
+    Withheld {
+        /// What, by rule and never by value.
+        reasons: Vec<String>,
+    },
     /// `--strict`: the report was written, but rows were skipped.
     Skipped {
         /// How many rows were skipped.
@@ -226,7 +233,7 @@ impl Error {
             | Error::OptionValue { .. }
             | Error::BatchLine { .. }
             | Error::BatchHeader { .. } => 2,
-            Error::BatchSkipped { .. } | Error::Skipped { .. } => 3,
+            Error::BatchSkipped { .. } | Error::Withheld { .. } | Error::Skipped { .. } => 3,
             _ => 1,
         }
     }
@@ -289,6 +296,7 @@ impl Error {
             Error::Unmergeable { path, side, line, reason } => {
                 format!("cannot merge {}: line {line} of {side} {reason}", shown(path))
             }
+            Error::Withheld { reasons } => reasons.join("; "),
             Error::Skipped { rows } => format!("{} left out of the report", count(*rows, "row")),
         }
     }
@@ -364,6 +372,10 @@ impl Error {
             Error::Unmergeable { .. } => {
                 "a merge that guesses could lose rows; nothing was written".to_owned()
             }
+            Error::Withheld { .. } => {
+                "--strict was given, and a ledger is committed with the code; nothing was written"
+                    .to_owned()
+            }
             Error::Skipped { .. } => "--strict was given, and they could not be read".to_owned(),
         }
     }
@@ -432,6 +444,9 @@ impl Error {
                  and log-usage repair tidies up"
                     .to_owned()
             }
+            Error::Withheld { .. } => {
+                "leave it out; log-usage redact \"the text\" shows what is found".to_owned()
+            }
             Error::Skipped { .. } => "usage-report verify names each of them".to_owned(),
         }
     }
@@ -446,11 +461,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Somebody's text, fit for a message: at most 80 characters, nothing that could move a cursor.
+/// As far as a text is read for an excerpt.
+const EXCERPT_READ_CHARS_MAX: usize = 4_096;
+
+/// Somebody's text, fit for a message: at most 80 characters, no secret, nothing that could move a
+/// cursor. Logs keep what terminals forget.
 pub fn excerpt(text: &str) -> String {
     let clean = |c: char| if is_unprintable(c) { '\u{FFFD}' } else { c };
-    let mut shown: String = text.chars().take(EXCERPT_CHARS_MAX).map(clean).collect();
-    if text.chars().nth(EXCERPT_CHARS_MAX).is_some() {
+    let read: String = text.chars().take(EXCERPT_READ_CHARS_MAX).map(clean).collect();
+    let safe = redact::plain(&read);
+    let mut shown: String = safe.chars().take(EXCERPT_CHARS_MAX).collect();
+    if safe.chars().nth(EXCERPT_CHARS_MAX).is_some() {
         shown.push('…');
     }
     shown

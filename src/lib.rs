@@ -11,6 +11,7 @@
 //! assert_eq!(row.to_line(), line);
 //! ```
 
+pub mod redact;
 pub mod error;
 pub mod figures;
 pub mod timestamp;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::redact::Redactor;
+use crate::redact::withheld::{Part, Withheld};
 use crate::row::{NOTES_BYTES_MAX, Refused, check_count};
 
 /// The longest value of a tag.
@@ -98,13 +100,37 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// Notes as they are stored: `text` made one clean line, with `tags` added to its tag block.
+/// What may not be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen<'a> {
+    /// Finds what must never be written.
+    pub redactor: &'a Redactor,
+    /// Whether the repository wants no notes.
+    pub forbids_notes: bool,
+    /// Whether the repository wants no tags.
+    pub forbids_tags: bool,
+}
+
+/// Notes as they are stored: `text` made one clean line, with `tags` added to its tag block, and
+/// without what must not be written, which `withheld` counts.
 ///
 /// # Errors
 /// A tag with an unknown key, a repeated one or an odd value; and more than 4,096 bytes in all.
-pub fn compose<'a>(text: &'a str, tags: &[&str]) -> Result<Cow<'a, str>, Refused> {
+pub fn compose<'a>(
+    text: &'a str,
+    tags: &[&str],
+    screen: &Screen<'_>,
+    withheld: &mut Withheld,
+) -> Result<Cow<'a, str>, Refused> {
+    if text.is_empty() && tags.is_empty() {
+        return Ok(Cow::Borrowed(""));
+    }
     let clean = clean(text);
-    let notes = if tags.is_empty() { clean } else { Cow::Owned(with_tags(&clean, tags)?) };
+    let has_block = clean.ends_with('}') && split(&clean).is_some();
+    let notes = match has_block || !tags.is_empty() {
+        true => Cow::Owned(with_tags(&clean, tags, screen, withheld)?),
+        false => screened(clean, screen, withheld),
+    };
     if notes.len() > NOTES_BYTES_MAX {
         let problem = format!("is {} bytes, more than 4096", notes.len());
         return Err(Refused::new("notes", &notes, problem));
@@ -112,22 +138,63 @@ pub fn compose<'a>(text: &'a str, tags: &[&str]) -> Result<Cow<'a, str>, Refused
     Ok(notes)
 }
 
-fn with_tags(clean: &str, given: &[&str]) -> Result<String, Refused> {
-    let (body, mut tags) = split(clean).unwrap_or((clean, Tags::default()));
+/// The text without its secrets; nothing where notes are forbidden.
+fn screened<'a>(text: Cow<'a, str>, screen: &Screen<'_>, withheld: &mut Withheld) -> Cow<'a, str> {
+    if screen.forbids_notes && !text.is_empty() {
+        withheld.forbid(Part::Notes);
+        return Cow::Borrowed("");
+    }
+    let (redacted, hits) = screen.redactor.redact(&text);
+    if hits.is_empty() {
+        drop(redacted);
+        return text;
+    }
+    withheld.add(Part::Notes, &hits);
+    Cow::Owned(redacted.into_owned())
+}
+
+/// The block that stands there and the tags given besides, in one block at the end.
+fn with_tags(
+    clean: &str,
+    given: &[&str],
+    screen: &Screen<'_>,
+    withheld: &mut Withheld,
+) -> Result<String, Refused> {
+    let (body, block) = split(clean).unwrap_or((clean, Tags::default()));
+    let mut tags = block;
     for tag in given {
         let split = tag.split_once('=');
         let (key, value) = split.ok_or_else(|| Refused::new("tag", tag, "is not KEY=VALUE"))?;
         tags.add(key, value, tag)?;
     }
-    Ok(joined(body, &tags))
+    let whole = body;
+    let body = screened(Cow::Borrowed(whole), screen, withheld);
+    let mut is_as_given = given.is_empty() && *body == *whole;
+    if screen.forbids_tags {
+        withheld.forbid(Part::Tags);
+        return Ok(body.into_owned());
+    }
+    let words = TAGS.iter().zip(tags.values).filter_map(|((key, shape), value)| {
+        let value = value?;
+        Some(match redacted_value(value, *shape, screen, withheld) {
+            None => format!("{key}={value}"),
+            Some(value) => {
+                is_as_given = false;
+                format!("{key}={value}")
+            }
+        })
+    });
+    let words: Vec<String> = words.collect();
+    // The order of its tags is the writer's own.
+    if is_as_given {
+        return Ok(clean.to_owned());
+    }
+    Ok(joined(&body, &words))
 }
 
-/// A text and a tag block as notes.
-fn joined(body: &str, tags: &Tags<'_>) -> String {
-    let words = TAGS.iter().zip(tags.values);
-    let words = words.filter_map(|((key, _), value)| value.map(|value| format!("{key}={value}")));
-    let words: Vec<String> = words.collect();
-    match (body, words.as_slice()) {
+/// A text and the words of a tag block as notes.
+fn joined(body: &str, words: &[String]) -> String {
+    match (body, words) {
         (body, []) => body.to_owned(),
         ("", words) => format!("{{{}}}", words.join(" ")),
         (body, words) => format!("{body} {{{}}}", words.join(" ")),
@@ -135,7 +202,8 @@ fn joined(body: &str, tags: &Tags<'_>) -> String {
 }
 
 /// The notes of a row that is amended: its text or another, and its tag block with these tags in the
-/// place of those of the same keys; None takes a tag away.
+/// place of those of the same keys; None takes a tag away. They are a draft: [`compose`] keeps out of
+/// them what must not be written.
 ///
 /// # Errors
 /// As [`compose`], but for the length: that is judged of the row as a whole.
@@ -161,7 +229,26 @@ pub fn amended(
             tags.add(key, value, &format!("{key}={value}"))?;
         }
     }
-    Ok(joined(body, &tags))
+    let words = TAGS.iter().zip(tags.values);
+    let words = words.filter_map(|((key, _), value)| value.map(|value| format!("{key}={value}")));
+    Ok(joined(body, &words.collect::<Vec<_>>()))
+}
+
+/// What stands in place of a value with a secret in it: brackets are not of a value's characters,
+/// and a part of a value is none.
+fn redacted_value(
+    value: &str,
+    shape: Shape,
+    screen: &Screen<'_>,
+    withheld: &mut Withheld,
+) -> Option<String> {
+    // What has any other shape is a number, or was refused.
+    if shape != Shape::Word {
+        return None;
+    }
+    let hits = screen.redactor.find(value.as_bytes());
+    withheld.add(Part::Tags, &hits);
+    hits.first().map(|hit| format!("redacted:{}", hit.rule))
 }
 
 /// The text before the tag block, and the tags. None where the notes do not end in one.
@@ -326,6 +413,51 @@ mod tests {
             "{}",
         ] {
             assert_eq!(Tags::of(plain), Tags::default(), "{plain}");
+        }
+    }
+
+    /// As where the repository forbids nothing.
+    fn compose(text: &str, tags: &[&str]) -> Result<String, Refused> {
+        let screen =
+            Screen { redactor: &Redactor::default(), forbids_notes: false, forbids_tags: false };
+        super::compose(text, tags, &screen, &mut Withheld::default()).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn what_must_not_be_written_is_kept_out_of_text_and_tags() {
+        let key = format!("sk-ant-{}", "Ab1Cd2Ef3".repeat(4));
+        let mut withheld = Withheld::default();
+        let redactor = Redactor::default();
+        let screen = Screen { redactor: &redactor, forbids_notes: false, forbids_tags: false };
+        let text = format!("try {key} {{source=run agent=bob@corp.example}}");
+        let notes = super::compose(&text, &["id=a1"], &screen, &mut withheld).unwrap();
+        assert_eq!(notes, "try [redacted:anthropic-key] {source=run id=a1 agent=redacted:email}");
+        assert_eq!(
+            withheld.lines(),
+            ["2 secrets kept out of notes and tags: anthropic-key, email"]
+        );
+        // A secret split by what is not seen is one all the same.
+        let hidden = format!("{}\u{200b}{}", &key[..12], &key[12..]);
+        assert_eq!(compose(&hidden, &[]).unwrap(), "[redacted:anthropic-key]");
+        // The limit counts what is stored.
+        let long = "x".repeat(NOTES_BYTES_MAX - 30);
+        assert!(compose(&format!("{long} {key}"), &[]).is_ok());
+    }
+
+    #[test]
+    fn a_repository_may_want_no_notes_or_no_tags() {
+        let redactor = Redactor::default();
+        for (forbids_notes, forbids_tags, stored) in
+            [(true, false, "{id=a1}"), (false, true, "done"), (true, true, "")]
+        {
+            let mut withheld = Withheld::default();
+            let screen = Screen { redactor: &redactor, forbids_notes, forbids_tags };
+            let notes = super::compose("done {id=a1}", &[], &screen, &mut withheld).unwrap();
+            assert_eq!(notes, stored);
+            assert_eq!(
+                withheld.lines().len(),
+                usize::from(forbids_notes) + usize::from(forbids_tags)
+            );
         }
     }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::redact::Allowed;
 
 /// The folder of the ledger, at the root of the repository.
 pub const FOLDER: &str = ".telemetry";
@@ -280,6 +281,26 @@ impl Layout {
     }
 }
 
+/// Whether rows may hold free text of a kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Permission {
+    /// Whatever is given, without its secrets.
+    #[default]
+    Any,
+    /// Nothing.
+    None,
+}
+
+/// What the rules of redaction would find, but the repository knows to be harmless.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redact {
+    /// Each as `RULE:VALUE`.
+    #[serde(default, deserialize_with = "allowed")]
+    pub allow: Vec<Allowed>,
+}
+
 /// The settings of a repository, each absent unless the file sets it.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -292,6 +313,15 @@ pub struct Config {
     /// Which files new rows go to.
     #[serde(default)]
     pub layout: Layout,
+    /// Whether rows may hold notes.
+    #[serde(default)]
+    pub notes: Permission,
+    /// Whether rows may hold tags.
+    #[serde(default)]
+    pub tags: Permission,
+    /// What redaction leaves alone.
+    #[serde(default)]
+    pub redact: Redact,
 }
 
 impl Config {
@@ -326,6 +356,11 @@ fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>
     let text = String::deserialize(deserializer)?;
     let refuse = || serde::de::Error::custom(format!("max_size: \"{text}\" is not {SIZES}"));
     parse_size(&text).map(Some).ok_or_else(refuse)
+}
+
+fn allowed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Allowed>, D::Error> {
+    let all = Vec::<String>::deserialize(deserializer)?;
+    all.iter().map(|text| Allowed::parse(text).map_err(serde::de::Error::custom)).collect()
 }
 
 /// The sizes that [`parse_size`] takes, in words.

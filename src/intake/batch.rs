@@ -9,7 +9,9 @@ use crate::intake::draft::{Draft, check};
 use crate::ledger::border;
 use crate::ledger::compose::Entry;
 use crate::ledger::fields::RECORD_BYTES_MAX;
+use crate::notes::Screen;
 use crate::record::{self, Unquoter};
+use crate::redact::withheld::Withheld;
 use crate::row::{COLUMNS, HEADER, Refused};
 use crate::timestamp::Day;
 
@@ -32,6 +34,8 @@ pub struct Batch<'a> {
     pub entries: Vec<Entry<'a>>,
     /// The lines that were refused.
     pub bad: Vec<BadLine>,
+    /// What was kept out of the rows.
+    pub withheld: Withheld,
     /// Rows from before this day are refused.
     border: Option<Day>,
 }
@@ -41,16 +45,16 @@ pub struct Batch<'a> {
 ///
 /// # Errors
 /// [`Error::BatchHeader`] where no line could be understood.
-pub fn read(input: &[u8], border: Option<Day>) -> Result<Batch<'_>> {
+pub fn read<'a>(input: &'a [u8], border: Option<Day>, screen: &Screen<'_>) -> Result<Batch<'a>> {
     let input = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
     match input.trim_ascii_start().first() {
         None => Ok(Batch::default()),
-        Some(b'{') => Ok(read_json(input, border)),
-        Some(_) => read_csv(input, border),
+        Some(b'{') => Ok(read_json(input, border, screen)),
+        Some(_) => read_csv(input, border, screen),
     }
 }
 
-fn read_csv(input: &[u8], border: Option<Day>) -> Result<Batch<'_>> {
+fn read_csv<'a>(input: &'a [u8], border: Option<Day>, screen: &Screen<'_>) -> Result<Batch<'a>> {
     let mut batch = Batch { border, ..Batch::default() };
     // Most lines are rows; where there is no room for so many, it will be found out row by row.
     let _ = batch.entries.try_reserve(memchr::memchr_iter(b'\n', input).count());
@@ -75,17 +79,18 @@ fn read_csv(input: &[u8], border: Option<Day>) -> Result<Batch<'_>> {
         if !record.trim_ascii().is_empty() {
             match &columns {
                 None => columns = Some(Columns::named(line, text, &mut unquoter)?),
-                Some(columns) => batch.add(
-                    line,
-                    text.and_then(|text| match text.contains('"') {
-                        false => entry(&columns.pick(text.split(','))?),
+                Some(columns) => {
+                    let withheld = &mut batch.withheld;
+                    let checked = text.and_then(|text| match text.contains('"') {
+                        false => entry(&columns.pick(text.split(','))?, screen, withheld),
                         true => {
                             let fields = unquoter.fields(text);
                             let fields = fields.ok_or_else(|| Refused::line("too many fields"))?;
-                            entry(&columns.pick(fields)?).map(Entry::into_owned)
+                            entry(&columns.pick(fields)?, screen, withheld).map(Entry::into_owned)
                         }
-                    }),
-                ),
+                    });
+                    batch.add(line, checked);
+                }
             }
         }
         line += memchr::memchr_iter(b'\n', &rest[..end]).count() as u64 + 1;
@@ -147,7 +152,7 @@ fn columns(names: &[String]) -> Result<Vec<usize>, String> {
     Ok(columns)
 }
 
-fn read_json(input: &[u8], border: Option<Day>) -> Batch<'static> {
+fn read_json(input: &[u8], border: Option<Day>, screen: &Screen<'_>) -> Batch<'static> {
     let mut batch = Batch { border, ..Batch::default() };
     for (line, text) in (1..).zip(input.split(|b| *b == b'\n')) {
         if text.trim_ascii().is_empty() {
@@ -156,12 +161,12 @@ fn read_json(input: &[u8], border: Option<Day>) -> Batch<'static> {
         let object = serde_json::from_slice::<Map<String, Value>>(text)
             .map_err(|_| Refused::line("is not a JSON object"));
         let values = object.and_then(json_fields);
-        batch.add(
-            line,
-            values.and_then(|values| {
-                entry(&values.each_ref().map(String::as_str)).map(Entry::into_owned)
-            }),
-        );
+        let withheld = &mut batch.withheld;
+        let checked = values.and_then(|values| {
+            let fields = values.each_ref().map(String::as_str);
+            entry(&fields, screen, withheld).map(Entry::into_owned)
+        });
+        batch.add(line, checked);
     }
     batch
 }
@@ -204,9 +209,13 @@ impl<'a> Batch<'a> {
 }
 
 /// The row of these fields, in the ledger's order.
-fn entry<'a>(fields: &[&'a str; 8]) -> Result<Entry<'a>, Refused> {
+fn entry<'a>(
+    fields: &[&'a str; 8],
+    screen: &Screen<'_>,
+    withheld: &mut Withheld,
+) -> Result<Entry<'a>, Refused> {
     let [timestamp, model, prompt, completion, success, task_type, duration, notes] = *fields;
-    check(&Draft {
+    let draft = Draft {
         timestamp: (!timestamp.is_empty()).then_some(timestamp),
         model,
         prompt_tokens: prompt,
@@ -216,12 +225,20 @@ fn entry<'a>(fields: &[&'a str; 8]) -> Result<Entry<'a>, Refused> {
         duration,
         notes,
         tags: &[],
-    })
+    };
+    check(&draft, screen, withheld)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Redactor;
+
+    fn read(input: &[u8], border: Option<Day>) -> Result<Batch<'_>> {
+        let screen =
+            Screen { redactor: &Redactor::default(), forbids_notes: false, forbids_tags: false };
+        super::read(input, border, &screen)
+    }
 
     #[test]
     fn csv_and_json_lines_make_the_same_rows() {

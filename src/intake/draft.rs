@@ -1,10 +1,13 @@
 //! A row as somebody typed it → a row of the ledger, cleaned and checked field by field.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::ledger::compose::Entry;
-use crate::notes::{self, Tags};
+use crate::notes::{self, Screen, Tags};
+use crate::redact::Redactor;
+use crate::redact::withheld::{Part, Withheld};
 use crate::row::{COUNT_MAX, Refused, Row};
 use crate::row::{check_count, check_model, check_task_type, refuse_success, refuse_timestamp};
 use crate::timestamp::{Instant, Timestamp};
@@ -32,14 +35,19 @@ pub struct Draft<'a> {
     pub tags: &'a [&'a str],
 }
 
-/// Checks a draft, field by field in the header's order.
-pub fn check<'a>(draft: &Draft<'a>) -> Result<Entry<'a>, Refused> {
+/// Checks a draft, field by field in the header's order. What must not be written is left out, and
+/// counted in `withheld`.
+pub fn check<'a>(
+    draft: &Draft<'a>,
+    screen: &Screen<'_>,
+    withheld: &mut Withheld,
+) -> Result<Entry<'a>, Refused> {
     let at =
         draft.timestamp.map(|text| Timestamp::parse(text).ok_or_else(|| refuse_timestamp(text)));
     let row = Row {
         at: at.transpose()?.unwrap_or(UNSTAMPED),
         stamp: draft.timestamp.unwrap_or_default().into(),
-        model: check_model(draft.model)?.into(),
+        model: screened_model(draft.model, withheld)?,
         prompt_tokens: check_count("prompt_tokens", draft.prompt_tokens)?,
         completion_tokens: check_count("completion_tokens", draft.completion_tokens)?,
         success: match draft.task_success {
@@ -49,7 +57,7 @@ pub fn check<'a>(draft: &Draft<'a>) -> Result<Entry<'a>, Refused> {
         },
         task_type: check_task_type(draft.task_type)?,
         duration_ms: check_duration(draft.duration)?,
-        notes: notes::compose(draft.notes, draft.tags)?,
+        notes: notes::compose(draft.notes, draft.tags, screen, withheld)?,
     };
     if let Some(cached) = Tags::of(&row.notes).count("cache_read")
         && cached > row.prompt_tokens
@@ -58,6 +66,22 @@ pub fn check<'a>(draft: &Draft<'a>) -> Result<Entry<'a>, Refused> {
         return Err(Refused::new("tag", &tag, "is more than prompt_tokens, which include it"));
     }
     Ok(Entry { row, is_dated: draft.timestamp.is_some() })
+}
+
+/// No secret is shorter, and nearly every model's name is.
+const SECRET_BYTES_MIN: usize = 16;
+
+/// The name of a model without keys, addresses and account numbers. Words of the user are none of
+/// its concern: somebody may have the login `opus`.
+fn screened_model<'a>(model: &'a str, withheld: &mut Withheld) -> Result<Cow<'a, str>, Refused> {
+    let model = check_model(model)?;
+    if model.len() < SECRET_BYTES_MIN {
+        return Ok(Cow::Borrowed(model));
+    }
+    let (model, hits) = Redactor::default().redact(model);
+    withheld.add(Part::Model, &hits);
+    check_model(&model)?;
+    Ok(model)
 }
 
 /// Stands where the clock will stamp the row.

@@ -38,6 +38,12 @@ impl Standing {
         self.rank.rev
     }
 
+    /// Whether this row stands for it: it is the same row, and a later revision.
+    pub fn is_revised_by(&self, row: &Row<'_>) -> bool {
+        let is_same = distinct::fingerprint(row) == distinct::fingerprint(&self.row);
+        is_same && distinct::rank(row).rev > self.rank.rev
+    }
+
     fn meet(&mut self, row: &Row<'_>) {
         if distinct::rank(row) > self.rank {
             *self = Standing::of(row, std::mem::take(&mut self.id));

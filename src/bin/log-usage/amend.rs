@@ -12,14 +12,17 @@ use usage_ledger::ledger::lock::Lock;
 use usage_ledger::ledger::lookup::{self, ID_PREFIX_MIN, Standing};
 use usage_ledger::ledger::waiting;
 use usage_ledger::notes;
-use usage_ledger::notes::Tags;
+use usage_ledger::notes::{Screen, Tags};
+use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::{Refused, Row};
 use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::Config;
 
+use crate::redact;
 use crate::voice;
 use crate::world::{Choice, Target};
-use crate::write::{append, policy, refused_by_environment, tell, work_tree};
+use crate::write::{append, policy, refused_by_environment, screen, tell};
+use crate::write::{tell_withheld, work_tree};
 
 /// Correct a row: a new revision is written, which stands for the old one
 ///
@@ -72,6 +75,9 @@ pub(crate) struct Amend {
     /// Use your own ledger, outside any repository
     #[arg(long)]
     personal: bool,
+    /// Refuse the row if a secret would be kept out of it (exit code 3)
+    #[arg(long)]
+    strict: bool,
     /// Print the row, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -93,8 +99,13 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     }
     let config = Config::load(&target.place)?;
     let policy = policy(&config, None, None);
-    let (_, entry) = options.revise(&target)?;
+    let redactor = redact::redactor(&config);
+    let screen = screen(&config, &redactor);
+    let (_, entry, withheld) = options.revise(&target, &screen)?;
     if options.dry_run {
+        if !options.quiet {
+            tell_withheld(&withheld);
+        }
         return Ok(voice::print(format!("{}\n", entry.row.to_line()).as_bytes()));
     }
     if refused_by_environment(options.quiet) {
@@ -105,10 +116,11 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     let place = &target.place;
     let lock = || Lock::take(&place.amend_lock(), policy.wait);
     let _lock = place.folder().is_dir().then(lock).transpose()?;
-    let (standing, entry) = options.revise(&target)?;
+    let (standing, entry, withheld) = options.revise(&target, &screen)?;
     let appended = append(&target, &config, policy, &mut [entry])?;
     if !options.quiet {
         tell(&target, &appended, &|_| format!("amended  {}  {}", standing.id, standing.row.model));
+        tell_withheld(&withheld);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -122,8 +134,12 @@ fn waiting_for(target: &Target) -> Result<Vec<String>> {
 }
 
 impl Amend {
-    /// The row that is to be corrected, and its new revision.
-    fn revise(&self, target: &Target) -> Result<(Standing, Entry<'static>)> {
+    /// The row that is to be corrected, its new revision, and what was kept out of that.
+    fn revise(
+        &self,
+        target: &Target,
+        screen: &Screen<'_>,
+    ) -> Result<(Standing, Entry<'static>, Withheld)> {
         let standing = self.find(target, &waiting_for(target)?)?;
         let old = &standing.row;
         let fix =
@@ -151,7 +167,7 @@ impl Amend {
             notes: &notes,
             tags: &[],
         };
-        let changed = check(&draft).map_err(refuse)?.row;
+        let changed = check(&draft, screen, &mut Withheld::default()).map_err(refuse)?.row;
         if (Row { stamp: old.stamp.clone(), ..changed }) == *old {
             return Err(Error::Usage {
                 problem: format!("nothing to change: the row {} is just so", standing.id),
@@ -162,8 +178,24 @@ impl Amend {
         let revised: Vec<_> = revised.iter().map(|(key, value)| (*key, value.as_deref())).collect();
         let notes = notes::amended(&notes, None, &revised).map_err(refuse)?;
         draft.notes = &notes;
-        let entry = check(&draft).map_err(refuse)?.into_owned();
-        Ok((standing, entry))
+        let mut withheld = Withheld::default();
+        let entry = check(&draft, screen, &mut withheld).map_err(refuse)?.into_owned();
+        // Without its id it would be counted beside the old one.
+        if !standing.is_revised_by(&entry.row) {
+            return Err(Error::Usage {
+                problem: format!(
+                    "the row cannot be corrected: a new revision needs its model, source, id and \
+                     rev, and these may not all be stored ({})",
+                    withheld.reasons().join("; ")
+                ),
+                fix: "let config.toml allow them: tags = \"any\", or [redact] with the value"
+                    .to_owned(),
+            });
+        }
+        if self.strict && !withheld.is_empty() {
+            return Err(Error::Withheld { reasons: withheld.reasons() });
+        }
+        Ok((standing, entry, withheld))
     }
 
     fn find(&self, target: &Target, waiting: &[String]) -> Result<Standing> {

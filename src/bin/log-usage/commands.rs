@@ -23,10 +23,11 @@ use crate::hook_log;
 use crate::hooks;
 use crate::merge_driver;
 use crate::prune;
+use crate::redact;
 use crate::voice;
 use crate::world::{self, Choice, Target};
-use crate::write::{append, around, policy, refused_by_environment, tell};
-use crate::write::{warn_of_ignore_rules, work_tree};
+use crate::write::{append, around, policy, refused_by_environment, screen, tell};
+use crate::write::{tell_withheld, warn_of_ignore_rules, work_tree};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {
@@ -41,6 +42,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "compact", run: |arguments| parsed(arguments, compact::run) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },
+    Command { name: "redact", run: |arguments| parsed(arguments, redact::run) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "prune", run: |arguments| parsed(arguments, prune::run) },
     Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
@@ -113,6 +115,9 @@ struct Batch {
     /// Whether exit code 0 means that the rows are on the disk: none or data [default: data]
     #[arg(long, value_name = "LEVEL", value_parser = durability)]
     durability: Option<Durability>,
+    /// Refuse the whole batch if a secret would be kept out of a row (exit code 3)
+    #[arg(long)]
+    strict: bool,
     /// Print the rows, write nothing
     #[arg(long)]
     dry_run: bool,
@@ -147,7 +152,11 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
         false => Ok(()),
     });
     whole.map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
-    let mut batch = batch::read(&input, border::load(&target.place)?)?;
+    let redactor = redact::redactor(&config);
+    let mut batch = batch::read(&input, border::load(&target.place)?, &screen(&config, &redactor))?;
+    if options.strict && !batch.withheld.is_empty() {
+        return Err(Error::Withheld { reasons: batch.withheld.reasons() });
+    }
     if let Some(bad) = batch.bad.first().filter(|_| !options.keep_going) {
         return Err(Error::BatchLine { line: bad.line, problem: bad.problem.clone() });
     }
@@ -163,6 +172,9 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
                 entry.row.stamp = now.clone().into();
             }
             entry.row.write_line(&mut lines);
+        }
+        if !options.quiet {
+            tell_withheld(&batch.withheld);
         }
         let printed = voice::print(&lines);
         return skipped(&batch.bad, 0).map_or(Ok(printed), Err);
@@ -186,6 +198,7 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
                     }
                 }
             });
+            tell_withheld(&batch.withheld);
         }
     }
     skipped(&batch.bad, stored).map_or(Ok(ExitCode::SUCCESS), Err)

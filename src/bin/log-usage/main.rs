@@ -17,6 +17,7 @@ mod write;
 mod hook;
 mod merge_driver;
 mod hooks;
+mod redact;
 mod amend;
 mod prune;
 mod compact;
@@ -27,15 +28,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use usage_ledger::error::Result;
+use usage_ledger::error::{Error, Result};
 use usage_ledger::figures;
 use usage_ledger::intake::draft::{Draft, check};
+use usage_ledger::redact::Redactor;
+use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::Row;
 use usage_ledger::workspace::Config;
 
 use crate::row_form::{Asked, RowForm};
 use crate::world::Target;
-use crate::write::{append, policy, refused_by_environment, tell};
+use crate::write::{append, policy, refused_by_environment, screen, tell, tell_withheld};
 
 const SHORT_HELP: &str = include_str!("help.txt");
 const MORE_HELP: &str = include_str!("help-more.txt");
@@ -82,17 +85,27 @@ fn log(form: &RowForm) -> Result<ExitCode> {
         notes: &form.notes,
         tags: &tags,
     };
-    let checked = check(&draft);
+    let target = Target::find(form.file.as_deref(), form.personal)?;
+    let config = Config::load(&target.place)?;
+    // Most rows say nothing that the user's own words could stand in.
+    let says_nothing = form.notes.is_empty() && form.tags.is_empty();
+    let redactor = if says_nothing { Redactor::default() } else { redact::redactor(&config) };
+    let mut withheld = Withheld::default();
+    let checked = check(&draft, &screen(&config, &redactor), &mut withheld);
     let mut entry = checked.map_err(|refused| {
         let fix = form.corrected(&refused);
         refused.into_error(fix)
     })?;
-    let target = Target::find(form.file.as_deref(), form.personal)?;
-    let config = Config::load(&target.place)?;
+    if form.strict && !withheld.is_empty() {
+        return Err(Error::Withheld { reasons: withheld.reasons() });
+    }
     let policy = policy(&config, form.max_size, form.durability);
     if form.dry_run {
         if !entry.is_dated {
             entry.row.stamp = world::now().at_second().to_string().into();
+        }
+        if !form.quiet {
+            tell_withheld(&withheld);
         }
         return Ok(voice::print(format!("{}\n", entry.row.to_line()).as_bytes()));
     }
@@ -103,6 +116,7 @@ fn log(form: &RowForm) -> Result<ExitCode> {
     let appended = append(&target, &config, policy, &mut entries)?;
     if !form.quiet {
         tell(&target, &appended, &|verb| one_line(verb, &entries[0].row));
+        tell_withheld(&withheld);
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use usage_ledger::error::{Error, Result, excerpt, shell_word};
+use usage_ledger::redact;
 use usage_ledger::row::{Refused, TaskType};
 use usage_ledger::workspace::{Durability, SIZES, parse_size};
 
@@ -16,13 +17,14 @@ const FIELDS: [&str; 6] =
 const EXAMPLES: [&str; 6] = ["claude-3-opus", "1500", "3200", "true", "execute", "45000"];
 
 /// Every option, and whether it takes a value.
-const OPTIONS: [(&str, bool); 13] = [
+const OPTIONS: [(&str, bool); 14] = [
     ("--file", true),
     ("--personal", false),
     ("--timestamp", true),
     ("--tag", true),
     ("--max-size", true),
     ("--durability", true),
+    ("--strict", false),
     ("--dry-run", false),
     ("--quiet", false),
     ("-q", false),
@@ -71,6 +73,8 @@ pub(crate) struct RowForm {
     pub(crate) max_size: Option<u64>,
     /// `--durability`.
     pub(crate) durability: Option<Durability>,
+    /// `--strict`.
+    pub(crate) strict: bool,
     /// `--dry-run`.
     pub(crate) dry_run: bool,
     /// `--quiet`.
@@ -103,11 +107,13 @@ impl RowForm {
         if let Some(at) = at.filter(|at| fields[*at] == self.fields[*at]) {
             fields[at] = EXAMPLES[at];
         }
-        let words: Vec<String> = fields.iter().map(|field| shell_word(field)).collect();
+        // What is repeated here stands in logs.
+        let word = |text: &str| shell_word(&redact::plain(text));
+        let words: Vec<String> = fields.iter().map(|field| word(field)).collect();
         let notes = match notes {
             "" => String::new(),
-            notes if notes.starts_with('-') => format!(" -- {}", shell_word(notes)),
-            notes => format!(" {}", shell_word(notes)),
+            notes if notes.starts_with('-') => format!(" -- {}", word(notes)),
+            notes => format!(" {}", word(notes)),
         };
         format!("log-usage{options} {}{notes}", words.join(" "))
     }
@@ -203,6 +209,7 @@ impl RowForm {
                 let durability = Durability::parse(&text);
                 self.durability = Some(durability.ok_or_else(|| refuse("none or data", "data"))?);
             }
+            "--strict" => self.strict = true,
             "--dry-run" => self.dry_run = true,
             _ => self.quiet = true,
         }

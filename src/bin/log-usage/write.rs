@@ -9,7 +9,10 @@ use usage_ledger::ledger::around::Around;
 use usage_ledger::ledger::compose::{Appended, Entry};
 use usage_ledger::ledger::lock;
 use usage_ledger::ledger::segment::Policy;
-use usage_ledger::workspace::{Config, Durability, Layout, MAX_SIZE, Place};
+use usage_ledger::notes::Screen;
+use usage_ledger::redact::Redactor;
+use usage_ledger::redact::withheld::Withheld;
+use usage_ledger::workspace::{Config, Durability, Layout, MAX_SIZE, Permission, Place};
 
 use crate::hook_log;
 use crate::voice;
@@ -70,6 +73,20 @@ pub(crate) fn policy(
         durability: durability.or(config.durability).unwrap_or_default(),
         wait: if hook_log::is_hook() { lock::WAIT_IN_HOOKS } else { lock::WAIT },
     }
+}
+
+/// What may not be stored in this repository.
+pub(crate) fn screen<'a>(config: &Config, redactor: &'a Redactor) -> Screen<'a> {
+    Screen {
+        redactor,
+        forbids_notes: config.notes == Permission::None,
+        forbids_tags: config.tags == Permission::None,
+    }
+}
+
+/// Says what was kept out of the rows, to whom it may concern.
+pub(crate) fn tell_withheld(withheld: &Withheld) {
+    withheld.lines().iter().for_each(|line| voice::say(&format!("  {line}")));
 }
 
 /// Whether `LOG_USAGE_DISABLED` forbids logging; says so.

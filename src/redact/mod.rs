@@ -1,0 +1,227 @@
+//! What must never be written: secrets and what points at a person are found in any text, and
+//! `[redacted:RULE]` takes their place. Pure; what it knows of its user it is told.
+//!
+//! A text is read once, byte by byte: the beginning of a word is looked up in the table of tokens,
+//! and few other bytes (`:` `=` `@` `/` `-` …) ask a scanner. Nothing is measured twice and every
+//! look back is bounded, so that no text can make it slow.
+
+pub mod hit;
+mod bytes;
+mod rules;
+mod blocks;
+mod keys;
+mod values;
+mod urls;
+mod spoken;
+mod people;
+mod words;
+mod scan;
+pub mod withheld;
+pub mod stream;
+
+use std::borrow::Cow;
+
+use crate::redact::hit::{Hit, mark};
+use crate::redact::rules::RULES;
+use crate::redact::scan::scan;
+use crate::redact::words::Words;
+
+/// How often a text is read again after hits; each time there is less left to find.
+const PASSES_MAX: usize = 4;
+
+/// The rules of structures, beside the table of tokens: their names, and what they find.
+pub const STRUCTURES: &[(&str, &str)] = &[
+    ("private-key", "PEM, OpenSSH, PGP and PuTTY private keys, to their end or the text's"),
+    ("jwt", "JSON web tokens"),
+    ("url-password", "the password in scheme://user:password@host"),
+    ("url-token", "a token in scheme://token@host"),
+    ("url-parameter", "query parameters named key, sig, code, token, password, …"),
+    ("auth-header", "Authorization headers, Bearer and Basic, curl -u"),
+    ("cookie", "the values of Cookie and Set-Cookie headers"),
+    ("password", "values assigned to a password, in code, settings, flags and prose"),
+    ("secret", "values assigned to a secret, token, key or credential"),
+    ("email", "e-mail addresses"),
+    ("home", "the user's name in the path of a home folder"),
+    ("login", "the login of whoever runs the program"),
+    ("env-value", "the value of a variable of the environment that is named as a secret is"),
+    ("aws-account", "the account's number in an Amazon resource name"),
+    ("telegram-token", "Telegram bot tokens"),
+    ("discord-token", "Discord bot tokens"),
+    ("mailchimp-key", "Mailchimp keys"),
+    ("azure-secret", "client secrets of Microsoft Entra"),
+];
+
+/// Rules of which nothing can be allowed: what they find is never harmless.
+const NEVER_ALLOWED: [&str; 3] = ["private-key", "url-password", "jwt"];
+
+/// The name of every rule, each once.
+pub fn rule_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = STRUCTURES.iter().map(|(name, _)| *name).collect();
+    for rule in RULES {
+        if !names.contains(&rule.name) {
+            names.push(rule.name);
+        }
+    }
+    names
+}
+
+/// A text that a rule would find, but that the repository allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    rule: &'static str,
+    value: String,
+}
+
+impl Allowed {
+    /// Reads `RULE:VALUE`.
+    ///
+    /// # Errors
+    /// A rule that does not exist, or of which nothing can be allowed; in words.
+    pub fn parse(text: &str) -> Result<Allowed, String> {
+        let (rule, value) = text.split_once(':').unwrap_or((text, ""));
+        let shown = plain(rule);
+        let rule = rule_names().into_iter().find(|name| *name == rule);
+        match rule {
+            None => {
+                Err(format!("\"{shown}\" is no rule; log-usage redact --list-rules lists them"))
+            }
+            Some(rule) if NEVER_ALLOWED.contains(&rule) => {
+                Err(format!("{rule}: what this rule finds cannot be allowed"))
+            }
+            Some(rule) if value.is_empty() => Err(format!("{rule}: lacks its value, RULE:VALUE")),
+            Some(rule) => Ok(Allowed { rule, value: value.to_owned() }),
+        }
+    }
+}
+
+/// What is to be found besides what all rules find, and what is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redactor {
+    words: Words,
+    allowed: Vec<Allowed>,
+}
+
+impl Redactor {
+    /// A redactor that knows its user: the login, the home folder, and the variables of the
+    /// environment, of which those count that are named as secrets are.
+    pub fn of_user<'a>(
+        login: Option<&str>,
+        home: Option<&str>,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Redactor {
+        Redactor { words: Words::of_user(login, home, variables), allowed: Vec::new() }
+    }
+
+    /// The same, with what the repository allows.
+    #[must_use]
+    pub fn allowing(self, allowed: &[Allowed]) -> Redactor {
+        Redactor { allowed: allowed.to_vec(), ..self }
+    }
+
+    /// Everything that must not be written, in the text's order; no two overlap.
+    pub fn find(&self, bytes: &[u8]) -> Vec<Hit> {
+        let mut hits = self.pass(bytes);
+        if hits.is_empty() {
+            return hits;
+        }
+        // What stands beside a replacement may now be seen for what it is.
+        for _ in 1..PASSES_MAX {
+            let (text, places) = replaced(bytes, &hits);
+            let more = self.pass(&text);
+            if more.is_empty() {
+                break;
+            }
+            hits.extend(more.iter().map(|hit| Hit {
+                rule: hit.rule,
+                start: original(&places, hit.start),
+                end: original(&places, hit.end),
+            }));
+            hits = merged(hits);
+        }
+        hits
+    }
+
+    fn pass(&self, bytes: &[u8]) -> Vec<Hit> {
+        let mut hits = scan(bytes, &self.words);
+        hits.retain(|hit| {
+            let value = &bytes[hit.start..hit.end];
+            let is_it = |it: &Allowed| it.rule == hit.rule && it.value.as_bytes() == value;
+            NEVER_ALLOWED.contains(&hit.rule) || !self.allowed.iter().any(is_it)
+        });
+        hits
+    }
+
+    /// The text without what must not be written, and what that was. A second pass changes nothing.
+    pub fn redact<'a>(&self, text: &'a str) -> (Cow<'a, str>, Vec<Hit>) {
+        let hits = self.find(text.as_bytes());
+        if hits.is_empty() {
+            return (Cow::Borrowed(text), hits);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for hit in &hits {
+            // Rules cut at plain characters only; were one to fail in that, more is left out.
+            let start = (at..=hit.start).rev().find(|it| text.is_char_boundary(*it)).unwrap_or(at);
+            let end = (hit.end..=text.len()).find(|it| text.is_char_boundary(*it));
+            out += &text[at..start];
+            out += &mark(hit.rule);
+            at = end.unwrap_or(text.len());
+        }
+        out += &text[at..];
+        (Cow::Owned(out), hits)
+    }
+}
+
+/// The bytes with a replacement for each hit.
+pub fn without(bytes: &[u8], hits: &[Hit]) -> Vec<u8> {
+    replaced(bytes, hits).0
+}
+
+/// The text as anybody may see it: redacted by the rules alone.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    Redactor::default().redact(text).0
+}
+
+/// A stretch that was replaced: where it was, and where its replacement is.
+struct Replaced {
+    was: (usize, usize),
+    is: (usize, usize),
+}
+
+fn replaced(bytes: &[u8], hits: &[Hit]) -> (Vec<u8>, Vec<Replaced>) {
+    let mut text = Vec::with_capacity(bytes.len());
+    let mut places = Vec::with_capacity(hits.len());
+    let mut at = 0;
+    for hit in hits {
+        text.extend_from_slice(&bytes[at..hit.start]);
+        let start = text.len();
+        text.extend_from_slice(mark(hit.rule).as_bytes());
+        places.push(Replaced { was: (hit.start, hit.end), is: (start, text.len()) });
+        at = hit.end;
+    }
+    text.extend_from_slice(&bytes[at..]);
+    (text, places)
+}
+
+/// Where a place of the replaced text was in the original.
+fn original(places: &[Replaced], at: usize) -> usize {
+    let before = places.partition_point(|place| place.is.0 < at);
+    match before.checked_sub(1).map(|last| &places[last]) {
+        None => at,
+        Some(place) if at < place.is.1 => place.was.1,
+        Some(place) => place.was.1 + (at - place.is.1),
+    }
+}
+
+/// In order, and those that overlap made one under the rule of the first.
+fn merged(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.end)));
+    let mut out: Vec<Hit> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match out.last_mut() {
+            Some(last) if hit.start < last.end => last.end = last.end.max(hit.end),
+            _ => out.push(hit),
+        }
+    }
+    out
+}

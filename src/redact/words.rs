@@ -1,0 +1,80 @@
+//! Words that only the user's own machine knows: the login, and the values of secret variables.
+
+use std::cmp::Reverse;
+
+use crate::redact::bytes::is_name;
+use crate::redact::keys::is_secret_name;
+use crate::redact::people::is_nobody;
+
+/// Words shorter than this would stand for too much else.
+const LOGIN_BYTES_MIN: usize = 3;
+
+/// Shorter values are found by the name beside them, or are no secret worth the name.
+const VALUE_BYTES_MIN: usize = 12;
+
+/// The words, each with the rule that it falls under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Words {
+    words: Vec<(&'static str, String)>,
+    /// Which bytes begin a word.
+    starts: [u64; 4],
+}
+
+impl Words {
+    /// The words of this user.
+    pub(super) fn of_user<'a>(
+        login: Option<&str>,
+        home: Option<&str>,
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Words {
+        let mut words = Words::default();
+        let home = home.map(|home| home.trim_end_matches(['/', '\\'])).unwrap_or_default();
+        let mut folders = home.rsplit(['/', '\\']);
+        let (own, above) = (folders.next(), folders.next());
+        // What stands among the homes is a login; any other home is only known as a whole.
+        let is_usual = above.is_some_and(|it| it == "home" || it.eq_ignore_ascii_case("users"));
+        for login in [login, own.filter(|_| is_usual)].into_iter().flatten() {
+            if login.len() >= LOGIN_BYTES_MIN && !is_nobody(login.as_bytes()) {
+                words.add("login", login);
+            }
+        }
+        let is_person = own.is_some_and(|own| !is_nobody(own.as_bytes()));
+        if !is_usual && is_person && above.is_some_and(|it| !it.is_empty()) {
+            words.add("home", home);
+        }
+        for (name, value) in variables {
+            let is_secret = value.len() >= VALUE_BYTES_MIN
+                && is_secret_name(name.as_bytes())
+                && !is_name(value.as_bytes());
+            if is_secret {
+                words.add("env-value", value);
+            }
+        }
+        // Of two that begin alike the longer one is meant.
+        words.words.sort_by_key(|(_, word)| Reverse(word.len()));
+        words
+    }
+
+    fn add(&mut self, rule: &'static str, word: &str) {
+        let first = word.as_bytes()[0];
+        if self.words.iter().all(|(_, it)| it != word) {
+            self.starts[usize::from(first >> 6)] |= 1 << (first & 63);
+            self.words.push((rule, word.to_owned()));
+        }
+    }
+
+    /// The word that begins there, and its end: a login only as a whole word.
+    pub(super) fn at(&self, bytes: &[u8], at: usize) -> Option<(&'static str, usize)> {
+        let first = bytes[at];
+        if self.starts[usize::from(first >> 6)] >> (first & 63) & 1 == 0 {
+            return None;
+        }
+        let is_edge = |b: Option<&u8>| !b.is_some_and(u8::is_ascii_alphanumeric);
+        let fits = |(rule, word): &&(&'static str, String)| {
+            let is_whole = at == 0 || is_edge(bytes.get(at - 1));
+            bytes[at..].starts_with(word.as_bytes())
+                && (*rule == "env-value" || (is_whole && is_edge(bytes.get(at + word.len()))))
+        };
+        self.words.iter().find(fits).map(|(rule, word)| (*rule, at + word.len()))
+    }
+}
