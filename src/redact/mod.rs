@@ -225,3 +225,58 @@ fn merged(mut hits: Vec<Hit>) -> Vec<Hit> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_of_rules_are_short_and_plain() {
+        assert!(RULES.iter().map(|rule| rule.prefixes.len()).sum::<usize>() >= 150);
+        for name in rule_names() {
+            let text = format!("a {} b", mark(name));
+            assert_eq!(plain(&text), text);
+            assert!(name.len() <= 24, "{name}: a text must not grow by more than 32 bytes a hit");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_one_value_of_one_rule() {
+        let allowed = [Allowed::parse("email:team@example.org").unwrap()];
+        let redactor = Redactor::default().allowing(&allowed);
+        let (text, hits) = redactor.redact("team@example.org bob@example.org");
+        assert_eq!((&*text, hits.len()), ("team@example.org [redacted:email]", 1));
+        assert!(Allowed::parse("private-key:x").is_err());
+    }
+
+    #[test]
+    fn places_are_those_of_the_text_as_given() {
+        let text = "mail bob@corp.example and eve@corp.example";
+        let hits = Redactor::default().find(text.as_bytes());
+        let found: Vec<&str> = hits.iter().map(|hit| &text[hit.start..hit.end]).collect();
+        assert_eq!(found, ["bob@corp.example", "eve@corp.example"]);
+    }
+
+    /// Pieces that secrets, and what stands around them, are made of.
+    const PIECES: &str = "(sk-ant-|sk-|ghp_|AKIA|eyJ|xoxb-|password|token|secret|key|api|Bearer |Basic |Cookie|\
+        Authorization|--|-p|-u |=|:|://|@|/|\\\\|home/|Users/|C:|\"|'|`|,|;|&|\\?|<|>|\\[|\\]|\\[redacted:|jwt\\]|\
+        -----BEGIN |PRIVATE KEY-----|-----END |a\\.example\\.com|%40| |\n|Q~|arn:aws:|[a-z]{1,8}|[A-Za-z0-9]{8,40}|\
+        [0-9]{12}|é|日本|🚀)";
+
+    proptest! {
+        #[test]
+        fn a_second_pass_changes_nothing(pieces in prop::collection::vec(PIECES, 0..24)) {
+            let text = pieces.concat();
+            let user = [("SOME_TOKEN", "aB3dE6gH9jK2mN5p")];
+            let redactor = Redactor::of_user(Some("mkrausz"), Some("/home/mkrausz"), user);
+            let (once, hits) = redactor.redact(&text);
+            prop_assert_eq!(&redactor.redact(&once).0, &once, "{}", text);
+            prop_assert!(once.len() <= text.len() + 36 * hits.len());
+            prop_assert!(hits.windows(2).all(|it| it[0].end <= it[1].start));
+            for hit in &hits {
+                prop_assert!(text.is_char_boundary(hit.start) && text.is_char_boundary(hit.end));
+            }
+        }
+    }
+}
