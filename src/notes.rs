@@ -174,6 +174,18 @@ fn with_tags(
         withheld.forbid(Part::Tags);
         return Ok(body.into_owned());
     }
+    // Different rows would become one if what tells them apart were replaced.
+    for key in ["source", "id"] {
+        let hits = screen.redactor.find(tags.get(key).unwrap_or_default().as_bytes());
+        if let Some(hit) = hits.first() {
+            let given = format!("{key}=redacted:{}", hit.rule);
+            return Err(Refused::new(
+                "tag",
+                &given,
+                "would stand for every row with a secret there",
+            ));
+        }
+    }
     let words = TAGS.iter().zip(tags.values).filter_map(|((key, shape), value)| {
         let value = value?;
         Some(match redacted_value(value, *shape, screen, withheld) {

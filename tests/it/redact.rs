@@ -812,7 +812,7 @@ fn a_correction_passes_the_same_gate() {
     sandbox.write(".telemetry/config.toml", "");
     let output = sandbox.run("log-usage", &["amend", "--last", "--success", "false"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("1 secret in tags: email"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("id=redacted:email"), "{}", text(&output.stderr));
     assert_eq!(sandbox.read(".telemetry/usage.csv"), ledger);
 }
 
@@ -884,4 +884,18 @@ fn large_files_are_checked_to_their_end() {
         text(&output.stdout),
         "large.log:100001: anthropic-key\nlarge.log:200002: anthropic-key\n"
     );
+}
+
+/// Two rows of one moment must not become one because what tells them apart was replaced.
+#[test]
+fn an_id_that_may_not_be_stored_refuses_the_row() {
+    let sandbox = Sandbox::repository();
+    for tag in ["id=bob@corp.example.com", "source=ann@corp.example.com"] {
+        let output = sandbox.run("log-usage", &[&SEED[..], &["--tag", tag]].concat());
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains("=redacted:email\" would stand for every row"), "{error}");
+        assert!(!error.contains("corp"), "{error}");
+    }
+    assert!(!sandbox.path(".telemetry/usage.csv").exists());
 }
