@@ -1,18 +1,15 @@
 //! Called from a user's own hooks, and while git takes the ledger away.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::hooks::program;
 use crate::sandbox::{HEADER, SEED, Sandbox, text};
 
 fn hook(sandbox: &Sandbox, name: &str) {
     let line = "log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\"";
-    let path = sandbox.path(format!(".git/hooks/{name}"));
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(&path, format!("#!/bin/sh\n{line}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    program(&sandbox.path(format!(".git/hooks/{name}")), format!("#!/bin/sh\n{line}\n"));
 }
 
 #[test]

@@ -119,8 +119,11 @@ impl Stage {
 
 pub(crate) fn program(path: &Path, bytes: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, bytes).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    // By another process: a file that is open for writing anywhere cannot be run, and what other
+    // tests start at this moment would hold ours open.
+    let write = "cat > \"$1\" && chmod 755 \"$1\"";
+    let mut command = assert_cmd::Command::new("sh");
+    command.args(["-c", write, "sh"]).arg(path).write_stdin(bytes.as_ref()).assert().success();
 }
 
 /// Whether the machine has what a hook is written for; if not, that is said.
