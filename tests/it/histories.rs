@@ -177,7 +177,10 @@ impl History {
     /// Rows wait in the stash while others are committed.
     fn stash(&mut self) -> &'static str {
         self.log("600");
-        self.it.git(&["stash", "--quiet", "--include-untracked"]);
+        // A new fragment is a file that git does not know. Elsewhere such files are segments, whose
+        // names come again: git would not put the stashed one over the other, and we drop the stash.
+        let stash = ["stash", "--quiet", "--include-untracked"];
+        self.it.git(if self.it.way == Way::Fragments { &stash } else { &stash[..2] });
         self.log("600");
         self.it.commit("rows");
         self.it.join(&["stash", "pop", "--quiet"]);
