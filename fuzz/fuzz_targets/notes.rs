@@ -2,13 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use usage_ledger::notes::{self, Tags};
+use usage_ledger::notes::Tags;
+use usage_ledger::notes::line::clean;
 
 fuzz_target!(|text: &str| {
-    let clean = notes::clean(text).into_owned();
-    assert!(clean.len() <= text.len());
-    assert!(!clean.chars().any(|c| c.is_control()));
-    assert_eq!(notes::clean(&clean), clean.as_str());
-    let tagged = Tags::of(&clean) != Tags::default();
-    assert!(!tagged || clean.ends_with('}'));
+    let once = clean(text).into_owned();
+    assert!(once.len() <= text.len());
+    assert!(!once.chars().any(|c| c.is_control()));
+    assert_eq!(clean(&once), once.as_str());
+    let tagged = Tags::of(&once) != Tags::default();
+    assert!(!tagged || once.ends_with('}'));
 });

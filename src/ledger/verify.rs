@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::ledger::files::Role;
 use crate::ledger::scan::{self, Item};
-use crate::notes::{self, Tags};
+use crate::notes::Tags;
+use crate::notes::line::clean;
 use crate::row::{NOTES_BYTES_MAX, Row};
 use crate::timestamp::{Instant, Timestamp};
 
@@ -219,7 +220,7 @@ fn contract_breach(row: &Row<'_>) -> Option<String> {
     if text.len() > NOTES_BYTES_MAX {
         return Some(format!("notes: are {} bytes, more than 4096", text.len()));
     }
-    if notes::clean(text) != text.as_ref() {
+    if clean(text) != text.as_ref() {
         return Some("notes: hold characters that log-usage takes out".to_owned());
     }
     let cached = Tags::of(text).count("cache_read")?;

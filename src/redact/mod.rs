@@ -11,6 +11,7 @@ mod rules;
 mod blocks;
 mod keys;
 mod values;
+mod beside;
 mod urls;
 mod spoken;
 mod people;

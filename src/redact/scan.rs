@@ -1,5 +1,6 @@
 //! One pass over a text: which scanner is asked at which byte.
 
+use crate::redact::beside;
 use crate::redact::blocks;
 use crate::redact::bytes::Text;
 use crate::redact::hit::{Hit, marked};
@@ -7,7 +8,6 @@ use crate::redact::people;
 use crate::redact::rules;
 use crate::redact::spoken;
 use crate::redact::urls;
-use crate::redact::values;
 use crate::redact::words::Words;
 
 /// What a byte may be the beginning, or the middle, of.
@@ -91,14 +91,14 @@ fn joint(text: &mut Text<'_>, at: usize, floor: usize, hits: &mut Vec<Hit>) -> O
         b':' if text.has(at, b"://") => urls::userinfo(text, at),
         b':' => blocks::telegram(text, at, floor)
             .or_else(|| people::account(text, at, floor))
-            .or_else(|| values::assigned(text, at, floor, hits)),
-        b'=' | b'>' => values::assigned(text, at, floor, hits),
+            .or_else(|| beside::assigned(text, at, floor, hits)),
+        b'=' | b'>' => beside::assigned(text, at, floor, hits),
         b'@' | b'%' => people::email(text, at, floor),
         b'/' | b'\\' => people::home(text, at),
         b'~' => blocks::azure(text, at, floor),
         _ => blocks::pem(text, at)
             .or_else(|| blocks::mailchimp(text, at, floor))
             .or_else(|| people::encoded_home(text, at))
-            .or_else(|| values::flag(text, at)),
+            .or_else(|| beside::flag(text, at)),
     }
 }
