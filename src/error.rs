@@ -286,8 +286,8 @@ impl Error {
                 format!("pruning stopped at {}: {reason}", shown(path))
             }
             Error::Config { path, line, problem } => match line {
-                Some(line) => format!("{}:{line}: {problem}", shown(path)),
-                None => format!("{}: {problem}", shown(path)),
+                Some(line) => format!("{}:{line}: {}", shown(path), redact::plain(problem)),
+                None => format!("{}: {}", shown(path), redact::plain(problem)),
             },
             Error::NoLedger { .. } => "no ledger here".to_owned(),
             Error::NoSuchFile { path } => format!("no such file: {}", shown(path)),
@@ -455,7 +455,8 @@ impl Error {
 /// `error: WHAT`, `  why: …`, `  fix: …`: the one voice of both programs.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}\n  why: {}\n  fix: {}", self.what(), self.why(), self.fix())
+        let what = printable(&self.what());
+        write!(f, "error: {what}\n  why: {}\n  fix: {}", self.why(), self.fix())
     }
 }
 
@@ -484,6 +485,11 @@ pub fn is_unprintable(c: char) -> bool {
             | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }
 
+/// The text on one line, with nothing in it that moves a cursor or hides anything.
+pub fn printable(text: &str) -> String {
+    text.replace(is_unprintable, "\u{FFFD}")
+}
+
 /// A word as a shell takes it: in quotes where it needs them.
 pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:/@+-=,%".contains(c);
@@ -495,7 +501,7 @@ pub fn shell_word(word: &str) -> String {
 
 /// A path in full, so that it can be pasted, but with nothing that could move a cursor.
 pub fn shown(path: &Path) -> String {
-    path.to_string_lossy().replace(is_unprintable, "\u{FFFD}")
+    printable(&path.to_string_lossy())
 }
 
 fn count(n: u64, noun: &str) -> String {

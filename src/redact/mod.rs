@@ -16,6 +16,7 @@ mod urls;
 mod spoken;
 mod people;
 mod words;
+mod own;
 mod scan;
 pub mod withheld;
 pub mod stream;
@@ -25,7 +26,7 @@ use std::borrow::Cow;
 use crate::redact::hit::{Hit, mark};
 use crate::redact::rules::RULES;
 use crate::redact::scan::scan;
-use crate::redact::words::Words;
+use crate::redact::words::{Words, secret_values};
 
 /// How often a text is read again after hits; each time there is less left to find.
 const PASSES_MAX: usize = 4;
@@ -181,6 +182,15 @@ pub fn without(bytes: &[u8], hits: &[Hit]) -> Vec<u8> {
 /// The text as anybody may see it: redacted by the rules alone.
 pub fn plain(text: &str) -> Cow<'_, str> {
     Redactor::default().redact(text).0
+}
+
+/// A message to the user without the values of secret variables: it may repeat what was typed. What
+/// stands in it for the user's own eyes, such as paths, stays.
+pub fn unsaid<'a>(text: &str, variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    // A message that was redacted by the rules may hold what these left of a value.
+    let forms = |value: &str| own::forms(value).into_iter().chain(own::forms(&plain(value)));
+    let mut values: Vec<String> = secret_values(variables).flat_map(forms).collect();
+    own::without(text, &mut values)
 }
 
 /// A stretch that was replaced: where it was, and where its replacement is.

@@ -12,6 +12,22 @@ const LOGIN_BYTES_MIN: usize = 3;
 /// Shorter values are found by the name beside them, or are no secret worth the name.
 const VALUE_BYTES_MIN: usize = 12;
 
+/// Where the shell stands and stood: `pwd` is a password elsewhere.
+const FOLDERS: [&str; 2] = ["PWD", "OLDPWD"];
+
+/// The values of those variables that are named as secrets are.
+pub(super) fn secret_values<'a>(
+    variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> impl Iterator<Item = &'a str> {
+    let is_secret = |(name, value): &(&str, &str)| {
+        value.len() >= VALUE_BYTES_MIN
+            && !FOLDERS.contains(name)
+            && is_secret_name(name.as_bytes())
+            && !is_name(value.as_bytes())
+    };
+    variables.into_iter().filter(is_secret).map(|(_, value)| value)
+}
+
 /// The words, each with the rule that it falls under.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Words {
@@ -42,14 +58,7 @@ impl Words {
         if !is_usual && is_person && above.is_some_and(|it| !it.is_empty()) {
             words.add("home", home);
         }
-        for (name, value) in variables {
-            let is_secret = value.len() >= VALUE_BYTES_MIN
-                && is_secret_name(name.as_bytes())
-                && !is_name(value.as_bytes());
-            if is_secret {
-                words.add("env-value", value);
-            }
-        }
+        secret_values(variables).for_each(|value| words.add("env-value", value));
         // Of two that begin alike the longer one is meant.
         words.words.sort_by_key(|(_, word)| Reverse(word.len()));
         words

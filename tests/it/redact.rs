@@ -731,14 +731,18 @@ fn the_user_is_not_named() {
     let sandbox = Sandbox::repository();
     let value = format!("{}-{}", "Zq8", "vT5rK2mN9xL4");
     let mut row = SEED.to_vec();
-    let notes =
-        format!("mkrausz logged in with {value} from /srv/people/mkrausz/x; mkrauszx did not");
+    let notes = format!(
+        "mkrausz logged in with {value} from /srv/people/mkrausz/x; mkrauszx did not in /srv/work/here"
+    );
     row[6] = &notes;
     let mut command = sandbox.command("log-usage");
     let command = command.args(row).env("USER", "mkrausz").env("ODD_SERVICE_TOKEN", &value);
+    // Where the shell stands is no password, though the name ends so.
+    let command = command.env("PWD", "/srv/work/here").env("OLDPWD", "/srv/work");
     assert_eq!(command.output().unwrap().status.code(), Some(0));
     let expected = ",[redacted:login] logged in with [redacted:env-value] from \
-                    /srv/people/[redacted:login]/x; mkrauszx did not";
+                    /srv/people/[redacted:login]/x; mkrauszx did not \
+                    in /srv/work/here";
     assert!(sandbox.rows()[0].ends_with(expected), "{:?}", sandbox.rows());
 }
 
@@ -834,6 +838,94 @@ fn messages_repeat_no_secret() {
         let said = text(&output.stderr);
         assert!(!said.contains("Q1w2") && !said.is_empty(), "{said}");
     }
+}
+
+/// What no rule knows is known by its variable: whole, and where a message cuts it short.
+#[test]
+fn messages_repeat_no_secret_of_the_environment() {
+    let sandbox = Sandbox::repository();
+    let value = format!("{}-{}", "Zq8'vT", "rK2mN9xL4+".repeat(9));
+    let long = format!("{} {value}", "word ".repeat(12));
+    let below = format!("{value}/usage.csv");
+    for (program, arguments) in [
+        ("log-usage", vec!["m", "1", "2", "true", "plan", "3", "notes", &value]),
+        ("log-usage", vec!["m", "1", "2", "true", "plan", "3", "notes", &long]),
+        ("log-usage", vec![&*value, "1", "2", "maybe", "plan", "3"]),
+        ("log-usage", vec!["m", &value, "2", "true", "plan", "3"]),
+        ("log-usage", vec!["m", "1", "2", "maybe", "plan", "3", &value]),
+        ("log-usage", vec!["m", "1", "2", "true", "plan", "3", "--tag", &value]),
+        ("log-usage", vec!["m", "1", "2", "true", "plan", "3", "--timestamp", &value]),
+        ("log-usage", vec!["m", "1", "2", "true", "plan", "3", "--file", &below]),
+        ("log-usage", vec!["m", "1", "2", "true", "plan", "3", "--max-size", &value]),
+        ("log-usage", vec!["amend", &value]),
+        ("log-usage", vec!["amend", "--last", "--duration", &value]),
+        ("log-usage", vec!["batch", "--max-size", &value]),
+        ("log-usage", vec!["hooks", &value]),
+        ("log-usage", vec!["init", &value]),
+        ("log-usage", vec!["prune", "--before", &value]),
+        ("log-usage", vec!["redact", "--check", &value]),
+        ("usage-report", vec!["--since", &value]),
+        ("usage-report", vec!["--by", &value]),
+        ("usage-report", vec!["--file", &value]),
+        ("usage-report", vec!["--range", &value]),
+        ("usage-report", vec!["--output", &value, "--file", &value]),
+        ("usage-report", vec![&*value]),
+    ] {
+        let mut command = sandbox.command(program);
+        let output = command.args(&arguments).env("ODD_SERVICE_TOKEN", &value).output().unwrap();
+        let said = text(&output.stderr);
+        assert_ne!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(!said.contains("rK2mN9xL4") && !said.contains("Zq8'v"), "{arguments:?}: {said}");
+        assert!(!said.is_empty());
+    }
+    let header = "model,prompt_tokens,completion_tokens,task_success,task_type,duration_ms,notes\n";
+    let json = format!("{{\"model\":\"m\",\"{value}\":1}}\n");
+    for input in [format!("{header}m,1,2,{value},plan,3,n\n"), json, format!("{value},b\n")] {
+        let mut command = sandbox.command("log-usage");
+        let command = command.args(["batch", "--keep-going"]).env("ODD_SERVICE_TOKEN", &value);
+        let said = text(&command.write_stdin(input).output().unwrap().stderr);
+        assert!(said.contains("[redacted:env-value]"), "{said}");
+        assert!(!said.contains("rK2mN9xL4"), "{said}");
+    }
+}
+
+/// Rows that passed no gate are shown as if they had.
+#[test]
+fn old_notes_are_shown_without_their_secrets() {
+    let value = "Zq8-vT5rK2mN9xL4";
+    let row = format!(
+        "2026-03-02T09:00:00Z,m,7,8,true,plan,10,{value} of mkrausz and bob@corp.example.com {}",
+        key()
+    );
+    let sandbox = Sandbox::with_rows(&[&row]);
+    let mut command = sandbox.command("log-usage");
+    let command = command.env("USER", "mkrausz").env("ODD_SERVICE_TOKEN", value);
+    let shown = text(&command.args(["amend", "--list"]).output().unwrap().stdout);
+    let notes = "[redacted:env-value] of [redacted:login] and [redacted:email] [redacted:";
+    assert!(shown.contains(notes), "{shown}");
+}
+
+/// What failed in a hook is written down for later, and shown again.
+#[test]
+fn the_log_of_hooks_keeps_no_secret() {
+    let sandbox = Sandbox::repository();
+    let value = "Zq8-vT5rK2mN9xL4";
+    let mut command = sandbox.command("log-usage");
+    let command = command.env("GIT_PREFIX", "").env("ODD_SERVICE_TOKEN", value);
+    let output = command.args(["m", "1", "2", value, "plan", "3"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let log = sandbox.path("../home/.local/state/usage-ledger/hooks.log");
+    let kept = std::fs::read_to_string(&log).unwrap();
+    assert!(kept.contains("task_success: \"[redacted:env-value]\""), "{kept}");
+    // One of an older version, which kept what it was given.
+    let here = sandbox.path("").canonicalize().unwrap();
+    let old = format!("2026-03-02T09:00:00Z  {}  {value} {}\u{1b}[1m\n", here.display(), key());
+    std::fs::write(&log, old).unwrap();
+    let output =
+        sandbox.command("log-usage").arg("doctor").env("ODD_SERVICE_TOKEN", value).output();
+    let shown = text(&output.unwrap().stdout);
+    assert!(shown.contains("[redacted:env-value] [redacted:anthropic-key]"), "{shown}");
+    assert!(!shown.contains('\u{1b}') && !shown.contains(value), "{shown}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use usage_ledger::ledger::lookup::{self, ID_PREFIX_MIN, Standing};
 use usage_ledger::ledger::waiting;
 use usage_ledger::notes;
 use usage_ledger::notes::{Screen, Tags};
+use usage_ledger::redact::Redactor;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::{Refused, Row};
 use usage_ledger::timestamp::Timestamp;
@@ -91,15 +92,13 @@ const IDENTITY: [&str; 3] = ["source", "id", "rev"];
 
 pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
-    if let Some(count) = options.list {
-        let waiting = waiting_for(&target)?;
-        return Ok(voice::print(
-            table(&lookup::newest(&target.place, &waiting, count)?).as_bytes(),
-        ));
-    }
     let config = Config::load(&target.place)?;
-    let policy = policy(&config, None, None);
     let redactor = redact::redactor(&config);
+    if let Some(count) = options.list {
+        let rows = lookup::newest(&target.place, &waiting_for(&target)?, count)?;
+        return Ok(voice::print(table(&rows, &redactor).as_bytes()));
+    }
+    let policy = policy(&config, None, None);
     let screen = screen(&config, &redactor);
     let (_, entry, withheld) = options.revise(&target, &screen)?;
     if options.dry_run {
@@ -140,7 +139,7 @@ impl Amend {
         target: &Target,
         screen: &Screen<'_>,
     ) -> Result<(Standing, Entry<'static>, Withheld)> {
-        let standing = self.find(target, &waiting_for(target)?)?;
+        let standing = self.find(target, &waiting_for(target)?, screen)?;
         let old = &standing.row;
         let fix =
             |refused: &Refused| format!("log-usage amend {} {}", standing.id, option(refused));
@@ -198,7 +197,7 @@ impl Amend {
         Ok((standing, entry, withheld))
     }
 
-    fn find(&self, target: &Target, waiting: &[String]) -> Result<Standing> {
+    fn find(&self, target: &Target, waiting: &[String], screen: &Screen<'_>) -> Result<Standing> {
         let place = &target.place;
         let Some(id) = &self.id else {
             return lookup::newest(place, waiting, 1)?.pop().ok_or_else(|| Error::Usage {
@@ -229,7 +228,7 @@ impl Amend {
                     false => format!("log-usage amend {}", last.id),
                 };
                 found.push(last);
-                voice::say(table(&found).trim_end());
+                voice::say(table(&found, screen.redactor).trim_end());
                 let problem = format!("{count} rows have the id {}", excerpt(id));
                 Err(Error::Usage { problem, fix })
             }
@@ -269,8 +268,9 @@ fn option(refused: &Refused) -> String {
     format!("{option} {}", refused.example())
 }
 
-/// Rows with their ids, a line each.
-fn table(rows: &[Standing]) -> String {
+/// Rows with their ids, a line each. Old rows, and those that people wrote by hand, passed no gate.
+fn table(rows: &[Standing], redactor: &Redactor) -> String {
+    let safe = |text: &str| excerpt(&redactor.redact(text).0);
     if rows.is_empty() {
         return "no rows yet\n".to_owned();
     }
@@ -280,11 +280,11 @@ fn table(rows: &[Standing]) -> String {
         [
             shell_word(id),
             row.stamp.to_string(),
-            row.model.to_string(),
+            excerpt(&row.model),
             figures::thousands(row.total_tokens().into()),
             row.task_type.name().to_owned(),
             row.success.to_string(),
-            excerpt(&row.notes),
+            safe(&row.notes),
         ]
     }));
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use usage_ledger::doctor;
-use usage_ledger::error::{Error, Result, is_unprintable, shown};
+use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::figures;
 use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
@@ -291,15 +291,11 @@ fn run_doctor(options: Doctor) -> Result<ExitCode> {
     let failures = hook_log::last(FAILURES_SHOWN, &top);
     if !failures.is_empty() {
         text += "last failures in hooks:\n";
-        failures.iter().for_each(|line| text += &format!("  {}\n", excerpt_line(line)));
+        failures.iter().for_each(|line| text += &format!("  {line}\n"));
     }
-    let printed = voice::print(text.as_bytes());
+    let printed = voice::print(voice::unsaid(&text).as_bytes());
     let is_well = signs.iter().all(|sign| sign.fix.is_none());
     Ok(if is_well { printed } else { ExitCode::from(1) })
-}
-
-fn excerpt_line(line: &str) -> String {
-    line.replace(is_unprintable, "\u{FFFD}")
 }
 
 /// Mend damage in the middle of the ledger; the old file is kept beside the new one

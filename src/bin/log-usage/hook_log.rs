@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use usage_ledger::error::Error;
+use usage_ledger::error::{Error, printable};
+use usage_ledger::redact;
 
+use crate::voice;
 use crate::world;
 
 /// Older failures say nothing about today's set-up.
@@ -23,7 +25,7 @@ pub(crate) fn is_hook() -> bool {
 pub(crate) fn add(error: &Error) {
     let Some(path) = path() else { return };
     let here = std::env::current_dir().unwrap_or_default();
-    let what = error.to_string();
+    let what = voice::unsaid(&error.to_string());
     let what = what.lines().next().unwrap_or_default();
     let old = fs::read_to_string(&path).unwrap_or_default();
     let mut lines: Vec<&str> = old.lines().collect();
@@ -34,15 +36,23 @@ pub(crate) fn add(error: &Error) {
     let _ = fs::write(path, kept.join("\n") + "\n");
 }
 
-/// The last failures at or below this folder, newest last.
+/// The last failures at or below this folder, newest last; fit to be shown, whoever wrote them.
 pub(crate) fn last(count: usize, folder: &Path) -> Vec<String> {
     let text = path().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
     let is_here = |line: &&str| {
         let at = line.split("  ").nth(1).map(Path::new);
         at.is_some_and(|at| at.starts_with(folder))
     };
-    let lines: Vec<String> = text.lines().filter(is_here).map(str::to_owned).collect();
+    let lines: Vec<String> = text.lines().filter(is_here).map(safe).collect();
     lines[lines.len().saturating_sub(count)..].to_vec()
+}
+
+/// The folder stays, for it is where to look.
+fn safe(line: &str) -> String {
+    let mut parts: Vec<&str> = line.splitn(3, "  ").collect();
+    let what = parts.pop().map(redact::plain).unwrap_or_default();
+    parts.push(&what);
+    voice::unsaid(&printable(&parts.join("  ")))
 }
 
 /// In the user's own folder for what programs remember between two runs.

@@ -1,12 +1,14 @@
 //! How both programs speak to the terminal and take words from it: one form of error, clap's own
-//! mapped into it; a closed pipe is a quiet end.
+//! mapped into it; no secret of the environment is said; a closed pipe is a quiet end.
 
+use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::builder::{StyledStr, Styles};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use usage_ledger::error::{Error, excerpt};
+use usage_ledger::redact;
 
 /// Says on standard error what went wrong. Nobody is left to tell if even that fails.
 pub(crate) fn fail(error: &Error) -> ExitCode {
@@ -16,13 +18,22 @@ pub(crate) fn fail(error: &Error) -> ExitCode {
 
 /// One message on standard error.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", unsaid(text));
 }
 
 /// A question on standard error; the answer is to be written behind it.
 #[allow(dead_code, reason = "the reader asks nothing")]
 pub(crate) fn ask(question: &str) {
-    let _ = write!(io::stderr().lock(), "{question}");
+    let _ = write!(io::stderr().lock(), "{}", unsaid(question));
+}
+
+/// The text without the values of the environment's secret variables, which it may repeat.
+pub(crate) fn unsaid(text: &str) -> String {
+    let variables: Vec<(String, String)> = env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    redact::unsaid(text, variables)
 }
 
 /// Writes to standard output; a reader that has closed its end has seen enough.
