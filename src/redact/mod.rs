@@ -31,40 +31,75 @@ use crate::redact::words::{Words, secret_values};
 /// How often a text is read again after hits; each time there is less left to find.
 const PASSES_MAX: usize = 4;
 
-/// The rules of structures, beside the table of tokens: their names, and what they find.
-pub const STRUCTURES: &[(&str, &str)] = &[
-    ("private-key", "PEM, OpenSSH, PGP and PuTTY private keys, to their end or the text's"),
-    ("jwt", "JSON web tokens"),
-    ("url-password", "the password in scheme://user:password@host"),
-    ("url-token", "a token in scheme://token@host"),
-    ("url-parameter", "query parameters named key, sig, code, token, password, …"),
-    ("auth-header", "Authorization headers, Bearer and Basic, curl -u"),
-    ("cookie", "the values of Cookie and Set-Cookie headers"),
-    ("password", "values assigned to a password, in code, settings, flags and prose"),
-    ("secret", "values assigned to a secret, token, key or credential"),
-    ("email", "e-mail addresses"),
-    ("home", "the user's name in the path of a home folder"),
-    ("login", "the login of whoever runs the program"),
-    ("env-value", "the value of a variable of the environment that is named as a secret is"),
-    ("aws-account", "the account's number in an Amazon resource name"),
-    ("telegram-token", "Telegram bot tokens"),
-    ("discord-token", "Discord bot tokens"),
-    ("mailchimp-key", "Mailchimp keys"),
-    ("azure-secret", "client secrets of Microsoft Entra"),
+/// What the source of a rule is called that no provider documents: it knows a text by its structure.
+const PATTERN: &str = "pattern";
+
+/// The rules of structures, beside the table of tokens: their names, what they find, and their
+/// sources.
+#[rustfmt::skip]
+const STRUCTURES: &[(&str, &str, &str)] = &[
+    ("private-key", "PEM, OpenSSH, PGP and PuTTY private keys, to their end or the text's", PATTERN),
+    ("jwt", "JSON web tokens", "https://www.rfc-editor.org/rfc/rfc7519"),
+    ("url-password", "the password in scheme://user:password@host", PATTERN),
+    ("url-token", "a token in scheme://token@host", PATTERN),
+    ("url-parameter", "query parameters named key, sig, code, token, password, …", PATTERN),
+    ("auth-header", "Authorization headers, Bearer and Basic, curl -u", PATTERN),
+    ("cookie", "the values of Cookie and Set-Cookie headers", PATTERN),
+    ("password", "values assigned to a password, in code, settings, flags and prose", PATTERN),
+    ("secret", "values assigned to a secret, token, key or credential", PATTERN),
+    ("email", "e-mail addresses", PATTERN),
+    ("home", "the user's name in the path of a home folder", PATTERN),
+    ("login", "the login of whoever runs the program", PATTERN),
+    ("env-value", "the value of a variable of the environment that is named as a secret is", PATTERN),
+    ("aws-account", "the account's number in an Amazon resource name", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"),
+    ("telegram-token", "Telegram bot tokens", "https://core.telegram.org/bots/api"),
+    ("discord-token", "Discord bot tokens", "https://discord.com/developers/docs/reference"),
+    ("mailchimp-key", "Mailchimp keys", "https://mailchimp.com/developer"),
+    ("azure-secret", "client secrets of Microsoft Entra", "https://learn.microsoft.com/en-us/entra/identity-platform"),
 ];
 
 /// Rules of which nothing can be allowed: what they find is never harmless.
 const NEVER_ALLOWED: [&str; 3] = ["private-key", "url-password", "jwt"];
 
-/// The name of every rule, each once.
-pub fn rule_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = STRUCTURES.iter().map(|(name, _)| *name).collect();
+/// The name of every rule.
+fn rule_names() -> impl Iterator<Item = &'static str> {
+    let structures = STRUCTURES.iter().map(|(name, ..)| *name);
+    structures.chain(RULES.iter().map(|rule| rule.name))
+}
+
+/// One rule, as lists and documents show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRule {
+    /// What stands in place of a hit.
+    pub name: &'static str,
+    /// What it finds.
+    pub finds: String,
+    /// Where the provider tells of its tokens, or `pattern` where a text's structure gives it away.
+    pub source: String,
+}
+
+/// Every rule, each name once.
+pub fn listed_rules() -> Vec<ListedRule> {
+    let mut listed: Vec<ListedRule> = STRUCTURES
+        .iter()
+        .map(|(name, finds, source)| ListedRule {
+            name,
+            finds: (*finds).to_owned(),
+            source: (*source).to_owned(),
+        })
+        .collect();
     for rule in RULES {
-        if !names.contains(&rule.name) {
-            names.push(rule.name);
+        let prefixes = rule.prefixes.join(" ");
+        match listed.iter_mut().find(|it| it.name == rule.name) {
+            Some(listed) => listed.finds += &format!(" {prefixes}"),
+            None => listed.push(ListedRule {
+                name: rule.name,
+                finds: format!("what begins with {prefixes}"),
+                source: format!("https://{}", rule.source),
+            }),
         }
     }
-    names
+    listed
 }
 
 /// A text that a rule would find, but that the repository allows.
@@ -82,7 +117,7 @@ impl Allowed {
     pub fn parse(text: &str) -> Result<Allowed, String> {
         let (rule, value) = text.split_once(':').unwrap_or((text, ""));
         let shown = plain(rule);
-        let rule = rule_names().into_iter().find(|name| *name == rule);
+        let rule = rule_names().find(|name| *name == rule);
         match rule {
             None => {
                 Err(format!("\"{shown}\" is no rule; log-usage redact --list-rules lists them"))

@@ -35,6 +35,7 @@ mod places;
 mod prune;
 mod range;
 mod redact;
+mod rules;
 mod storms;
 mod upkeep;
 mod usage_report;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::redact::hit::Hit;
 use usage_ledger::redact::stream::Stream;
-use usage_ledger::redact::{Redactor, rule_names, without};
+use usage_ledger::redact::{ListedRule, Redactor, listed_rules, without};
 use usage_ledger::workspace::Config;
 
 use crate::voice;
@@ -43,7 +43,7 @@ pub(crate) struct Redact {
     /// Name each finding by file and line, never by value
     #[arg(long)]
     check: bool,
-    /// Print the name of every rule
+    /// Print the name of every rule; with --json what it finds and its source, too
     #[arg(long, conflicts_with_all = ["words", "check"])]
     list_rules: bool,
     /// Print JSON: the findings, and the text if it is not --check
@@ -74,10 +74,15 @@ pub(crate) fn redactor(config: &Config) -> Redactor {
 
 pub(crate) fn run(options: Redact) -> Result<ExitCode> {
     if options.list_rules {
-        let names = rule_names();
+        let rules = listed_rules();
+        let object =
+            |it: &ListedRule| json!({ "name": it.name, "finds": it.finds, "source": it.source });
         let text = match options.json {
-            true => format!("{}\n", json!({ "schema": SCHEMA, "rules": names })),
-            false => names.join("\n") + "\n",
+            true => {
+                let rules: Vec<Value> = rules.iter().map(object).collect();
+                format!("{}\n", json!({ "schema": SCHEMA, "rules": rules }))
+            }
+            false => rules.iter().map(|it| format!("{}\n", it.name)).collect(),
         };
         return Ok(voice::print(text.as_bytes()));
     }
