@@ -455,8 +455,9 @@ impl Error {
 /// `error: WHAT`, `  why: …`, `  fix: …`: the one voice of both programs.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = printable(&self.what());
-        write!(f, "error: {what}\n  why: {}\n  fix: {}", self.why(), self.fix())
+        // All three may repeat what somebody typed.
+        let [what, why, fix] = [self.what(), self.why(), self.fix()].map(|it| printable(&it));
+        write!(f, "error: {what}\n  why: {why}\n  fix: {fix}")
     }
 }
 

@@ -6,10 +6,11 @@ use std::io::{self, Read};
 use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
+use crate::error::printable;
 use crate::ledger::files::Role;
 use crate::ledger::scan::{self, Item};
 use crate::notes::Tags;
-use crate::notes::line::clean;
+use crate::notes::line::{clean, is_formula};
 use crate::row::{NOTES_BYTES_MAX, Row};
 use crate::timestamp::{Instant, Timestamp};
 
@@ -54,6 +55,8 @@ pub struct Verifier {
     rows: u64,
     /// Rows that stand in a file before, too.
     shared: u64,
+    /// How many notes a spreadsheet would run as formulas, and where the first is.
+    formulas: (u64, Option<(usize, u64)>),
     /// The newest moment of the files before, and which file holds it.
     newest: Option<(Instant, usize)>,
 }
@@ -66,12 +69,16 @@ impl Verifier {
     pub fn read(&mut self, label: &str, role: Role, input: impl Read) -> io::Result<()> {
         let mut page = Page::default();
         let file = self.labels.len();
-        self.labels.push(label.to_owned());
+        self.labels.push(printable(label));
         let scanned = scan::scan(input, &mut |line, item| match item {
             Item::Row(found) => {
                 let row = &found.row;
                 self.rows += 1;
                 page.row(line, row, found.bytes());
+                if is_formula(&row.notes) {
+                    self.formulas.0 += 1;
+                    self.formulas.1.get_or_insert((file, line));
+                }
                 if let Some(first) = self.first_seen(row, (file, line)) {
                     self.shared += u64::from(first.0 != file);
                     page.find(line, format!("repeats {}", self.place(first, file)));
@@ -105,6 +112,18 @@ impl Verifier {
         let found = page.found.into_iter();
         self.findings.extend(found.map(|(line, what)| Finding { file, line, what }));
         Ok(())
+    }
+
+    /// What is no fault of the ledger, but good to know before a spreadsheet opens it.
+    pub fn note(&self) -> Option<String> {
+        let (notes, first) = self.formulas;
+        let (file, line) = first?;
+        let noun = if notes == 1 { "row has" } else { "rows have" };
+        Some(format!(
+            "{notes} {noun} notes that begin as formulas do (the first: {}:{line}): import that \
+             column of a spreadsheet as text",
+            self.labels[file]
+        ))
     }
 
     /// How many rows stand in more than one file.

@@ -1,6 +1,26 @@
-//! Any text → one clean line.
+//! Any text → one clean line; and whether a spreadsheet would take it for a formula.
 
 use std::borrow::Cow;
+
+/// Whether a spreadsheet would run the text as a formula: its first character that is no blank begins
+/// one, and it is no number. Such notes are stored as they are; what is drawn for a spreadsheet puts
+/// an apostrophe before them.
+pub fn is_formula(text: &str) -> bool {
+    let is_blank =
+        |c: &char| !matches!(c, '\t' | '\r' | '\n') && (c.is_whitespace() || c.is_control());
+    let begins = match text.chars().find(|c| !is_blank(c)) {
+        Some('=' | '+' | '-' | '@' | '|' | '\t' | '\r' | '\n') => true,
+        Some(c) => matches!(c, '＝' | '＋' | '－' | '＠' | '｜'),
+        None => false,
+    };
+    begins && !is_number(text)
+}
+
+/// Plain digits, with a sign, a point and an exponent where there are any.
+fn is_number(text: &str) -> bool {
+    let has_figures_only = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    has_figures_only && text.parse::<f64>().is_ok()
+}
 
 /// Makes any text one line that moves no cursor and hides nothing: line breaks and tabs become one
 /// space; escape sequences, control, bidi and zero-width characters go; the ends are trimmed.
@@ -93,6 +113,18 @@ fn skip_string(after: &str) -> &str {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn formulas_are_told_from_text_and_numbers() {
+        for text in
+            ["=1+1", "-x", "- a list", "@x", " =1", "\u{a0}=1", "\0=1", "|x", "＝1", "\r=1", "+1+1"]
+        {
+            assert!(is_formula(text), "{text:?}");
+        }
+        for text in ["", " ", "gpt-5", "-5", "+5.25", "-1e9", "a=1", "(=1)", "{source=run}"] {
+            assert!(!is_formula(text), "{text:?}");
+        }
+    }
 
     #[test]
     fn any_text_becomes_one_clean_line() {

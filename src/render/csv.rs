@@ -1,5 +1,8 @@
-//! Report → one CSV table that a spreadsheet opens right: a line for every key of every grouping.
+//! Report → one CSV table, a line for every key of every grouping: raw for programs, or so that a
+//! spreadsheet takes text for text.
 
+use crate::error::printable;
+use crate::notes::line::is_formula;
 use crate::render::json;
 use crate::render::tables::key_text;
 use crate::report::dimension::{Dimension, Key};
@@ -24,17 +27,39 @@ const COLUMNS: [&str; 15] = [
     "duration_ms_max",
 ];
 
-/// The report as CSV.
+/// The column of keys where they are made safe for a spreadsheet, so that no program takes them for
+/// the keys themselves.
+const KEY_FOR_SPREADSHEET: &str = "key_for_spreadsheet";
+
+/// The report as CSV for programs: every key just as it is.
 pub fn render(report: &Report) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    table(report, &COLUMNS, csv::WriterBuilder::new(), &|key| key)
+}
+
+/// The report as CSV for a spreadsheet: text is in quotes, and what would be run as a formula has an
+/// apostrophe before it. Numbers are never changed.
+pub fn render_for_spreadsheet(report: &Report) -> String {
+    let columns = COLUMNS.map(|name| if name == "key" { KEY_FOR_SPREADSHEET } else { name });
+    let mut builder = csv::WriterBuilder::new();
+    builder.quote_style(csv::QuoteStyle::NonNumeric);
+    table(report, &columns, builder, &guarded)
+}
+
+fn table(
+    report: &Report,
+    columns: &[&str; 15],
+    builder: csv::WriterBuilder,
+    shown: &dyn Fn(String) -> String,
+) -> String {
+    let mut writer = builder.from_writer(Vec::new());
     // Writing to memory cannot fail.
     let mut write = |fields: &[String]| drop(writer.write_record(fields));
-    write(&COLUMNS.map(str::to_owned));
+    write(&columns.map(str::to_owned));
     write(&line("total", "all".to_owned(), &report.totals));
     for breakdown in report.breakdowns.iter().filter(|it| it.is_shown) {
         let group = json::name(breakdown.dimension);
         for it in &breakdown.groups {
-            write(&line(group, key(breakdown.dimension, it), &it.measures));
+            write(&line(group, shown(key(breakdown.dimension, it)), &it.measures));
         }
         if let Some(earlier) = &breakdown.earlier {
             write(&line(group, "earlier".to_owned(), earlier));
@@ -50,7 +75,7 @@ fn line(group: &str, key: String, measures: &Measures) -> [String; 15] {
     let cached = (measures.cache_known_tokens > 0).then(|| measures.cached_tokens.to_string());
     [
         group.to_owned(),
-        guarded(key),
+        key,
         measures.rows.to_string(),
         measures.tasks.to_string(),
         measures.successes.to_string(),
@@ -76,26 +101,10 @@ fn key(dimension: Dimension, group: &Group) -> String {
     }
 }
 
-/// A spreadsheet takes text that begins so for a formula; an apostrophe makes it text again.
+/// The text on one line, and no formula.
 fn guarded(text: String) -> String {
-    let first = text.trim_start_matches(' ').chars().next();
-    match first {
-        Some('=' | '+' | '-' | '@' | '|' | '\t' | '\r' | '＝' | '＋' | '－' | '＠') => {
-            format!("'{text}")
-        }
-        _ => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_guarded_against_formulas() {
-        for text in ["=1+1", "-5", "@x", " =1", "|x", "＝1"] {
-            assert_eq!(guarded(text.to_owned()), format!("'{text}"));
-        }
-        assert_eq!(guarded("gpt-5".to_owned()), "gpt-5");
+    match is_formula(&text) {
+        true => format!("'{}", printable(&text)),
+        false => printable(&text),
     }
 }

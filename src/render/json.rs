@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::error::is_unprintable;
 use crate::render::tables::key_text;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
@@ -41,7 +42,23 @@ pub fn render(report: &Report) -> String {
     let before = report.border.map(|border| border.to_string());
     out.insert("pruned".to_owned(), json!({ "before": before, "rows": left_out.pruned }));
     let text = serde_json::to_string_pretty(&Value::Object(out)).unwrap_or_default();
-    text + "\n"
+    escaped(&text) + "\n"
+}
+
+/// JSON whose strings hold nothing that moves a cursor, reorders or hides text, or ends a line of
+/// JavaScript: such characters are escaped, so that the strings are the same.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Line ends between the strings are JSON's own; those within them are escaped already.
+        match is_unprintable(c) && c != '\n' {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+                out += &format!("\\u{unit:04x}");
+            }),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 /// The word for a dimension in machine formats: `task_type`.

@@ -70,7 +70,11 @@ pub(super) fn draw(table: &Table) -> String {
             *label = format!("**{label}**");
         }
     }
-    shorten_names(&mut lines, table.words);
+    let room = room_for_words(&lines, table.words);
+    for (line, row) in lines.iter_mut().skip(1).zip(&table.rows) {
+        line[table.words] = fitting(&row[table.words], room);
+    }
+    lines.iter_mut().flatten().for_each(|cell| *cell = in_table(cell));
     let mut drawn = comfy_table::Table::new();
     drawn.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
     let mut lines = lines.into_iter();
@@ -106,28 +110,39 @@ fn aligned(rule: &str, words: usize) -> String {
     format!("|{}|", cells.join("|"))
 }
 
-/// The column of words gives way where a line would be too wide: they lose their middle.
-fn shorten_names(lines: &mut [Vec<String>], words: usize) {
+/// What the text of a cell looks like where `|` ends one: also in a code span a backslash keeps it,
+/// but not one that stands behind another.
+fn in_table(text: &str) -> String {
+    text.replace("\\|", "\\ |").replace('|', "\\|")
+}
+
+/// How many characters a cell of the column of words may have: it gives way where a line would be
+/// too wide.
+fn room_for_words(lines: &[Vec<String>], words: usize) -> usize {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |at: usize| {
-        lines
-            .iter()
-            .filter_map(|line| line.get(at))
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
+        let cells = lines.iter().filter_map(|line| line.get(at));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let others: usize = (0..columns).filter(|at| *at != words).map(|at| width(at) + 3).sum();
-    let room = WIDTH_MAX.saturating_sub(others + 4).max(16);
-    for cell in lines.iter_mut().filter_map(|line| line.get_mut(words)) {
-        let length = cell.chars().count();
-        if length > room {
-            let code = cell.starts_with('`');
-            let name: Vec<char> = cell.trim_matches('`').chars().collect();
-            let cut = shortened(&name, room - if code { 2 } else { 0 });
-            *cell = if code { format!("`{cut}`") } else { cut };
-        }
+    WIDTH_MAX.saturating_sub(others + 4).max(16)
+}
+
+/// The text of a cell in that room. A name loses its middle before it is made harmless: what makes it
+/// so is not to be cut.
+fn fitting(cell: &Cell, room: usize) -> String {
+    let whole = text(cell);
+    let (Cell::Name(name) | Cell::Title(name)) = cell else { return whole };
+    if whole.chars().count() <= room {
+        return whole;
     }
+    let name: Vec<char> = name.chars().collect();
+    let cut = |length: usize| {
+        let cut = shortened(&name, length);
+        text(&if matches!(cell, Cell::Name(_)) { Cell::Name(cut) } else { Cell::Title(cut) })
+    };
+    let fits = |text: &String| text.chars().count() <= room;
+    (1..=room.min(name.len())).rev().map(cut).find(fits).unwrap_or_else(|| "…".to_owned())
 }
 
 /// A name of that many characters without its middle: both ends tell models apart.

@@ -36,7 +36,7 @@ pub const FORMATS: [Format; 4] = [
     },
     Format {
         name: "csv",
-        about: "one table for a spreadsheet",
+        about: "one table, raw for programs",
         is_data: true,
         render: |report, _| csv::render(report),
     },

@@ -1,6 +1,6 @@
 //! Report → sentences: the title, the headline, and the notes that say how to read the figures.
 
-use crate::error::is_unprintable;
+use crate::error::printable;
 use crate::figures;
 use crate::render::tables::{
     Cell, PERCENTILE_TASKS_MIN, RATE_TASKS_MIN, WEEKDAYS, day_month, has_interval, noun,
@@ -61,7 +61,7 @@ pub fn nothing(report: &Report) -> String {
         Some((from, to)) => format!(" from {from} to {to}"),
         None => String::new(),
     };
-    let selection = report.selection.join(" ");
+    let selection = title_text(&report.selection.join(" "));
     let holder = if report.commits.is_some() { "range" } else { "ledger" };
     format!("No rows match. The {holder} holds {rows}{when}; {selection} leaves none.")
 }
@@ -81,7 +81,7 @@ pub fn which(report: &Report) -> String {
 
 /// A revision as it was typed.
 pub fn revision(typed: &str) -> String {
-    code(&typed.replace(is_unprintable, "\u{FFFD}"))
+    code(typed)
 }
 
 /// What must be known to read a table of what git knows.
@@ -264,8 +264,10 @@ fn place(line: &SkippedLine) -> String {
     code(&format!("{}:{} {}", line.file, line.line, line.reason))
 }
 
-/// A code span that shows the text as it is: its fence is one backtick longer than any run inside.
+/// A code span that shows the text as it is, on one line: its fence is one backtick longer than any
+/// run inside.
 pub fn code(text: &str) -> String {
+    let text = printable(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
@@ -285,7 +287,7 @@ pub fn span((from, to): (Day, Day)) -> String {
 /// A name from the ledger. Most say nothing to Markdown; others stand in a code span, so that no
 /// link, mention, emoji or emphasis comes of them.
 pub fn name_text(name: &str) -> String {
-    harmless(name, &|c| c.is_ascii_alphanumeric() || "._:/+-_".contains(c))
+    harmless(name, &|c| c.is_ascii_alphanumeric() || "._:/+-_…".contains(c))
 }
 
 /// Words from git's history, as harmless as a name.
@@ -294,7 +296,7 @@ pub fn title_text(title: &str) -> String {
 }
 
 fn harmless(name: &str, is_bare: &dyn Fn(char) -> bool) -> String {
-    let name = name.replace(is_unprintable, "\u{FFFD}");
+    let name = printable(name);
     // An underscore between letters is one; at the edge of a word it would begin emphasis.
     let inner = |(at, _): (usize, &str)| {
         let beside = [name[..at].chars().next_back(), name[at + 1..].chars().next()];
@@ -303,12 +305,21 @@ fn harmless(name: &str, is_bare: &dyn Fn(char) -> bool) -> String {
     let is_plain = name.chars().all(is_bare)
         && !name.contains("//")
         && !name.contains("www.")
+        && !has_issue(&name)
         && name.matches(':').count() < 2
         && name.match_indices('_').all(inner);
     match is_plain {
         true => name,
-        false => code(&name.replace('|', "\\|")),
+        false => code(&name),
     }
+}
+
+/// Whether it holds what hosts link to an issue without any sign: `GH-12`.
+fn has_issue(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    upper
+        .match_indices("GH-")
+        .any(|(at, word)| upper[at + word.len()..].starts_with(|c: char| c.is_ascii_digit()))
 }
 
 pub(super) fn counted(n: u64, noun: &str) -> String {
@@ -328,7 +339,7 @@ mod tests {
             ("claude[1m]", "`claude[1m]`"),
             ("x:100:", "`x:100:`"),
             ("https://x.y", "`https://x.y`"),
-            ("a|b`c", "``a\\|b`c``"),
+            ("a|b`c", "``a|b`c``"),
             ("a_b_c", "a_b_c"),
             ("a/_b_/c", "`a/_b_/c`"),
         ] {
@@ -343,9 +354,10 @@ mod tests {
             ("feat(ui): größer, \"faster\"!", "feat(ui): größer, \"faster\"!"),
             ("open: feature/x", "open: feature/x"),
             ("Fix #12", "`Fix #12`"),
+            ("Fix gh-12", "`Fix gh-12`"),
             ("ask @user", "`ask @user`"),
             ("<b>x</b>", "`<b>x</b>`"),
-            ("a | b", "`a \\| b`"),
+            ("a | b", "`a | b`"),
             ("*x*", "`*x*`"),
             ("x\u{202E}y", "`x\u{FFFD}y`"),
         ] {

@@ -3,7 +3,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
-use crate::error::is_unprintable;
+use crate::error::printable;
 use crate::figures;
 use crate::render::markdown::{common_text, shortened};
 use crate::render::sentences;
@@ -208,9 +208,7 @@ fn bars(table: &Table) -> Vec<String> {
 fn text(cell: &Cell) -> String {
     match cell {
         Cell::Count(count) => figures::compact(*count),
-        Cell::Name(name) | Cell::Title(name) => {
-            name.chars().map(|c| if is_unprintable(c) { '\u{FFFD}' } else { c }).collect()
-        }
+        Cell::Name(name) | Cell::Title(name) => printable(name),
         other => common_text(other),
     }
 }

@@ -24,6 +24,7 @@ mod golden;
 mod histories;
 mod hooks;
 mod hooks_beside;
+mod hostile;
 mod init;
 mod invariants;
 mod log_usage;

@@ -160,7 +160,7 @@ pub(crate) struct Revisions {
         conflicts_with_all = ["all_branches", "keep_duplicates"]
     )]
     pub(crate) range: Option<String>,
-    /// The rows of all branches too, local ones and those of remotes
+    /// Rows of all branches too, local ones and remote ones
     #[arg(long, conflicts_with = "keep_duplicates")]
     pub(crate) all_branches: bool,
 }
@@ -178,8 +178,13 @@ pub(crate) struct Source {
 #[derive(Args)]
 pub(crate) struct Output {
     /// As markdown, csv, json or table (compact, for a terminal) [default: markdown]
-    #[arg(long, hide_possible_values = true, hide_default_value = true, value_name = "FORMAT", allow_negative_numbers = true, default_value = FORMATS[0].name, value_parser = formats())]
+    #[arg(long, hide_possible_values = true, hide_default_value = true, value_name = "FORMAT", allow_negative_numbers = true, default_value = FORMATS[0].name, default_value_if("for_spreadsheet", "true", "csv"), value_parser = formats())]
     pub(crate) format: &'static Format,
+    /// As CSV in which no text is run as a formula
+    ///
+    /// Text that begins as one gets an apostrophe; numbers stay as they are.
+    #[arg(long)]
+    pub(crate) for_spreadsheet: bool,
     /// Write the report to this file
     #[arg(long, value_name = "PATH", allow_negative_numbers = true)]
     pub(crate) output: Option<PathBuf>,
@@ -195,6 +200,19 @@ pub(crate) struct Output {
     /// Exit with 3 if rows cannot be read
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+impl Output {
+    /// Whether the format is one for a spreadsheet, if that was asked for.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.for_spreadsheet && self.format.name != "csv" {
+            false => Ok(()),
+            true => Err(Error::Usage {
+                problem: format!("--for-spreadsheet is CSV, not {}", self.format.name),
+                fix: "usage-report --for-spreadsheet --output usage-report.csv".to_owned(),
+            }),
+        }
+    }
 }
 
 pub(crate) fn dimensions() -> impl TypedValueParser<Value = Dimension> {

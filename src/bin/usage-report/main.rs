@@ -25,19 +25,20 @@ use usage_ledger::engine;
 use usage_ledger::engine::cache::Cache;
 use usage_ledger::engine::inputs::{self, Input};
 use usage_ledger::engine::query::Query;
-use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::error::{Error, Result, printable, shown};
 use usage_ledger::git::{self, WorkTree};
 use usage_ledger::ledger::border;
 use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::waiting;
 use usage_ledger::render::FORMATS;
+use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
 use usage_ledger::report::{self, Ask, Report};
 use usage_ledger::row::HEADER;
 use usage_ledger::workspace::{FOLDER, LEDGER};
 
-use crate::cli::{Cli, Command, Source};
+use crate::cli::{Cli, Command, Output, Source};
 use crate::gather::Gathered;
 use crate::world::{Choice, Target};
 
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn report(cli: &Cli) -> Result<ExitCode> {
+    cli.output.check()?;
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
     let gathered = Gathered::of(cli, &by, || {
@@ -97,7 +99,7 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     let border = borders().next().flatten().filter(|it| borders().all(|other| other == Some(*it)));
     let ask = Ask { by, selection: cli.filters.words(), waiting, commits, origins, border };
     let report = report::build(&aggregate, left_out, &ask);
-    let text = (cli.output.format.render)(&report, screen());
+    let text = drawn(&cli.output, &report, output.is_none());
     if cli.output.format.is_data {
         warn(&report);
     }
@@ -111,6 +113,26 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     Ok(code)
 }
 
+/// The report in the format that was asked for.
+fn drawn(output: &Output, report: &Report, is_printed: bool) -> String {
+    if output.for_spreadsheet {
+        return csv::render_for_spreadsheet(report);
+    }
+    let text = (output.format.render)(report, screen());
+    // What is raw for programs would act on a terminal.
+    match output.format.is_data && is_printed && io::stdout().is_terminal() {
+        true => text.split_inclusive('\n').map(line_for_terminal).collect(),
+        false => text,
+    }
+}
+
+fn line_for_terminal(line: &str) -> String {
+    match line.strip_suffix('\n') {
+        Some(line) => printable(line) + "\n",
+        None => printable(line),
+    }
+}
+
 fn verify(cli: &Cli) -> Result<ExitCode> {
     let output = &cli.output;
     let is_of_reports = !cli.groupings.dimensions().is_empty()
@@ -119,6 +141,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         || !cli.filters.words().is_empty()
         || output.format.name != FORMATS[0].name
         || output.output.is_some()
+        || output.for_spreadsheet
         || output.keep_duplicates
         || output.no_cache
         || output.committed
@@ -139,6 +162,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         read.map_err(|error| Error::io("read", label.as_ref(), &error))?;
     }
     bar.finish_and_clear();
+    let note = verifier.note();
     let (findings, rows, files) = verifier.finish();
     let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
     let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
@@ -147,6 +171,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         n => counted(n, "finding"),
     };
     text += &format!("{} in {}: {found}\n", counted(rows, "row"), counted(files as u64, "file"));
+    text.extend(note.map(|note| format!("note: {note}\n")));
     let printed = voice::print(text.as_bytes());
     Ok(if findings.is_empty() { printed } else { ExitCode::from(1) })
 }
