@@ -37,6 +37,7 @@ mod prune;
 mod range;
 mod redact;
 mod rules;
+mod sockets;
 mod storms;
 mod upkeep;
 mod usage_report;
