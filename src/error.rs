@@ -172,6 +172,15 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The record of what the user allows cannot be followed.
+    Consent {
+        /// The record.
+        path: PathBuf,
+        /// The line, the first being 1; absent if the whole file is meant.
+        line: Option<usize>,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is nothing to report on.
     NoLedger {
         /// Where it was looked for.
@@ -285,10 +294,12 @@ impl Error {
             Error::Unfinished { path, reason } => {
                 format!("pruning stopped at {}: {reason}", shown(path))
             }
-            Error::Config { path, line, problem } => match line {
-                Some(line) => format!("{}:{line}: {}", shown(path), redact::plain(problem)),
-                None => format!("{}: {}", shown(path), redact::plain(problem)),
-            },
+            Error::Config { path, line, problem } | Error::Consent { path, line, problem } => {
+                match line {
+                    Some(line) => format!("{}:{line}: {}", shown(path), redact::plain(problem)),
+                    None => format!("{}: {}", shown(path), redact::plain(problem)),
+                }
+            }
             Error::NoLedger { .. } => "no ledger here".to_owned(),
             Error::NoSuchFile { path } => format!("no such file: {}", shown(path)),
             Error::Unreadable { file, line: 0, reason } => format!("{file}: {reason}"),
@@ -364,6 +375,9 @@ impl Error {
                 "a setting that cannot be read could be a limit that you rely on; nothing was done"
                     .to_owned()
             }
+            Error::Consent { .. } => {
+                "it could forbid what was to be recorded; nothing was written".to_owned()
+            }
             Error::NoLedger { looked_for } => {
                 format!("no {} in this folder or above it", shown(looked_for))
             }
@@ -433,6 +447,9 @@ impl Error {
             }
             Error::Config { .. } => {
                 "correct the line, or put # before it to use the default".to_owned()
+            }
+            Error::Consent { .. } => {
+                "log-usage consent revoke puts a new one in its place, with the default".to_owned()
             }
             Error::NoLedger { .. } => {
                 "log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"".to_owned()

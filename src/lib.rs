@@ -18,6 +18,7 @@ pub mod timestamp;
 pub mod record;
 pub mod row;
 pub mod notes;
+pub mod privacy;
 pub mod workspace;
 pub mod git;
 pub mod setup;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::privacy::consent::Ceiling;
 use crate::redact::Allowed;
 
 /// The folder of the ledger, at the root of the repository.
@@ -319,6 +320,9 @@ pub struct Config {
     /// Whether rows may hold tags.
     #[serde(default)]
     pub tags: Permission,
+    /// What users may allow at most.
+    #[serde(default)]
+    pub consent: Ceiling,
     /// What redaction leaves alone.
     #[serde(default)]
     pub redact: Redact,

@@ -92,6 +92,9 @@ const IDENTITY: [&str; 3] = ["source", "id", "rev"];
 
 pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
+    if options.list.is_none() && !options.dry_run && refused_by_environment(options.quiet) {
+        return Ok(ExitCode::SUCCESS);
+    }
     let config = Config::load(&target.place)?;
     let redactor = redact::redactor(&config);
     if let Some(count) = options.list {
@@ -107,17 +110,14 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
         }
         return Ok(voice::print(format!("{}\n", entry.row.to_line()).as_bytes()));
     }
-    if refused_by_environment(options.quiet) {
-        return Ok(ExitCode::SUCCESS);
-    }
     // Of two that revise one row at once the later must see what the earlier made of it. Without a
     // folder all rows wait, and the lock has no place.
     let place = &target.place;
     let lock = || Lock::take(&place.amend_lock(), policy.wait);
     let _lock = place.folder().is_dir().then(lock).transpose()?;
     let (standing, entry, withheld) = options.revise(&target, &screen)?;
-    let appended = append(&target, &config, policy, &mut [entry])?;
-    if !options.quiet {
+    let appended = append(&target, &config, policy, &mut [entry], options.quiet)?;
+    if let Some(appended) = appended.filter(|_| !options.quiet) {
         tell(&target, &appended, &|_| format!("amended  {}  {}", standing.id, standing.row.model));
         tell_withheld(&withheld);
     }

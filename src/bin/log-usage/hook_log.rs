@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use usage_ledger::error::{Error, printable};
+use usage_ledger::privacy::private;
 use usage_ledger::redact;
 
 use crate::voice;
@@ -23,7 +24,8 @@ pub(crate) fn is_hook() -> bool {
 
 /// Adds one failure; a log that cannot be written must not be a second failure.
 pub(crate) fn add(error: &Error) {
-    let Some(path) = path() else { return };
+    // Where logging is forbidden nothing at all is written.
+    let Some(path) = path().filter(|_| !world::environment().disabled) else { return };
     let here = std::env::current_dir().unwrap_or_default();
     let what = voice::unsaid(&error.to_string());
     let what = what.lines().next().unwrap_or_default();
@@ -32,8 +34,7 @@ pub(crate) fn add(error: &Error) {
     let line = format!("{}  {}  {what}", world::now().at_second(), here.display());
     lines.push(&line);
     let kept = &lines[lines.len().saturating_sub(LINES_MAX)..];
-    let _ = path.parent().map(fs::create_dir_all);
-    let _ = fs::write(path, kept.join("\n") + "\n");
+    let _ = private::write(&path, (kept.join("\n") + "\n").as_bytes());
 }
 
 /// The last failures at or below this folder, newest last; fit to be shown, whoever wrote them.
@@ -56,8 +57,6 @@ fn safe(line: &str) -> String {
 }
 
 /// In the user's own folder for what programs remember between two runs.
-fn path() -> Option<PathBuf> {
-    let named = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = named("XDG_STATE_HOME").or_else(|| Some(named("HOME")?.join(".local/state")));
-    state.map(|folder| folder.join("usage-ledger/hooks.log"))
+pub(crate) fn path() -> Option<PathBuf> {
+    Some(world::state_home()?.join("hooks.log"))
 }

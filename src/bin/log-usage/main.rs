@@ -72,6 +72,9 @@ fn main() -> ExitCode {
 }
 
 fn log(form: &RowForm) -> Result<ExitCode> {
+    if !form.dry_run && refused_by_environment(form.quiet) {
+        return Ok(ExitCode::SUCCESS);
+    }
     let tags: Vec<&str> = form.tags.iter().map(String::as_str).collect();
     let [model, prompt, completion, success, task_type, duration] = &form.fields;
     let draft = Draft {
@@ -109,12 +112,9 @@ fn log(form: &RowForm) -> Result<ExitCode> {
         }
         return Ok(voice::print(format!("{}\n", entry.row.to_line()).as_bytes()));
     }
-    if refused_by_environment(form.quiet) {
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut entries = [entry];
-    let appended = append(&target, &config, policy, &mut entries)?;
-    if !form.quiet {
+    let appended = append(&target, &config, policy, &mut entries, form.quiet)?;
+    if let Some(appended) = appended.filter(|_| !form.quiet) {
         tell(&target, &appended, &|verb| one_line(verb, &entries[0].row));
         tell_withheld(&withheld);
     }

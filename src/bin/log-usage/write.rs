@@ -10,6 +10,7 @@ use usage_ledger::ledger::compose::{Appended, Entry};
 use usage_ledger::ledger::lock;
 use usage_ledger::ledger::segment::Policy;
 use usage_ledger::notes::Screen;
+use usage_ledger::privacy::consent::{Level, Source};
 use usage_ledger::redact::Redactor;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::workspace::{Config, Durability, Layout, MAX_SIZE, Permission, Place};
@@ -18,16 +19,23 @@ use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 
-/// Appends rows to the target through the gate, or lets them wait for the next commit.
+/// Appends rows to the target through the gate, or lets them wait for the next commit; None, which
+/// is said, where nothing may be recorded.
 pub(crate) fn append(
     target: &Target,
     config: &Config,
     policy: Policy,
     entries: &mut [Entry<'_>],
-) -> Result<Appended> {
+    quiet: bool,
+) -> Result<Option<Appended>> {
+    let consent = world::consent(target, config)?;
+    if !consent.allows(Level::Ledger) {
+        say_not_logged(consent.decided_by(), quiet);
+        return Ok(None);
+    }
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
-    let tree = work_tree(target);
+    let tree = target.work_tree();
     let is_of_repository = target.choice == Choice::Repository;
     let deferral = tree.as_ref().filter(|_| is_of_repository);
     let deferral = deferral.and_then(|tree| Deferral::of(tree, place));
@@ -39,21 +47,16 @@ pub(crate) fn append(
         clock: &world::now,
         around: around(tree, &is_tracked),
     };
-    match deferral {
+    let appended = match deferral {
         Some(deferral) => gate.defer(&deferral, entries),
         None => gate.append(entries),
-    }
+    };
+    appended.map(Some)
 }
 
 /// The work tree around the target.
 pub(crate) fn work_tree(target: &Target) -> Option<WorkTree> {
-    let folder = target.place.folder();
-    // It begins above the ledger's own folder.
-    let outside = match target.choice {
-        Choice::Named => folder,
-        _ => folder.parent().unwrap_or(folder),
-    };
-    WorkTree::around(outside)
+    target.work_tree()
 }
 
 /// That work tree while rows are written; in a hook git waits for us.
@@ -89,21 +92,19 @@ pub(crate) fn tell_withheld(withheld: &Withheld) {
     withheld.lines().iter().for_each(|line| voice::say(&format!("  {line}")));
 }
 
-/// Whether `LOG_USAGE_DISABLED` forbids logging; says so.
+/// Whether the environment forbids logging, whatever else is set; says so.
 pub(crate) fn refused_by_environment(quiet: bool) -> bool {
-    let disabled = is_set("LOG_USAGE_DISABLED");
-    if disabled && !quiet {
-        voice::say("not logged: LOG_USAGE_DISABLED is set");
+    let disabled = world::environment().disabled;
+    if disabled {
+        say_not_logged(Source::Disabled, quiet);
     }
     disabled
 }
 
-/// Whether a switch in the environment is on: any value but empty, 0, false and no.
-fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| {
-        let value = value.to_string_lossy().to_ascii_lowercase();
-        !matches!(value.as_str(), "" | "0" | "false" | "no")
-    })
+fn say_not_logged(source: Source, quiet: bool) {
+    if !quiet {
+        voice::say(&format!("not logged: {}", source.words()));
+    }
 }
 
 /// Warnings always; what was stored only to a person.

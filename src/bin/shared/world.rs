@@ -5,8 +5,12 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use usage_ledger::error::{Error, Result};
+use usage_ledger::git::WorkTree;
+use usage_ledger::privacy::consent::{Consent, Environment};
+use usage_ledger::privacy::record::{self, Record};
+use usage_ledger::row::line_hash;
 use usage_ledger::timestamp::Timestamp;
-use usage_ledger::workspace::{Place, find_root};
+use usage_ledger::workspace::{Config, Place, find_root};
 
 /// How a ledger was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,32 @@ impl Target {
         let place = Place::in_repository(&find_root(&here)?);
         Ok(Target { place: place.resolved()?, choice: Choice::Repository })
     }
+
+    /// The git work tree around the ledger.
+    #[allow(dead_code, reason = "the reader asks for it otherwise")]
+    pub(crate) fn work_tree(&self) -> Option<WorkTree> {
+        let folder = self.place.folder();
+        // It begins above the ledger's own folder.
+        let outside = match self.choice {
+            Choice::Named => folder,
+            _ => folder.parent().unwrap_or(folder),
+        };
+        WorkTree::around(outside)
+    }
+
+    /// What the user's choices know this ledger's repository by: the folder that all its work trees
+    /// share, else the ledger's own folder.
+    #[allow(dead_code, reason = "the reader records nothing")]
+    pub(crate) fn repository(&self) -> String {
+        let tree = self.work_tree().filter(|_| self.choice != Choice::Personal);
+        let path = tree.map_or_else(|| self.place.folder().to_owned(), |tree| tree.shared());
+        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        match path.to_str() {
+            Some(text) => text.to_owned(),
+            // A name that the record cannot hold.
+            None => format!("sha256:{}", line_hash(path.as_os_str().as_encoded_bytes(), 32)),
+        }
+    }
 }
 
 /// The clock on the wall, with its offset.
@@ -68,21 +98,78 @@ pub(crate) fn now() -> Timestamp {
     chrono::Local::now().fixed_offset().into()
 }
 
+/// What may be recorded in this ledger: the least of what the environment, the repository's settings
+/// and the user's own record allow.
+///
+/// # Errors
+/// A record that cannot be understood.
+#[allow(dead_code, reason = "the reader records nothing")]
+pub(crate) fn consent(target: &Target, config: &Config) -> Result<Consent> {
+    let environment = environment();
+    let record = match consent_record() {
+        // Nobody's record allows what the environment forbids.
+        Some(path) if !environment.disabled => Record::load(&path)?,
+        _ => Record::default(),
+    };
+    let choice = record.applied(&|| target.repository());
+    Ok(Consent::least(environment, config.consent, choice))
+}
+
+/// What the environment allows.
+#[allow(dead_code, reason = "the reader records nothing")]
+pub(crate) fn environment() -> Environment {
+    let [disabled, do_not_track] = ["LOG_USAGE_DISABLED", "DO_NOT_TRACK"].map(is_set);
+    Environment { disabled, do_not_track }
+}
+
+/// Whether a switch in the environment is on: any value but empty, 0, false and no.
+fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| {
+        let value = value.to_string_lossy().to_ascii_lowercase();
+        !matches!(value.as_str(), "" | "0" | "false" | "no")
+    })
+}
+
+/// The user's record of what they allow; None where the user has no folder.
+#[allow(dead_code, reason = "the reader records nothing")]
+pub(crate) fn consent_record() -> Option<PathBuf> {
+    Some(config_home()?.join(record::FILE))
+}
+
+/// The user's folder for our settings; None where there is none.
+#[allow(dead_code, reason = "the reader has none")]
+pub(crate) fn config_home() -> Option<PathBuf> {
+    Some(home_of("XDG_CONFIG_HOME", ".config")?.join(OURS))
+}
+
+/// The user's folder for what we remember between two runs; None where there is none.
+#[allow(dead_code, reason = "the reader remembers nothing")]
+pub(crate) fn state_home() -> Option<PathBuf> {
+    Some(home_of("XDG_STATE_HOME", ".local/state")?.join(OURS))
+}
+
 /// The user's folder for what can be found out again; None where there is none.
 #[allow(dead_code, reason = "the writer keeps nothing there")]
 pub(crate) fn cache_home() -> Option<PathBuf> {
-    let home = || non_empty("HOME").map(|home| home.join(".cache"));
-    non_empty("XDG_CACHE_HOME").filter(|path| path.is_absolute()).or_else(home)
+    home_of("XDG_CACHE_HOME", ".cache")
 }
 
+/// Our own folder in each of the user's.
+#[allow(dead_code, reason = "the reader has none")]
+const OURS: &str = "usage-ledger";
+
 fn data_home() -> Result<PathBuf> {
-    let home = || non_empty("HOME").map(|home| home.join(".local/share"));
-    non_empty("XDG_DATA_HOME").filter(|path| path.is_absolute()).or_else(home).ok_or_else(|| {
-        Error::Usage {
-            problem: "--personal: neither XDG_DATA_HOME nor HOME is set".to_owned(),
-            fix: "name the ledger with --file".to_owned(),
-        }
+    home_of("XDG_DATA_HOME", ".local/share").ok_or_else(|| Error::Usage {
+        problem: "--personal: neither XDG_DATA_HOME nor HOME is set".to_owned(),
+        fix: "name the ledger with --file".to_owned(),
     })
+}
+
+/// A folder of the user's: as the variable says, else that one in the user's home. As the standard
+/// has it, a relative path says nothing.
+fn home_of(variable: &str, in_home: &str) -> Option<PathBuf> {
+    let home = || non_empty("HOME").map(|home| home.join(in_home));
+    non_empty(variable).filter(|path| path.is_absolute()).or_else(home)
 }
 
 fn non_empty(name: &str) -> Option<PathBuf> {

@@ -1,0 +1,191 @@
+//! The record of what a user chose: one file of theirs, for all repositories and for single ones.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::privacy::consent::{Choice, How, Level, Scope};
+use crate::privacy::private;
+use crate::timestamp::Timestamp;
+
+/// Its name in the user's folder of settings.
+pub const FILE: &str = "consent.toml";
+
+/// What the file begins with.
+const HEAD: &str = "\
+# What you allow usage-ledger to record. log-usage consent status explains it, log-usage consent
+# revoke takes it back, and without this file only rows that you log yourself are recorded.
+";
+
+/// Everything that the user chose. A choice for one repository stands before the one for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// For all repositories.
+    #[serde(default)]
+    pub everywhere: Option<Choice>,
+    /// For single ones, by the path of what makes each one.
+    #[serde(default)]
+    pub repositories: BTreeMap<String, Choice>,
+}
+
+impl Record {
+    /// Reads the record; an empty one where there is no file.
+    ///
+    /// # Errors
+    /// A file that cannot be understood: it could forbid what would be done.
+    pub fn load(path: &Path) -> Result<Record> {
+        let refuse = |line, problem| Error::Consent { path: path.to_owned(), line, problem };
+        let bytes = match private::read(path) {
+            Ok(None) => return Ok(Record::default()),
+            Ok(Some(bytes)) => bytes,
+            Err(error) => return Err(refuse(None, error.to_string())),
+        };
+        let text = String::from_utf8(bytes);
+        let text = text.map_err(|_| refuse(None, "it is not UTF-8".to_owned()))?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
+            refuse(line, error.message().lines().collect::<Vec<_>>().join(" "))
+        })
+    }
+
+    /// Keeps the record.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let kept = private::write(path, self.to_text().as_bytes());
+        kept.map_err(|error| Error::io("write", path, &error))
+    }
+
+    /// The choice that holds in this repository.
+    pub fn applied(&self, repository: &dyn Fn() -> String) -> Option<(Scope, Choice)> {
+        let here = || self.repositories.get(&repository()).map(|it| (Scope::Here, *it));
+        let here = if self.repositories.is_empty() { None } else { here() };
+        here.or_else(|| self.everywhere.map(|it| (Scope::Everywhere, it)))
+    }
+
+    /// Takes a choice for one repository.
+    pub fn choose_here(&mut self, repository: String, choice: Choice) {
+        self.repositories.insert(repository, choice);
+    }
+
+    /// Takes a choice for all repositories: none may record more afterwards, and none that was told
+    /// to record less records more.
+    pub fn choose_everywhere(&mut self, choice: Choice) {
+        self.everywhere = Some(choice);
+        self.repositories.retain(|_, here| {
+            here.level = here.level.min(choice.level);
+            here.identity &= choice.identity;
+            here.export &= choice.export;
+            allowed(here) != allowed(&choice)
+        });
+    }
+
+    /// As the file holds it.
+    pub fn to_text(&self) -> String {
+        let mut text = HEAD.to_owned();
+        if let Some(choice) = &self.everywhere {
+            text += "\n[everywhere]\n";
+            write_choice(choice, &mut text);
+        }
+        for (repository, choice) in &self.repositories {
+            text += &format!("\n[repositories.{}]\n", quoted(repository));
+            write_choice(choice, &mut text);
+        }
+        text
+    }
+}
+
+fn allowed(choice: &Choice) -> (Level, bool, bool) {
+    (choice.level, choice.identity, choice.export)
+}
+
+fn write_choice(choice: &Choice, text: &mut String) {
+    let Choice { level, identity, export, text: version, at, how } = choice;
+    *text += &format!(
+        "level = \"{}\"\nidentity = {identity}\nexport = {export}\ntext = {version}\nat = \"{at}\"\n\
+         how = \"{}\"\n",
+        level.name(),
+        how.name()
+    );
+}
+
+/// A basic string of TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = "\"".to_owned();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted += &format!("\\u{:04X}", u32::from(c)),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Choice, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields {
+            level: Level,
+            identity: bool,
+            export: bool,
+            text: u32,
+            at: String,
+            how: How,
+        }
+        let Fields { level, identity, export, text, at, how } = Fields::deserialize(deserializer)?;
+        let refuse = || serde::de::Error::custom(format!("at: \"{at}\" is no RFC 3339 time"));
+        let at = Timestamp::parse(&at).ok_or_else(refuse)?;
+        Ok(Choice { level, identity, export, text, at, how })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choice(level: Level, is_on: bool) -> Choice {
+        let at = Timestamp::parse("2026-02-23T22:19:12+01:00").unwrap();
+        Choice { level, identity: is_on, export: is_on, text: 1, at, how: How::Prompt }
+    }
+
+    #[test]
+    fn what_is_kept_is_read_back() {
+        let mut record = Record::default();
+        record.choose_everywhere(choice(Level::Off, false));
+        for path in ["/home/x/project/.git", "C:\\a \"b\"", "/a\nb\u{7f}.c", "größer"] {
+            record.choose_here(path.to_owned(), choice(Level::Events, true));
+        }
+        let read: Record = toml::from_str(&record.to_text()).unwrap();
+        assert_eq!(read, record);
+        assert_eq!(toml::from_str::<Record>(&Record::default().to_text()), Ok(Record::default()));
+    }
+
+    #[test]
+    fn a_choice_for_all_never_widens_one_for_a_repository() {
+        let mut record = Record::default();
+        let all = [("off", Level::Off), ("ledger", Level::Ledger), ("capture", Level::Capture)];
+        for (name, level) in all {
+            record.choose_here(name.to_owned(), choice(level, level == Level::Capture));
+        }
+        record.choose_everywhere(choice(Level::Events, true));
+        let at = |name: &'static str| move || name.to_owned();
+        let level = |record: &Record, name| {
+            let (scope, choice) = record.applied(&at(name)).unwrap();
+            (scope, allowed(&choice))
+        };
+        assert_eq!(level(&record, "off"), (Scope::Here, (Level::Off, false, false)));
+        assert_eq!(level(&record, "ledger"), (Scope::Here, (Level::Ledger, false, false)));
+        record.choose_here("alone".to_owned(), choice(Level::Capture, false));
+        record.choose_everywhere(choice(Level::Events, true));
+        assert_eq!(level(&record, "alone"), (Scope::Here, (Level::Events, false, false)));
+        assert_eq!(level(&record, "capture"), (Scope::Everywhere, (Level::Events, true, true)));
+        record.choose_everywhere(choice(Level::Ledger, false));
+        assert_eq!(record.repositories.keys().collect::<Vec<_>>(), ["off"]);
+        record.choose_here("off".to_owned(), choice(Level::Events, false));
+        assert_eq!(level(&record, "off"), (Scope::Here, (Level::Events, false, false)));
+        assert_eq!(Record::default().applied(&|| unreachable!()), None);
+    }
+}
