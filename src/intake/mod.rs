@@ -98,10 +98,11 @@ impl Gate<'_> {
         around: &Around<'_>,
     ) -> Result<Appended> {
         let path = place.active();
-        if !path.exists() {
+        let is_missing = !path.exists();
+        if is_missing {
             around.settle();
         }
-        if !path.exists() {
+        if is_missing && !path.exists() {
             // git may have taken the whole folder away; then nothing is made in its place.
             if !place.folder().is_dir() && (self.around.is_tracked)() {
                 return Err(Error::TrackedButMissing { path });

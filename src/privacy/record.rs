@@ -57,10 +57,13 @@ impl Record {
         kept.map_err(|error| Error::io("write", path, &error))
     }
 
-    /// The choice that holds in this repository.
-    pub fn applied(&self, repository: &dyn Fn() -> String) -> Option<(Scope, Choice)> {
-        let here = || self.repositories.get(&repository()).map(|it| (Scope::Here, *it));
-        let here = if self.repositories.is_empty() { None } else { here() };
+    /// The choice that holds in the repository of these names, which are asked for only if need be.
+    pub fn applied(&self, names: impl IntoIterator<Item = String>) -> Option<(Scope, Choice)> {
+        let mut here = None;
+        if !self.repositories.is_empty() {
+            here = names.into_iter().find_map(|name| self.repositories.get(&name));
+        }
+        let here = here.map(|it| (Scope::Here, *it));
         here.or_else(|| self.everywhere.map(|it| (Scope::Everywhere, it)))
     }
 
@@ -79,6 +82,16 @@ impl Record {
             here.export &= choice.export;
             allowed(here) != allowed(&choice)
         });
+    }
+
+    /// Takes a no to the question that was asked in a repository: it is not asked again anywhere, and
+    /// whatever was allowed elsewhere stays.
+    pub fn refuse(&mut self, repository: String, choice: Choice) {
+        self.repositories.remove(&repository);
+        match self.everywhere {
+            Some(all) if all.is_current() => self.choose_here(repository, choice),
+            _ => self.everywhere = Some(choice),
+        }
     }
 
     /// As the file holds it.
@@ -164,6 +177,24 @@ mod tests {
     }
 
     #[test]
+    fn a_no_changes_nothing_elsewhere() {
+        let mut record = Record::default();
+        record.choose_here("here".to_owned(), choice(Level::Events, true));
+        record.choose_here("there".to_owned(), choice(Level::Events, true));
+        let at = |name: &str| [name.to_owned()];
+        record.refuse("here".to_owned(), choice(Level::Ledger, false));
+        let level = |record: &Record, name| record.applied(at(name)).map(|(_, it)| it.level);
+        assert_eq!(level(&record, "here"), Some(Level::Ledger));
+        assert_eq!(level(&record, "there"), Some(Level::Events));
+        assert_eq!(level(&record, "elsewhere"), Some(Level::Ledger), "not asked again");
+        let everywhere = Some(choice(Level::Events, true));
+        let mut record = Record { everywhere, ..Record::default() };
+        record.refuse("here".to_owned(), choice(Level::Ledger, false));
+        assert_eq!(level(&record, "here"), Some(Level::Ledger));
+        assert_eq!(level(&record, "elsewhere"), Some(Level::Events));
+    }
+
+    #[test]
     fn a_choice_for_all_never_widens_one_for_a_repository() {
         let mut record = Record::default();
         let all = [("off", Level::Off), ("ledger", Level::Ledger), ("capture", Level::Capture)];
@@ -171,9 +202,9 @@ mod tests {
             record.choose_here(name.to_owned(), choice(level, level == Level::Capture));
         }
         record.choose_everywhere(choice(Level::Events, true));
-        let at = |name: &'static str| move || name.to_owned();
+        let at = |name: &str| [name.to_owned()];
         let level = |record: &Record, name| {
-            let (scope, choice) = record.applied(&at(name)).unwrap();
+            let (scope, choice) = record.applied(at(name)).unwrap();
             (scope, allowed(&choice))
         };
         assert_eq!(level(&record, "off"), (Scope::Here, (Level::Off, false, false)));
@@ -186,6 +217,6 @@ mod tests {
         assert_eq!(record.repositories.keys().collect::<Vec<_>>(), ["off"]);
         record.choose_here("off".to_owned(), choice(Level::Events, false));
         assert_eq!(level(&record, "off"), (Scope::Here, (Level::Events, false, false)));
-        assert_eq!(Record::default().applied(&|| unreachable!()), None);
+        assert_eq!(Record::default().applied(std::iter::from_fn(|| unreachable!())), None);
     }
 }

@@ -12,6 +12,7 @@ mod branches;
 mod cache;
 mod compact;
 mod concurrent;
+mod consent;
 mod costs;
 mod damage;
 mod deferred;

@@ -13,11 +13,13 @@ use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
 use usage_ledger::ledger::border;
 use usage_ledger::ledger::repair;
+use usage_ledger::privacy::consent::Level;
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
 
 use crate::amend;
 use crate::compact;
+use crate::consent;
 use crate::hook;
 use crate::hook_log;
 use crate::hooks;
@@ -42,6 +44,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "compact", run: |arguments| parsed(arguments, compact::run) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },
+    Command { name: "consent", run: |arguments| parsed(arguments, consent::run) },
     Command { name: "redact", run: |arguments| parsed(arguments, redact::run) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "prune", run: |arguments| parsed(arguments, prune::run) },
@@ -219,7 +222,10 @@ struct Init {
     /// Let rows go to usage.csv (single), or to a new file for each commit (fragments)
     #[arg(long, value_name = "LAYOUT", value_parser = layout)]
     layout: Option<Layout>,
-    /// Say nothing but errors and warnings
+    /// Allow so much to be recorded here, as log-usage consent grant does, and ask nothing
+    #[arg(long, value_name = "LEVEL", value_parser = consent::level)]
+    consent: Option<Level>,
+    /// Say nothing but errors and warnings, and ask nothing
     #[arg(long, short)]
     quiet: bool,
 }
@@ -233,6 +239,10 @@ fn run_init(options: Init) -> Result<ExitCode> {
         setup::choose(place, layout)?;
     }
     warn_of_ignore_rules(place);
+    warn_of_readers(place);
+    if let Some(level) = options.consent {
+        consent::grant_here(&target, level)?;
+    }
     if options.quiet {
         return Ok(ExitCode::SUCCESS);
     }
@@ -250,7 +260,36 @@ fn run_init(options: Init) -> Result<ExitCode> {
     if !place.active().exists() && io::stderr().is_terminal() {
         voice::say("next: log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"");
     }
+    if options.consent.is_none() {
+        consent::question::ask(&target, &Config::load(place)?)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Hosts where many a repository is public; which, only the network would know.
+const PUBLIC_HOSTS: [&str; 4] = ["github.com", "gitlab.com", "codeberg.org", "bitbucket.org"];
+
+/// What begins the name of a file that allows everybody to use the code.
+const LICENSES: [&str; 4] = ["license", "licence", "copying", "unlicense"];
+
+/// Warns where the repository looks as if everybody could read it.
+fn warn_of_readers(place: &Place) {
+    let top = git::WorkTree::around(place.folder()).map(|tree| tree.top);
+    let Some(top) = top else { return };
+    let remotes = git::remotes(&top);
+    let is_there = |host: &&&str| remotes.iter().any(|remote| remote.contains(**host));
+    let Some(host) = const { &PUBLIC_HOSTS }.iter().find(is_there) else { return };
+    let entries = std::fs::read_dir(&top).into_iter().flatten().flatten();
+    let names = entries.map(|it| it.file_name().to_string_lossy().to_lowercase());
+    let is_licensed = |name: String| LICENSES.iter().any(|it| name.starts_with(it));
+    if names.into_iter().any(is_licensed) {
+        voice::say(&format!(
+            "warning: a remote is on {host} and there is a license: if the repository is public, everybody \
+             reads the ledger\n  \
+             why: models, tokens, times and notes are committed, and git blame says whose they are\n  \
+             fix: notes = \"none\" in config.toml keeps notes out, log-usage --personal keeps rows out"
+        ));
+    }
 }
 
 /// Hosts whose merge buttons know no attributes.

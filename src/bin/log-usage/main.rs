@@ -21,6 +21,7 @@ mod redact;
 mod amend;
 mod prune;
 mod compact;
+mod consent;
 mod commands;
 
 use std::ffi::OsString;

@@ -28,9 +28,7 @@ pub(crate) fn append(
     entries: &mut [Entry<'_>],
     quiet: bool,
 ) -> Result<Option<Appended>> {
-    let consent = world::consent(target, config)?;
-    if !consent.allows(Level::Ledger) {
-        say_not_logged(consent.decided_by(), quiet);
+    if is_off(target, config, quiet)? {
         return Ok(None);
     }
     let place = &target.place;
@@ -101,9 +99,22 @@ pub(crate) fn refused_by_environment(quiet: bool) -> bool {
     disabled
 }
 
+/// Whether not even rows may be recorded here; says so.
+pub(crate) fn is_off(target: &Target, config: &Config, quiet: bool) -> Result<bool> {
+    let consent = world::consent(target, config)?;
+    let is_off = !consent.allows(Level::Ledger);
+    if is_off {
+        say_not_logged(consent.decided_by(), quiet);
+    }
+    Ok(is_off)
+}
+
 fn say_not_logged(source: Source, quiet: bool) {
     if !quiet {
-        voice::say(&format!("not logged: {}", source.words()));
+        voice::say(&match source {
+            Source::Disabled => format!("not logged: {}", source.words()),
+            _ => format!("not logged: {} (log-usage consent status)", source.words()),
+        });
     }
 }
 

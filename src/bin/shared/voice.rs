@@ -66,7 +66,11 @@ pub(crate) fn parse<P: clap::Parser>(
 fn usage(program: &str, error: &clap::Error) -> Error {
     let text = |kind| error.get(kind).map(words).unwrap_or_default();
     let given = excerpt(
-        text(ContextKind::InvalidArg).split(' ').next().unwrap_or_default().trim_start_matches('<'),
+        text(ContextKind::InvalidArg)
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .trim_matches(|c| matches!(c, '<' | '>')),
     );
     let value = excerpt(&text(ContextKind::InvalidValue));
     let problem = match error.kind() {

@@ -82,14 +82,30 @@ impl Target {
     /// share, else the ledger's own folder.
     #[allow(dead_code, reason = "the reader records nothing")]
     pub(crate) fn repository(&self) -> String {
+        let path = self.shared();
+        name(&std::fs::canonicalize(&path).unwrap_or(path))
+    }
+
+    /// The same, first as we came to it, which is cheap to find out, and almost always enough.
+    #[allow(dead_code, reason = "the reader records nothing")]
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        let ways: [fn(&Target) -> String; 2] = [|it| name(&it.shared()), Target::repository];
+        ways.into_iter().map(|way| way(self))
+    }
+
+    #[allow(dead_code, reason = "the reader records nothing")]
+    fn shared(&self) -> PathBuf {
         let tree = self.work_tree().filter(|_| self.choice != Choice::Personal);
-        let path = tree.map_or_else(|| self.place.folder().to_owned(), |tree| tree.shared());
-        let path = std::fs::canonicalize(&path).unwrap_or(path);
-        match path.to_str() {
-            Some(text) => text.to_owned(),
-            // A name that the record cannot hold.
-            None => format!("sha256:{}", line_hash(path.as_os_str().as_encoded_bytes(), 32)),
-        }
+        tree.map_or_else(|| self.place.folder().to_owned(), |tree| tree.shared())
+    }
+}
+
+/// A path as the record can hold it.
+#[allow(dead_code, reason = "the reader records nothing")]
+fn name(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) => text.to_owned(),
+        None => format!("sha256:{}", line_hash(path.as_os_str().as_encoded_bytes(), 32)),
     }
 }
 
@@ -105,14 +121,19 @@ pub(crate) fn now() -> Timestamp {
 /// A record that cannot be understood.
 #[allow(dead_code, reason = "the reader records nothing")]
 pub(crate) fn consent(target: &Target, config: &Config) -> Result<Consent> {
-    let environment = environment();
     let record = match consent_record() {
         // Nobody's record allows what the environment forbids.
-        Some(path) if !environment.disabled => Record::load(&path)?,
+        Some(path) if !environment().disabled => Record::load(&path)?,
         _ => Record::default(),
     };
-    let choice = record.applied(&|| target.repository());
-    Ok(Consent::least(environment, config.consent, choice))
+    Ok(consent_by(target, config, &record))
+}
+
+/// The same by a record that was read already.
+#[allow(dead_code, reason = "the reader records nothing")]
+pub(crate) fn consent_by(target: &Target, config: &Config, record: &Record) -> Consent {
+    let choice = record.applied(target.names());
+    Consent::least(environment(), config.consent, choice)
 }
 
 /// What the environment allows.
@@ -123,7 +144,8 @@ pub(crate) fn environment() -> Environment {
 }
 
 /// Whether a switch in the environment is on: any value but empty, 0, false and no.
-fn is_set(name: &str) -> bool {
+#[allow(dead_code, reason = "the reader has no switches")]
+pub(crate) fn is_set(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| {
         let value = value.to_string_lossy().to_ascii_lowercase();
         !matches!(value.as_str(), "" | "0" | "false" | "no")

@@ -1,0 +1,195 @@
+//! `log-usage consent`: what may be recorded, who decided so, and what there is; said, chosen, shown,
+//! deleted and handed over.
+
+mod told;
+pub(crate) mod question;
+mod status;
+mod kept;
+mod show;
+mod purge;
+mod export;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use usage_ledger::error::{Error, Result};
+use usage_ledger::privacy::consent::{Choice, How, Level, Scope, TEXT_VERSION};
+use usage_ledger::privacy::record::Record;
+use usage_ledger::workspace::Config;
+
+use crate::consent::told::{in_effect, switches};
+use crate::voice;
+use crate::world::{self, Target};
+
+/// Say and choose what may be recorded; show, delete and export what was
+///
+/// What is recorded is the least of what the environment, the repository's
+/// config.toml and you allow: off < ledger < events < capture. Without a word of
+/// yours it is ledger: the rows that you log yourself.
+#[derive(Parser)]
+#[command(
+    name = "log-usage consent",
+    bin_name = "log-usage consent",
+    disable_help_subcommand = true,
+    arg_required_else_help = false
+)]
+pub(crate) struct Consent {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Say what is in effect, who decided so, and what each level stores
+    Status(status::Status),
+    /// Allow a level and no more, in this repository: off, ledger, events or capture
+    Grant(Grant),
+    /// Take back everything beyond the ledger, in all repositories
+    Revoke(Revoke),
+    /// Print the last records as they are stored
+    Show(show::Show),
+    /// Delete what was recorded beyond the ledger
+    Purge(purge::Purge),
+    /// Print everything that is stored, here and in your own folders, as JSON
+    Export(export::Export),
+}
+
+/// Which ledger it is about.
+#[derive(Args)]
+struct Which {
+    /// Another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+}
+
+impl Which {
+    fn target(&self) -> Result<Target> {
+        Target::find(self.file.as_deref(), self.personal)
+    }
+}
+
+#[derive(Args)]
+struct Grant {
+    /// The highest level that you allow
+    #[arg(value_parser = level)]
+    level: Level,
+    /// Allow a pseudonym of yours in rows and events
+    #[arg(long)]
+    identity: bool,
+    /// Allow records to be sent to systems that you configure
+    #[arg(long)]
+    export: bool,
+    /// Choose for all repositories; one of which you said less keeps it
+    #[arg(long)]
+    everywhere: bool,
+    /// Say what would be chosen, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Args)]
+struct Revoke {
+    /// Take it back for this repository alone
+    #[arg(long)]
+    here: bool,
+    /// Say what would be chosen, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Reads a level on the command line.
+pub(crate) fn level(text: &str) -> Result<Level, String> {
+    Level::parse(text).ok_or_else(|| "off, ledger, events or capture".to_owned())
+}
+
+pub(crate) fn run(options: Consent) -> Result<ExitCode> {
+    match options.action {
+        Action::Status(options) => status::run(&options),
+        Action::Grant(options) => grant(&options),
+        Action::Revoke(options) => revoke(&options),
+        Action::Show(options) => show::run(&options),
+        Action::Purge(options) => purge::run(&options),
+        Action::Export(options) => export::run(&options),
+    }
+}
+
+fn grant(options: &Grant) -> Result<ExitCode> {
+    let Grant { level, identity, export, .. } = *options;
+    if level == Level::Off && (identity || export) {
+        return Err(Error::Usage {
+            problem: "off records nothing, so there is nothing more to allow".to_owned(),
+            fix: "log-usage consent grant off".to_owned(),
+        });
+    }
+    let scope = if options.everywhere { Scope::Everywhere } else { Scope::Here };
+    let choice = Choice { identity, export, ..chosen(level, How::Flag) };
+    choose(&options.which.target()?, scope, choice, options.dry_run)
+}
+
+/// Takes a choice for the target's repository alone.
+pub(crate) fn grant_here(target: &Target, level: Level) -> Result<()> {
+    let path = record_path()?;
+    let mut record = Record::load(&path)?;
+    record.choose_here(target.repository(), chosen(level, How::Flag));
+    record.save(&path)
+}
+
+fn revoke(options: &Revoke) -> Result<ExitCode> {
+    let scope = if options.here { Scope::Here } else { Scope::Everywhere };
+    choose(&options.which.target()?, scope, chosen(Level::Ledger, How::Flag), options.dry_run)
+}
+
+/// A choice of now that allows this much, and no switch.
+pub(crate) fn chosen(level: Level, how: How) -> Choice {
+    let at = world::now().at_second();
+    Choice { level, identity: false, export: false, text: TEXT_VERSION, at, how }
+}
+
+/// Takes a choice, and says what is in effect then.
+fn choose(target: &Target, scope: Scope, choice: Choice, dry_run: bool) -> Result<ExitCode> {
+    let config = Config::load(&target.place)?;
+    let path = record_path()?;
+    let narrows_all = scope == Scope::Everywhere && choice.level <= Level::Ledger;
+    let mut record = match Record::load(&path) {
+        // What cannot be read allows nothing, and is in nobody's way who takes everything back.
+        Err(Error::Consent { .. }) if narrows_all => Record::default(),
+        record => record?,
+    };
+    let repository = target.repository();
+    let place = match scope {
+        Scope::Here => format!("in {}", repository.trim_end_matches("/.git")),
+        Scope::Everywhere => "in all repositories".to_owned(),
+    };
+    match scope {
+        Scope::Here => record.choose_here(repository, choice),
+        Scope::Everywhere => record.choose_everywhere(choice),
+    }
+    if !dry_run {
+        record.save(&path)?;
+    }
+    let consent = world::consent_by(target, &config, &record);
+    let text = format!(
+        "{} {place}: {}, {}\n{}",
+        if dry_run { "you would allow" } else { "you allow" },
+        choice.level.name(),
+        switches(choice.identity, choice.export),
+        in_effect(&consent)
+    );
+    Ok(voice::print(text.as_bytes()))
+}
+
+/// Where the user's choices are kept.
+pub(crate) fn record_path() -> Result<PathBuf> {
+    world::consent_record().ok_or_else(|| Error::Usage {
+        problem: "neither XDG_CONFIG_HOME nor HOME is set: a choice has no place".to_owned(),
+        fix: "set HOME".to_owned(),
+    })
+}

@@ -1,0 +1,220 @@
+//! `log-usage consent purge`: says what it will delete, asks, and deletes it. Rows are never among it.
+
+use std::fs;
+use std::io::{self, ErrorKind, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgGroup, Args};
+use usage_ledger::error::{Error, Result, excerpt, shown};
+use usage_ledger::figures;
+use usage_ledger::ledger::lock::{self, Lock};
+use usage_ledger::ledger::prune;
+use usage_ledger::ledger::waiting;
+use usage_ledger::workspace::LEDGER;
+
+use crate::consent::{Which, kept};
+use crate::voice;
+use crate::world::{self, Choice, Target};
+use crate::write::work_tree;
+
+#[derive(Args)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true))]
+pub(super) struct Purge {
+    /// The events of this ledger
+    #[arg(long, group = "what")]
+    events: bool,
+    /// What was captured here
+    #[arg(long, group = "what")]
+    capture: bool,
+    /// What waits to be exported, of all ledgers
+    #[arg(long, group = "what")]
+    spool: bool,
+    /// The key of your pseudonyms: new ones cannot be joined with the old
+    #[arg(long, group = "what")]
+    identity: bool,
+    /// All of that, and your choices, the hooks' log and the cache, of all repositories
+    #[arg(long, group = "what")]
+    all: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Say what would be deleted, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Something to be deleted, and all below it.
+struct Doomed {
+    what: &'static str,
+    path: PathBuf,
+    files: usize,
+    bytes: u64,
+}
+
+pub(super) fn run(options: &Purge) -> Result<ExitCode> {
+    let target = options.which.target()?;
+    let found = options.found(&target)?;
+    if found.is_empty() {
+        let text = format!("nothing to delete\n{}", left(&target)?);
+        return Ok(voice::print(text.as_bytes()));
+    }
+    if options.dry_run {
+        let text = said("would delete", &found) + &left(&target)?;
+        return Ok(voice::print(text.as_bytes()));
+    }
+    if !options.yes {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(Error::Usage {
+                problem:
+                    "purge would delete what cannot be brought back, and there is no terminal \
+                          to ask on"
+                        .to_owned(),
+                fix: "look at it with --dry-run, then pass --yes".to_owned(),
+            });
+        }
+        voice::say(said("will delete", &found).trim_end());
+        voice::ask("Delete all of it? [y/N] ");
+        if !matches!(answer()?.as_deref(), Some("y" | "yes")) {
+            voice::say("nothing was deleted");
+            return Ok(ExitCode::from(1));
+        }
+    }
+    options.delete(&target, &found)?;
+    let text = said("deleted", &found) + &left(&target)?;
+    Ok(voice::print(text.as_bytes()))
+}
+
+/// One line of standard input, in small letters; None where it has ended.
+pub(super) fn answer() -> Result<Option<String>> {
+    let mut answer = String::new();
+    let read = io::stdin().read_line(&mut answer);
+    let bytes = read.map_err(|error| Error::io("read", "standard input".as_ref(), &error))?;
+    Ok((bytes > 0).then(|| answer.trim().to_ascii_lowercase()))
+}
+
+impl Purge {
+    /// What there is of what was named.
+    fn found(&self, target: &Target) -> Result<Vec<Doomed>> {
+        let place = &target.place;
+        let mut paths: Vec<(&'static str, PathBuf)> = Vec::new();
+        if self.events || self.all {
+            paths.extend(kept::all_events(place).map(|path| ("events", path)));
+            paths.push(("the lock of the events", kept::events(place).lock()));
+        }
+        if self.capture || self.all {
+            paths.push(("captures", kept::capture(place)));
+        }
+        if self.all {
+            paths.extend(own_folders()?);
+        } else {
+            paths.extend(kept::spool().filter(|_| self.spool).map(|path| ("spool", path)));
+            let key = kept::identity().filter(|_| self.identity);
+            paths.extend(key.map(|path| ("the key of your pseudonyms, everywhere", path)));
+        }
+        paths.retain(|(_, path)| kept::is_there(path));
+        Ok(paths.into_iter().map(|(what, path)| Doomed::at(what, path)).collect())
+    }
+
+    fn delete(&self, target: &Target, found: &[Doomed]) -> Result<()> {
+        let events = kept::events(&target.place);
+        // Whoever appends an event meanwhile waits, and then begins anew.
+        let is_locked = (self.events || self.all) && events.folder().is_dir();
+        let lock = is_locked.then(|| Lock::take(&events.lock(), lock::WAIT)).transpose()?;
+        for doomed in found {
+            delete(&doomed.path)?;
+        }
+        if lock.is_some() {
+            delete(&events.lock())?;
+        }
+        drop(lock);
+        Ok(())
+    }
+}
+
+/// The user's own folders, all that is in them ours.
+fn own_folders() -> Result<Vec<(&'static str, PathBuf)>> {
+    let folders = [
+        ("your choices, for all repositories", world::config_home()),
+        (
+            "the key of your pseudonyms, the hooks' log and what waits, everywhere",
+            world::state_home(),
+        ),
+        ("the cache of all reports", kept::cache()),
+    ];
+    let folders: Vec<_> =
+        folders.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
+    match folders.iter().find(|(_, folder)| kept::is_there(&folder.join(LEDGER))) {
+        Some((_, folder)) => Err(Error::Usage {
+            problem: format!("{} holds your own ledger, too", shown(folder)),
+            fix: "move it elsewhere, or point XDG_DATA_HOME to a folder of its own".to_owned(),
+        }),
+        None => Ok(folders),
+    }
+}
+
+/// Deletes a file, a folder with all in it, or a link itself.
+fn delete(path: &Path) -> Result<()> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
+    let deleted = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match deleted {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("delete", path, &error)),
+        _ => Ok(()),
+    }
+}
+
+impl Doomed {
+    fn at(what: &'static str, path: PathBuf) -> Doomed {
+        let files = kept::files(&path);
+        let bytes = |path: &PathBuf| fs::symlink_metadata(path).map_or(0, |meta| meta.len());
+        let bytes = files.iter().map(bytes).sum();
+        Doomed { what, files: files.len(), bytes, path }
+    }
+}
+
+fn said(verb: &str, found: &[Doomed]) -> String {
+    let mut text = format!("{verb}:\n");
+    for Doomed { what, path, files, bytes } in found {
+        text += &format!(
+            "  {}  ({what}; {}, {} bytes)\n",
+            shown(path),
+            counted(*files, "file"),
+            figures::thousands((*bytes).into())
+        );
+    }
+    text
+}
+
+/// What stays, and how it could go.
+fn left(target: &Target) -> Result<String> {
+    let place = &target.place;
+    let mut text = String::new();
+    let mut stays = vec![place.without_fragment().active(), place.archive(), place.fragments()];
+    stays.extend(prune::copies(place).iter().map(|name| place.folder().join(name)));
+    stays.retain(|path| kept::is_there(path));
+    if !stays.is_empty() {
+        let names: Vec<String> = stays.iter().map(|path| shown(path)).collect();
+        text += &format!("rows stay: {}  (log-usage prune)\n", excerpt(&names.join(", ")));
+    }
+    let Some(tree) = work_tree(target).filter(|_| target.choice != Choice::Personal) else {
+        return Ok(text);
+    };
+    let waiting = waiting::lines(&tree, place)?.len();
+    if waiting > 0 {
+        text += &format!("not deleted either: {} of the next commit\n", counted(waiting, "row"));
+    }
+    let folder = place.folder().strip_prefix(&tree.top).unwrap_or(place.folder());
+    text += &format!(
+        "git's history is not changed: what was committed stays in it, in every clone. To rewrite it:\n  \
+         git filter-repo --invert-paths --path {}\n  \
+         then push it with --force, and have every clone made anew\n",
+        shown(folder)
+    );
+    Ok(text)
+}
+
+fn counted(n: usize, noun: &str) -> String {
+    format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
+}
