@@ -163,6 +163,15 @@ pub enum Error {
         /// The system's own words.
         reason: String,
     },
+    /// The file of a key that makes pseudonyms cannot be used.
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as a predicate.
+        problem: &'static str,
+        /// How to mend it.
+        fix: String,
+    },
     /// `config.toml` or `pruned` in `.telemetry/` is broken; no policy is lost by accident.
     Config {
         /// The file.
@@ -294,6 +303,7 @@ impl Error {
             Error::Unfinished { path, reason } => {
                 format!("pruning stopped at {}: {reason}", shown(path))
             }
+            Error::Key { path, problem, .. } => format!("{} {problem}", shown(path)),
             Error::Config { path, line, problem } | Error::Consent { path, line, problem } => {
                 match line {
                     Some(line) => format!("{}:{line}: {}", shown(path), redact::plain(problem)),
@@ -371,6 +381,9 @@ impl Error {
             Error::Unfinished { .. } => {
                 "rows from before the date may be left; every other row is as it was".to_owned()
             }
+            Error::Key { .. } => {
+                "whoever has the key can tell whose rows are whose; nothing was done".to_owned()
+            }
             Error::Config { .. } => {
                 "a setting that cannot be read could be a limit that you rely on; nothing was done"
                     .to_owned()
@@ -399,7 +412,8 @@ impl Error {
             Error::Field { fix, .. }
             | Error::Usage { fix, .. }
             | Error::Hooks { fix, .. }
-            | Error::Git { fix, .. } => fix.clone(),
+            | Error::Git { fix, .. }
+            | Error::Key { fix, .. } => fix.clone(),
             Error::MissingFields { .. } => {
                 "log-usage claude-3-opus 1500 3200 true execute 45000".to_owned()
             }

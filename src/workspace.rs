@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::privacy::consent::Ceiling;
+use crate::privacy::identity::RepoId;
 use crate::redact::Allowed;
 
 /// The folder of the ledger, at the root of the repository.
@@ -204,6 +205,11 @@ impl Place {
         self.folder.join("archive")
     }
 
+    /// The file of the repository's settings.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("config.toml")
+    }
+
     /// The folder of the fragments.
     pub fn fragments(&self) -> PathBuf {
         self.folder.join(joined([self.stem(), OsStr::new(".d")]))
@@ -320,6 +326,8 @@ pub struct Config {
     /// Whether rows may hold tags.
     #[serde(default)]
     pub tags: Permission,
+    /// What pseudonyms are made with.
+    pub repo_id: Option<RepoId>,
     /// What users may allow at most.
     #[serde(default)]
     pub consent: Ceiling,
@@ -331,7 +339,7 @@ pub struct Config {
 impl Config {
     /// Reads `config.toml` in the ledger's folder; a missing file sets nothing.
     pub fn load(place: &Place) -> Result<Config> {
-        let path = place.folder().join("config.toml");
+        let path = place.config();
         let text = match fs::metadata(&path) {
             // A pipe would have no end.
             Ok(meta) if !meta.is_file() => return Err(Error::NotAFile { path }),
@@ -347,7 +355,8 @@ impl Config {
         }
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Config> {
+    /// Reads the text of the settings; `path` is where they are from.
+    pub fn parse(text: &str, path: &Path) -> Result<Config> {
         toml::from_str(text).map_err(|error| Error::Config {
             path: path.to_owned(),
             line: error.span().map(|span| text[..span.start].matches('\n').count() + 1),

@@ -112,6 +112,14 @@ impl WorkTree {
     }
 }
 
+/// The e-mail address that git is set to sign commits with in that folder.
+pub fn email(folder: &Path) -> Option<String> {
+    let mut command = command(folder, &["config", "--get", "user.email"]);
+    let output = command.stderr(Stdio::null()).output().ok()?;
+    let email = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    (!email.is_empty()).then_some(email)
+}
+
 /// The addresses of the repository's remotes.
 pub fn remotes(folder: &Path) -> Vec<String> {
     let mut command = command(folder, &["config", "--get-regexp", "^remote\\..*\\.url$"]);

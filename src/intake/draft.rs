@@ -8,7 +8,7 @@ use crate::ledger::compose::Entry;
 use crate::notes::{self, Screen, Tags};
 use crate::redact::Redactor;
 use crate::redact::withheld::{Part, Withheld};
-use crate::row::{COUNT_MAX, Refused, Row};
+use crate::row::{COUNT_MAX, NOTES_BYTES_MAX, Refused, Row};
 use crate::row::{check_count, check_model, check_task_type, refuse_success, refuse_timestamp};
 use crate::timestamp::{Instant, Timestamp};
 
@@ -66,6 +66,20 @@ pub fn check<'a>(
         return Err(Refused::new("tag", &tag, "is more than prompt_tokens, which include it"));
     }
     Ok(Entry { row, is_dated: draft.timestamp.is_some() })
+}
+
+/// Adds the user's pseudonym to a row that names no user. A revision stays whose the row was, and notes
+/// without room for it stay as they are.
+pub fn sign(entry: &mut Entry<'_>, user: &str) {
+    let tags = Tags::of(&entry.row.notes);
+    if tags.get("user").is_some() || tags.get("rev").is_some() {
+        return;
+    }
+    if let Ok(signed) = notes::amended(&entry.row.notes, None, &[("user", Some(user))])
+        && signed.len() <= NOTES_BYTES_MAX
+    {
+        entry.row.notes = signed.into();
+    }
 }
 
 /// No secret is shorter, and nearly every model's name is.

@@ -4,3 +4,5 @@
 pub mod private;
 pub mod consent;
 pub mod record;
+pub mod identity;
+pub mod key_file;

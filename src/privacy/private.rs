@@ -89,8 +89,39 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// A new file, for its owner alone.
-fn create(path: &Path) -> io::Result<File> {
+/// Puts the file in place whole, unless the name is taken, be it by a link; whether it did.
+///
+/// # Errors
+/// A folder that is a link, and whatever the system refuses.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    // The crate makes its files for their owner alone.
+    let mut file = tempfile::Builder::new().prefix(".key").suffix(".tmp.").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error),
+    }
+}
+
+/// Whether others than its owner, or with `is_group_trusted` than its group, may read the file.
+#[cfg(unix)]
+pub fn is_open(meta: &fs::Metadata, is_group_trusted: bool) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    meta.permissions().mode() & if is_group_trusted { 0o007 } else { 0o077 } != 0
+}
+
+/// Elsewhere a user's folders are the user's alone by the system's rules.
+#[cfg(not(unix))]
+pub fn is_open(_: &fs::Metadata, _: bool) -> bool {
+    false
+}
+
+/// A new file, for its owner alone; an error if the name is taken, be it by a link.
+pub fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -145,6 +176,25 @@ mod tests {
         assert_eq!((mode(folder), mode(&path)), (0o700, 0o600));
         assert_eq!(read(&path).unwrap().unwrap(), b"two");
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_new_file_takes_no_others_place() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("usage-ledger");
+        let (path, link) = (folder.join("key"), folder.join("link"));
+        assert!(write_new(&path, b"one").unwrap());
+        assert!(!write_new(&path, b"two").unwrap());
+        symlink(root.path().join("nothing"), &link).unwrap();
+        assert!(!write_new(&link, b"two").unwrap());
+        assert!(create(&link).is_err() && create(&path).is_err());
+        assert_eq!((read(&path).unwrap().unwrap().as_slice(), mode(&path)), (&b"one"[..], 0o600));
+        assert!(!is_open(&fs::metadata(&path).unwrap(), false));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let meta = fs::metadata(&path).unwrap();
+        assert!(is_open(&meta, false) && !is_open(&meta, true));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "nothing is left beside them");
+        assert!(!root.path().join("nothing").exists());
     }
 
     #[test]

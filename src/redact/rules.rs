@@ -191,6 +191,7 @@ pub(super) const RULES: &[Rule] = &[
     is("doppler-token", &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."], Dotted, 36, "docs.doppler.com/docs"),
     is("infisical-token", &["st."], Dotted, 60, "infisical.com/docs"),
     is("age-key", &["AGE-SECRET-KEY-1", "AGE-PLUGIN-"], Word, 40, "github.com/C2SP/C2SP/blob/main/age.md"),
+    is("usage-ledger-key", &["usage-ledger-key-1-"], Alnum, 52, "docs/privacy.md"),
     is("stytch-secret", &["secret-live-", "secret-test-"], Wide, 30, "stytch.com/docs"),
     is("authress-key", &["authress_", "scauth_"], Wide, 40, "authress.io/knowledge-base"),
     is("bitwarden-token", &["0."], Wide, 70, "bitwarden.com/help/access-tokens"),

@@ -5,8 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use crate::error::{Error, Result};
-use crate::workspace::{FOLDER, Layout, Place};
+use crate::error::{Error, Result, shown};
+use crate::privacy::identity::RepoId;
+use crate::workspace::{Config, FOLDER, Layout, Place};
 
 /// What git must know before the first row: which files are rows to be merged, and which stay local.
 const FOR_GIT: [(&str, &str); 2] = [
@@ -52,19 +53,67 @@ pub fn init(place: &Place) -> Result<Vec<&'static str>> {
 
 /// Sets the layout in the settings, and leaves every other line of them as it is.
 pub fn choose(place: &Place, layout: Layout) -> Result<()> {
-    let path = place.folder().join("config.toml");
+    let path = place.config();
     let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
-    let ours = format!("layout = \"{}\"", layout.name());
-    let is_setting = |line: &&str| line.split('=').next().is_some_and(|it| it.trim() == "layout");
-    let is_offered = |line: &&str| line.starts_with("# layout = ");
-    let mut lines: Vec<&str> = text.lines().collect();
-    // What stands before the first table is no table's.
-    let place = lines.iter().position(is_setting).or_else(|| lines.iter().position(is_offered));
-    match place {
+    write(&path, &with(&text, "layout", layout.name()))
+}
+
+/// The id of the repository: the one in its settings, else this one, which is written into them. Every
+/// other line of them stays as it is.
+///
+/// # Errors
+/// Settings that cannot be read, or in which no line can be added without changing what they say.
+pub fn identify(place: &Place, id: RepoId) -> Result<RepoId> {
+    let old = Config::load(place)?;
+    if let Some(id) = old.repo_id {
+        return Ok(id);
+    }
+    prepare(place, true)?;
+    lay_down(place.folder(), &FOR_PEOPLE[1..])?;
+    let path = place.config();
+    let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
+    let text = with(&text, "repo_id", &id.to_string());
+    // Only its own line may have changed, whatever the file is made of.
+    if !Config::parse(&text, &path).is_ok_and(|new| new == Config { repo_id: Some(id), ..old }) {
+        return Err(Error::Usage {
+            problem: format!("{}: its id cannot be added", shown(&path)),
+            fix: format!("put it there by hand, before the first table: repo_id = \"{id}\""),
+        });
+    }
+    write(&path, &text)?;
+    Ok(id)
+}
+
+/// The text with this setting in its own line: where it stands already, or is offered, else first. What
+/// stands before the first table is no table's.
+fn with(text: &str, key: &str, value: &str) -> String {
+    let offer = format!("# {key} = ");
+    let is_setting = |line: &str| line.split('=').next().is_some_and(|it| it.trim() == key);
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let at = lines.iter().position(|line| is_setting(line));
+    let at = at.or_else(|| lines.iter().position(|line| line.starts_with(&offer)));
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let ours = format!("{key} = \"{value}\"{end}");
+    match at {
         Some(at) => lines[at] = &ours,
         None => lines.insert(0, &ours),
     }
-    fs::write(&path, lines.join("\n") + "\n").map_err(|error| Error::io("write", &path, &error))
+    lines.concat()
+}
+
+/// Puts the text in the file's place, whole or not at all; the file keeps its mode, and a link to it
+/// stays one.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let written = fs::canonicalize(path).and_then(|file| {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        // As git is told to ignore it.
+        let mut temp = tempfile::Builder::new().prefix(".config.toml.tmp.").tempfile_in(folder)?;
+        temp.write_all(text.as_bytes())?;
+        temp.as_file().set_permissions(fs::metadata(&file)?.permissions())?;
+        temp.as_file().sync_all()?;
+        temp.persist(&file).map_err(|error| error.error)
+    });
+    written.map(drop).map_err(|error| Error::io("write", path, &error))
 }
 
 fn make_folder(folder: &Path) -> Result<()> {
@@ -87,4 +136,62 @@ fn lay_down(folder: &Path, files: &[(&'static str, &'static str)]) -> Result<Vec
         }
     }
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository(settings: &str) -> (tempfile::TempDir, Place) {
+        let root = tempfile::tempdir().unwrap();
+        let place = Place::in_repository(root.path());
+        fs::create_dir(place.folder()).unwrap();
+        fs::write(place.config(), settings).unwrap();
+        (root, place)
+    }
+
+    const ID: RepoId = RepoId::of([7; 16]);
+    const LINE: &str = "repo_id = \"07070707070707070707070707070707\"";
+
+    #[test]
+    fn an_id_is_added_and_nothing_else_changes() {
+        for (settings, expected) in [
+            ("", format!("{LINE}\n")),
+            (
+                "# ours\nmax_size = \"1M\" # small",
+                format!("{LINE}\n# ours\nmax_size = \"1M\" # small"),
+            ),
+            ("# a\r\n# repo_id = \"\"\r\n\r\n", format!("# a\r\n{LINE}\r\n\r\n")),
+            ("[redact]\nallow = []\n", format!("{LINE}\n[redact]\nallow = []\n")),
+        ] {
+            let (_root, place) = repository(settings);
+            assert_eq!(identify(&place, ID).unwrap(), ID);
+            assert_eq!(fs::read_to_string(place.config()).unwrap(), expected);
+            // Who comes later finds it there.
+            assert_eq!(identify(&place, RepoId::of([8; 16])).unwrap(), ID);
+            assert_eq!(fs::read_to_string(place.config()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn settings_that_would_change_their_meaning_stay() {
+        let (_root, place) = repository("[redact]\nallow = [\n# repo_id = \n]\n");
+        let before = fs::read(place.config()).unwrap();
+        let error = identify(&place, ID).unwrap_err().to_string();
+        assert!(error.contains(LINE), "{error}");
+        assert_eq!(fs::read(place.config()).unwrap(), before);
+        let (_root, place) = repository("max_size = 1\n");
+        assert!(identify(&place, ID).unwrap_err().to_string().contains("config.toml:1"));
+    }
+
+    #[test]
+    fn a_repository_without_settings_gets_those_that_explain_themselves() {
+        let root = tempfile::tempdir().unwrap();
+        let place = Place::in_repository(root.path());
+        identify(&place, ID).unwrap();
+        let text = fs::read_to_string(place.config()).unwrap();
+        assert!(text.contains(LINE) && text.contains("# layout = "), "{text}");
+        assert_eq!(text.lines().count(), include_str!("config.toml").lines().count());
+        assert_eq!(fs::read_dir(place.folder()).unwrap().count(), 3);
+    }
 }
