@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::privacy::capture;
 use crate::privacy::consent::Ceiling;
 use crate::privacy::identity::RepoId;
 use crate::redact::Allowed;
@@ -205,6 +206,11 @@ impl Place {
         self.folder.join("archive")
     }
 
+    /// The folder of what was captured, encrypted.
+    pub fn capture(&self) -> PathBuf {
+        self.folder.join("capture")
+    }
+
     /// The file of the repository's settings.
     pub fn config(&self) -> PathBuf {
         self.folder.join("config.toml")
@@ -334,6 +340,9 @@ pub struct Config {
     /// What redaction leaves alone.
     #[serde(default)]
     pub redact: Redact,
+    /// What is captured, for whom.
+    #[serde(default)]
+    pub capture: capture::Settings,
 }
 
 impl Config {

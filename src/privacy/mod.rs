@@ -6,3 +6,4 @@ pub mod consent;
 pub mod record;
 pub mod identity;
 pub mod key_file;
+pub mod capture;

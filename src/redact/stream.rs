@@ -12,15 +12,18 @@ const OVERLAP_BYTES: usize = 64 << 10;
 /// As long as the end of a private key is waited for.
 const HELD_BYTES_MAX: usize = 16 << 20;
 
+/// Finds all hits of a text.
+pub type Find<'a> = &'a (dyn Fn(&[u8]) -> Vec<Hit> + Sync);
+
 /// A text in the making.
 pub struct Stream<'a> {
-    find: &'a dyn Fn(&[u8]) -> Vec<Hit>,
+    find: Find<'a>,
     held: Vec<u8>,
 }
 
 impl<'a> Stream<'a> {
     /// Nothing has been read yet; `find` finds all hits of a text.
-    pub fn new(find: &'a dyn Fn(&[u8]) -> Vec<Hit>) -> Stream<'a> {
+    pub fn new(find: Find<'a>) -> Stream<'a> {
         Stream { find, held: Vec::new() }
     }
 

@@ -10,6 +10,7 @@ mod amend;
 mod batch;
 mod branches;
 mod cache;
+mod capture;
 mod compact;
 mod concurrent;
 mod consent;
