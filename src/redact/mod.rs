@@ -297,6 +297,17 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_holds_the_login_is_seen_whole() {
+        let redactor = Redactor::of_user(Some("mkrausz"), None, []);
+        for text in ["mkrausz@corp.example", "m.mkrausz@corp.example", "mkrausz%40corp.example"] {
+            assert_eq!(redactor.redact(text).0, "[redacted:email]", "{text}");
+        }
+        let (text, _) = redactor.redact("mkrausz, mkrausz@, ssh mkrausz@box and mkrausz@1.2");
+        let login = "[redacted:login]";
+        assert_eq!(text, format!("{login}, {login}@, ssh {login}@box and {login}@1.2"));
+    }
+
+    #[test]
     fn places_are_those_of_the_text_as_given() {
         let text = "mail bob@corp.example and eve@corp.example";
         let hits = Redactor::default().find(text.as_bytes());

@@ -54,6 +54,10 @@ pub(super) fn scan(bytes: &[u8], own: &Words) -> Vec<Hit> {
             continue;
         }
         let mut found = own.at(bytes, at).map(|(rule, end)| Hit { rule, start: at, end });
+        if let Some(Hit { end, .. }) = found {
+            // Before an @ it is part of an address, whose domain would be left.
+            found = people::email(&text, end, floor).filter(|it| it.start <= at).or(found);
+        }
         if found.is_none() {
             found = match kind {
                 Kind::Letter if text.is_border(at) => word(&mut text, at),
