@@ -35,9 +35,11 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if !meta.is_file() || meta.len() > BYTES_MAX {
         return Err(io::Error::other("it is no file of ours"));
     }
-    let mut bytes = vec![0; meta.len() as usize];
-    match File::open(path).and_then(|mut file| file.read_exact(&mut bytes)) {
-        Ok(()) => Ok(Some(bytes)),
+    // To its end: another may have been put in its place since, and half of that could say less.
+    let mut bytes = Vec::with_capacity(meta.len() as usize + 1);
+    match File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > BYTES_MAX => Err(io::Error::other("it is no file of ours")),
+        Ok(_) => Ok(Some(bytes)),
         // Somebody took it away between the two calls.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -176,6 +178,23 @@ mod tests {
         assert_eq!((mode(folder), mode(&path)), (0o700, 0o600));
         assert_eq!(read(&path).unwrap().unwrap(), b"two");
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    /// Whoever reads while it is replaced has the one or the other.
+    #[test]
+    fn what_is_replaced_meanwhile_is_read_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("usage-ledger/consent.toml");
+        let both = [vec![b'a'; 10], vec![b'b'; 9_000]];
+        write(&path, &both[0]).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                (0..200).for_each(|round| write(&path, &both[round % 2]).unwrap());
+            });
+            while !writer.is_finished() {
+                assert!(both.contains(&read(&path).unwrap().unwrap()));
+            }
+        });
     }
 
     #[test]

@@ -537,7 +537,16 @@ fn after_all_is_purged_no_trace_is_left_and_the_question_is_asked_again() {
     let sandbox = full();
     sandbox.ok("log-usage", &[&SEED[..], &["--personal"]].concat());
     let rows = sandbox.read(".telemetry/usage.csv");
-    sandbox.ok("log-usage", &["consent", "purge", "--all", "--yes"]);
+    sandbox.git(["init", "--quiet", "../other"]);
+    let mut there = sandbox.command("log-usage");
+    there.current_dir(sandbox.path("../other")).args(["consent", "grant", "events"]);
+    assert!(there.output().unwrap().status.success());
+    let said = sandbox.ok("log-usage", &["consent", "purge", "--all", "--yes"]);
+    for words in
+        ["your own ledger stays: ", "/other stays: run this command there, too", "rows stay: "]
+    {
+        assert!(said.contains(words), "{said}");
+    }
     let left: Vec<PathBuf> = home(&sandbox).into_iter().filter(|path| path.is_file()).collect();
     let is_personal = |path: &PathBuf| path.to_string_lossy().contains("share/usage-ledger/");
     assert!(left.iter().all(is_personal) && !left.is_empty(), "{left:?}");

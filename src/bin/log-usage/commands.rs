@@ -239,7 +239,7 @@ fn run_init(options: Init) -> Result<ExitCode> {
         setup::choose(place, layout)?;
     }
     warn_of_ignore_rules(place);
-    warn_of_readers(place);
+    consent::warn_of_readers(place);
     if let Some(level) = options.consent {
         consent::grant_here(&target, level)?;
     }
@@ -261,35 +261,9 @@ fn run_init(options: Init) -> Result<ExitCode> {
         voice::say("next: log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"");
     }
     if options.consent.is_none() {
-        consent::question::ask(&target, &Config::load(place)?)?;
+        consent::ask(&target, &Config::load(place)?)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Hosts where many a repository is public; which, only the network would know.
-const PUBLIC_HOSTS: [&str; 4] = ["github.com", "gitlab.com", "codeberg.org", "bitbucket.org"];
-
-/// What begins the name of a file that allows everybody to use the code.
-const LICENSES: [&str; 4] = ["license", "licence", "copying", "unlicense"];
-
-/// Warns where the repository looks as if everybody could read it.
-fn warn_of_readers(place: &Place) {
-    let top = git::WorkTree::around(place.folder()).map(|tree| tree.top);
-    let Some(top) = top else { return };
-    let remotes = git::remotes(&top);
-    let is_there = |host: &&&str| remotes.iter().any(|remote| remote.contains(**host));
-    let Some(host) = const { &PUBLIC_HOSTS }.iter().find(is_there) else { return };
-    let entries = std::fs::read_dir(&top).into_iter().flatten().flatten();
-    let names = entries.map(|it| it.file_name().to_string_lossy().to_lowercase());
-    let is_licensed = |name: String| LICENSES.iter().any(|it| name.starts_with(it));
-    if names.into_iter().any(is_licensed) {
-        voice::say(&format!(
-            "warning: a remote is on {host} and there is a license: if the repository is public, everybody \
-             reads the ledger\n  \
-             why: models, tokens, times and notes are committed, and git blame says whose they are\n  \
-             fix: notes = \"none\" in config.toml keeps notes out, log-usage --personal keeps rows out"
-        ));
-    }
 }
 
 /// Hosts whose merge buttons know no attributes.

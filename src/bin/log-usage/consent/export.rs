@@ -13,7 +13,8 @@ use usage_ledger::ledger::prune;
 use usage_ledger::ledger::waiting;
 use usage_ledger::workspace::Place;
 
-use crate::consent::{Which, kept};
+use crate::consent::choices::Which;
+use crate::consent::kept;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::work_tree;

@@ -2,22 +2,24 @@
 //! deleted and handed over.
 
 mod told;
-pub(crate) mod question;
-mod status;
+mod choices;
 mod kept;
+mod status;
 mod show;
 mod purge;
 mod export;
+mod question;
+mod readers;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use usage_ledger::error::{Error, Result};
-use usage_ledger::privacy::consent::{Choice, How, Level, Scope, TEXT_VERSION};
+use usage_ledger::privacy::consent::{Choice, How, Level, Scope};
 use usage_ledger::privacy::record::Record;
-use usage_ledger::workspace::Config;
+use usage_ledger::workspace::{Config, Place};
 
+use crate::consent::choices::{Which, chosen, record_path};
 use crate::consent::told::{in_effect, switches};
 use crate::voice;
 use crate::world::{self, Target};
@@ -53,23 +55,6 @@ enum Action {
     Purge(purge::Purge),
     /// Print everything that is stored, here and in your own folders, as JSON
     Export(export::Export),
-}
-
-/// Which ledger it is about.
-#[derive(Args)]
-struct Which {
-    /// Another ledger
-    #[arg(long, value_name = "PATH")]
-    file: Option<PathBuf>,
-    /// Your own ledger, outside any repository
-    #[arg(long)]
-    personal: bool,
-}
-
-impl Which {
-    fn target(&self) -> Result<Target> {
-        Target::find(self.file.as_deref(), self.personal)
-    }
 }
 
 #[derive(Args)]
@@ -121,6 +106,24 @@ pub(crate) fn run(options: Consent) -> Result<ExitCode> {
     }
 }
 
+/// Takes a choice for the target's repository alone.
+pub(crate) fn grant_here(target: &Target, level: Level) -> Result<()> {
+    let path = record_path()?;
+    let mut record = Record::load(&path)?;
+    record.choose_here(target.repository(), chosen(level, How::Flag));
+    record.save(&path)
+}
+
+/// Warns where the repository looks as if everybody could read it.
+pub(crate) fn warn_of_readers(place: &Place) {
+    readers::warn(place);
+}
+
+/// Asks whoever set up the ledger, if that is a person who was not asked before.
+pub(crate) fn ask(target: &Target, config: &Config) -> Result<()> {
+    question::ask(target, config)
+}
+
 fn grant(options: &Grant) -> Result<ExitCode> {
     let Grant { level, identity, export, .. } = *options;
     if level == Level::Off && (identity || export) {
@@ -134,23 +137,9 @@ fn grant(options: &Grant) -> Result<ExitCode> {
     choose(&options.which.target()?, scope, choice, options.dry_run)
 }
 
-/// Takes a choice for the target's repository alone.
-pub(crate) fn grant_here(target: &Target, level: Level) -> Result<()> {
-    let path = record_path()?;
-    let mut record = Record::load(&path)?;
-    record.choose_here(target.repository(), chosen(level, How::Flag));
-    record.save(&path)
-}
-
 fn revoke(options: &Revoke) -> Result<ExitCode> {
     let scope = if options.here { Scope::Here } else { Scope::Everywhere };
     choose(&options.which.target()?, scope, chosen(Level::Ledger, How::Flag), options.dry_run)
-}
-
-/// A choice of now that allows this much, and no switch.
-pub(crate) fn chosen(level: Level, how: How) -> Choice {
-    let at = world::now().at_second();
-    Choice { level, identity: false, export: false, text: TEXT_VERSION, at, how }
 }
 
 /// Takes a choice, and says what is in effect then.
@@ -184,12 +173,4 @@ fn choose(target: &Target, scope: Scope, choice: Choice, dry_run: bool) -> Resul
         in_effect(&consent)
     );
     Ok(voice::print(text.as_bytes()))
-}
-
-/// Where the user's choices are kept.
-pub(crate) fn record_path() -> Result<PathBuf> {
-    world::consent_record().ok_or_else(|| Error::Usage {
-        problem: "neither XDG_CONFIG_HOME nor HOME is set: a choice has no place".to_owned(),
-        fix: "set HOME".to_owned(),
-    })
 }

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
-use usage_ledger::error::{Error, Result, excerpt, shown};
+use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::figures;
 use usage_ledger::ledger::lock::{self, Lock};
 use usage_ledger::ledger::prune;
 use usage_ledger::ledger::waiting;
+use usage_ledger::privacy::record::Record;
 use usage_ledger::workspace::LEDGER;
 
-use crate::consent::{Which, kept};
+use crate::consent::choices::Which;
+use crate::consent::kept;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::work_tree;
@@ -57,12 +59,14 @@ struct Doomed {
 pub(super) fn run(options: &Purge) -> Result<ExitCode> {
     let target = options.which.target()?;
     let found = options.found(&target)?;
+    // Afterwards nobody knows any more where they are.
+    let elsewhere = if options.all { elsewhere(&target) } else { String::new() };
     if found.is_empty() {
-        let text = format!("nothing to delete\n{}", left(&target)?);
+        let text = format!("nothing to delete\n{elsewhere}{}", left(&target)?);
         return Ok(voice::print(text.as_bytes()));
     }
     if options.dry_run {
-        let text = said("would delete", &found) + &left(&target)?;
+        let text = said("would delete", &found) + &elsewhere + &left(&target)?;
         return Ok(voice::print(text.as_bytes()));
     }
     if !options.yes {
@@ -83,7 +87,7 @@ pub(super) fn run(options: &Purge) -> Result<ExitCode> {
         }
     }
     options.delete(&target, &found)?;
-    let text = said("deleted", &found) + &left(&target)?;
+    let text = said("deleted", &found) + &elsewhere + &left(&target)?;
     Ok(voice::print(text.as_bytes()))
 }
 
@@ -187,6 +191,23 @@ fn said(verb: &str, found: &[Doomed]) -> String {
     text
 }
 
+/// What is left of this user outside this repository: a ledger of their own, and other repositories.
+fn elsewhere(target: &Target) -> String {
+    let mut text = String::new();
+    let own = Target::find(None, true).map(|own| own.place.active());
+    if let Some(own) = own.ok().filter(|own| kept::is_there(own) && *own != target.place.active()) {
+        text += &format!("your own ledger stays: {}  (log-usage prune --personal)\n", shown(&own));
+    }
+    let record = world::consent_record().and_then(|path| Record::load(&path).ok());
+    let here = target.repository();
+    let others = record.unwrap_or_default().repositories.into_keys().filter(|it| *it != here);
+    for other in others {
+        let folder = shown(other.trim_end_matches("/.git").as_ref());
+        text += &format!("what was recorded in {folder} stays: run this command there, too\n");
+    }
+    text
+}
+
 /// What stays, and how it could go.
 fn left(target: &Target) -> Result<String> {
     let place = &target.place;
@@ -196,7 +217,7 @@ fn left(target: &Target) -> Result<String> {
     stays.retain(|path| kept::is_there(path));
     if !stays.is_empty() {
         let names: Vec<String> = stays.iter().map(|path| shown(path)).collect();
-        text += &format!("rows stay: {}  (log-usage prune)\n", excerpt(&names.join(", ")));
+        text += &format!("rows stay: {}  (log-usage prune)\n", names.join(", "));
     }
     let Some(tree) = work_tree(target).filter(|_| target.choice != Choice::Personal) else {
         return Ok(text);

@@ -7,7 +7,8 @@ use usage_ledger::privacy::consent::{Ceiling, Consent, EXAMPLE, How, Level, QUES
 use usage_ledger::privacy::record::Record;
 use usage_ledger::workspace::Config;
 
-use crate::consent::{chosen, purge, record_path};
+use crate::consent::choices::{chosen, record_path};
+use crate::consent::purge;
 use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Target};
@@ -29,7 +30,7 @@ const AGENTS: [&str; 6] =
     ["CLAUDECODE", "CURSOR_AGENT", "GEMINI_CLI", "CODEX_SANDBOX", "OPENCODE", "AI_AGENT"];
 
 /// Asks, where that makes sense, and keeps the answer.
-pub(crate) fn ask(target: &Target, config: &Config) -> Result<()> {
+pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
     let is_person = io::stdin().is_terminal()
         && io::stderr().is_terminal()
         && !CI.iter().chain(&AGENTS).any(|name| world::is_set(name))

@@ -10,7 +10,8 @@ use usage_ledger::ledger::files;
 use usage_ledger::ledger::waiting;
 use usage_ledger::row::HEADER;
 
-use crate::consent::{Which, kept};
+use crate::consent::choices::Which;
+use crate::consent::kept;
 use crate::voice;
 use crate::world::{Choice, Target};
 use crate::write::work_tree;

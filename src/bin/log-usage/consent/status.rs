@@ -13,8 +13,9 @@ use usage_ledger::privacy::record::Record;
 use usage_ledger::row::COLUMNS;
 use usage_ledger::workspace::Config;
 
+use crate::consent::choices::Which;
+use crate::consent::kept;
 use crate::consent::told::{in_effect, switches};
-use crate::consent::{Which, kept};
 use crate::voice;
 use crate::world;
 
