@@ -1,6 +1,6 @@
 //! Random histories: three branches log, rotate, merge, squash, pick, rebase, revert and stash, and
-//! in the end meet in all orders. `HISTORIES=200 cargo test histories` plays so many;
-//! `scripts/torture.sh` does.
+//! in the end meet in all orders. `HISTORIES=200 cargo test histories` plays so many, as
+//! `scripts/torture.sh` does; `HISTORIES=12..13` plays that of one seed.
 //!
 //! What is true is kept beside git: every row that was logged and committed is counted once in the
 //! end. Rows whose own commit was reverted may be there or not: git brings a reverted line back
@@ -9,13 +9,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::ops::Range;
 
 use crate::branches::{Branches, Way};
 use crate::storms::Dice;
 
-/// How many histories are played.
-fn times() -> u64 {
-    std::env::var("HISTORIES").ok().and_then(|it| it.parse().ok()).unwrap_or(8)
+/// The seeds of the histories that are played: so many, or `FROM..TO`.
+fn seeds() -> Range<u64> {
+    let asked = std::env::var("HISTORIES").unwrap_or("8".to_owned());
+    let (from, to) = asked.split_once("..").unwrap_or(("0", &asked));
+    from.parse().unwrap()..to.parse().unwrap()
 }
 
 const BRANCHES: [&str; 3] = ["one", "two", "three"];
@@ -177,6 +180,12 @@ impl History {
     /// Rows wait in the stash while others are committed.
     fn stash(&mut self) -> &'static str {
         self.log("600");
+        // A revert of its first rows takes the ledger out of git, and git stashes what it knows.
+        let ledger = self.it.git(&["ls-files", ".telemetry/usage.csv"]);
+        if self.it.way != Way::Fragments && ledger.is_empty() {
+            self.it.commit("rows");
+            return "nothing to stash";
+        }
         // A new fragment is a file that git does not know. Elsewhere such files are segments, whose
         // names come again: git would not put the stashed one over the other, and we drop the stash.
         let stash = ["stash", "--quiet", "--include-untracked"];
@@ -236,7 +245,7 @@ impl History {
 /// Plays all histories in one way; gives how many rows, conflicts and calls of the driver there were.
 fn play(way: Way) {
     let (mut rows, mut loose, mut conflicts, mut calls, mut same) = (0, 0, 0, 0, 0);
-    for seed in 0..times() {
+    for seed in seeds() {
         let mut history = History::play(way, seed);
         let [one, two, three] = BRANCHES;
         history.meet("forth", &[one, two, three]);
@@ -261,11 +270,15 @@ fn play(way: Way) {
     eprintln!(
         "{way:?}: {rows} rows in {} histories, {loose} of them reverted; {conflicts} conflicts, \
          {calls} calls of the driver; the same live file if others meet first: {same}",
-        times()
+        seeds().count()
     );
-    assert!(loose * 10 < rows, "the test goes blind: {loose} of {rows} rows were reverted");
+    // A few histories by themselves may be full of them.
+    assert!(
+        seeds().count() < 8 || loose * 10 < rows,
+        "the test goes blind: {loose} of {rows} rows were reverted"
+    );
     assert_eq!(calls > 0, way == Way::Driver);
-    assert!(way != Way::Plain || conflicts as u64 > times());
+    assert!(way != Way::Plain || conflicts >= seeds().count());
     assert!(way != Way::Fragments || conflicts == 0, "{conflicts} conflicts");
 }
 
