@@ -27,6 +27,7 @@ mod histories;
 mod hooks;
 mod hooks_beside;
 mod hostile;
+mod identity;
 mod init;
 mod invariants;
 mod log_usage;

@@ -22,7 +22,7 @@ use usage_ledger::workspace::Config;
 use crate::redact;
 use crate::voice;
 use crate::world::{Choice, Target};
-use crate::write::{append, is_off, policy, refused_by_environment, screen, tell};
+use crate::write::{append, permitted, policy, refused_by_environment, screen, tell};
 use crate::write::{tell_withheld, work_tree};
 
 /// Correct a row: a new revision is written, which stands for the old one
@@ -111,7 +111,7 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
         return Ok(voice::print(format!("{}\n", entry.row.to_line()).as_bytes()));
     }
     // Not even a lock is made where nothing may be written.
-    if is_off(&target, &config, options.quiet)? {
+    if permitted(&target, &config, options.quiet)?.is_none() {
         return Ok(ExitCode::SUCCESS);
     }
     // Of two that revise one row at once the later must see what the earlier made of it. Without a

@@ -23,12 +23,13 @@ use crate::consent;
 use crate::hook;
 use crate::hook_log;
 use crate::hooks;
+use crate::identity;
 use crate::merge_driver;
 use crate::prune;
 use crate::redact;
 use crate::voice;
 use crate::world::{self, Choice, Target};
-use crate::write::{append, around, policy, refused_by_environment, screen, tell};
+use crate::write::{append, around, policy, refused_by_environment, screen, sign, tell};
 use crate::write::{tell_withheld, warn_of_ignore_rules, work_tree};
 
 /// One command: its name, and what it does with its arguments.
@@ -173,6 +174,7 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
     }
     let stored = batch.entries.len() as u64;
     if options.dry_run {
+        sign(&target, &config, &mut batch.entries, options.quiet)?;
         let mut lines = Vec::new();
         let now = world::now().at_second().to_string();
         for entry in &mut batch.entries {
@@ -243,9 +245,15 @@ fn run_init(options: Init) -> Result<ExitCode> {
     if let Some(level) = options.consent {
         consent::grant_here(&target, level)?;
     }
+    let config = Config::load(place)?;
+    let mut done = Vec::new();
+    if world::consent(&target, &config)?.identity {
+        done = identity::switch_on(&target, &config)?;
+    }
     if options.quiet {
         return Ok(ExitCode::SUCCESS);
     }
+    done.iter().for_each(|line| voice::say(line));
     let folder = shown(place.folder());
     voice::say(&match made.is_empty() {
         true => format!("{folder} is complete; nothing was changed"),

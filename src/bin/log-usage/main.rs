@@ -13,6 +13,7 @@ mod voice;
 mod world;
 mod hook_log;
 mod row_form;
+mod identity;
 mod write;
 mod hook;
 mod merge_driver;
@@ -39,7 +40,7 @@ use usage_ledger::workspace::Config;
 
 use crate::row_form::{Asked, RowForm};
 use crate::world::Target;
-use crate::write::{append, policy, refused_by_environment, screen, tell, tell_withheld};
+use crate::write::{append, policy, refused_by_environment, screen, sign, tell, tell_withheld};
 
 const SHORT_HELP: &str = include_str!("help.txt");
 const MORE_HELP: &str = include_str!("help-more.txt");
@@ -108,6 +109,7 @@ fn log(form: &RowForm) -> Result<ExitCode> {
         if !entry.is_dated {
             entry.row.stamp = world::now().at_second().to_string().into();
         }
+        sign(&target, &config, std::slice::from_mut(&mut entry), form.quiet)?;
         if !form.quiet {
             tell_withheld(&withheld);
         }

@@ -10,12 +10,13 @@ use usage_ledger::ledger::compose::{Appended, Entry};
 use usage_ledger::ledger::lock;
 use usage_ledger::ledger::segment::Policy;
 use usage_ledger::notes::Screen;
-use usage_ledger::privacy::consent::{Level, Source};
+use usage_ledger::privacy::consent::{Consent, Level, Source};
 use usage_ledger::redact::Redactor;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::workspace::{Config, Durability, Layout, MAX_SIZE, Permission, Place};
 
 use crate::hook_log;
+use crate::identity;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 
@@ -28,8 +29,9 @@ pub(crate) fn append(
     entries: &mut [Entry<'_>],
     quiet: bool,
 ) -> Result<Option<Appended>> {
-    if is_off(target, config, quiet)? {
-        return Ok(None);
+    let Some(consent) = permitted(target, config, quiet)? else { return Ok(None) };
+    if consent.identity {
+        identity::sign(target, config, entries, quiet);
     }
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
@@ -50,6 +52,19 @@ pub(crate) fn append(
         None => gate.append(entries),
     };
     appended.map(Some)
+}
+
+/// Makes rows look as [`append`] would store them, for those who only want to see them.
+pub(crate) fn sign(
+    target: &Target,
+    config: &Config,
+    entries: &mut [Entry<'_>],
+    quiet: bool,
+) -> Result<()> {
+    if config.repo_id.is_some() && world::consent(target, config)?.identity {
+        identity::sign(target, config, entries, quiet);
+    }
+    Ok(())
 }
 
 /// The work tree around the target.
@@ -99,14 +114,14 @@ pub(crate) fn refused_by_environment(quiet: bool) -> bool {
     disabled
 }
 
-/// Whether not even rows may be recorded here; says so.
-pub(crate) fn is_off(target: &Target, config: &Config, quiet: bool) -> Result<bool> {
+/// What may be recorded here besides rows; None, which is said, where not even they may.
+pub(crate) fn permitted(target: &Target, config: &Config, quiet: bool) -> Result<Option<Consent>> {
     let consent = world::consent(target, config)?;
-    let is_off = !consent.allows(Level::Ledger);
-    if is_off {
-        say_not_logged(consent.decided_by(), quiet);
+    if consent.allows(Level::Ledger) {
+        return Ok(Some(consent));
     }
-    Ok(is_off)
+    say_not_logged(consent.decided_by(), quiet);
+    Ok(None)
 }
 
 fn say_not_logged(source: Source, quiet: bool) {

@@ -114,6 +114,23 @@ pub(crate) fn now() -> Timestamp {
     chrono::Local::now().fixed_offset().into()
 }
 
+/// Random bytes of the system's own source.
+#[allow(dead_code, reason = "the reader makes nothing up")]
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let filled = getrandom::fill(&mut bytes).map_err(std::io::Error::from);
+    filled.map_err(|error| Error::io("read random bytes of", "the system".as_ref(), &error))?;
+    Ok(bytes)
+}
+
+/// Whether a CI job runs us: then nobody can be asked, and what is logged is no person's.
+#[allow(dead_code, reason = "the reader asks nobody")]
+pub(crate) fn is_ci() -> bool {
+    let flags = ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "TF_BUILD"];
+    let names = ["JENKINS_URL", "TEAMCITY_VERSION"];
+    flags.into_iter().chain(names).any(is_set)
+}
+
 /// What may be recorded in this ledger: the least of what the environment, the repository's settings
 /// and the user's own record allow.
 ///

@@ -21,6 +21,7 @@ use usage_ledger::workspace::{Config, Place};
 
 use crate::consent::choices::{Which, chosen, record_path};
 use crate::consent::told::{in_effect, switches};
+use crate::identity::{self, Identity};
 use crate::voice;
 use crate::world::{self, Target};
 
@@ -55,6 +56,8 @@ enum Action {
     Purge(purge::Purge),
     /// Print everything that is stored, here and in your own folders, as JSON
     Export(export::Export),
+    /// Show, renew, delete or carry the key that your pseudonyms are made of
+    Identity(Pseudonym),
 }
 
 #[derive(Args)]
@@ -90,6 +93,14 @@ struct Revoke {
     which: Which,
 }
 
+#[derive(Args)]
+struct Pseudonym {
+    #[command(subcommand)]
+    action: Identity,
+    #[command(flatten)]
+    which: Which,
+}
+
 /// Reads a level on the command line.
 pub(crate) fn level(text: &str) -> Result<Level, String> {
     Level::parse(text).ok_or_else(|| "off, ledger, events or capture".to_owned())
@@ -103,6 +114,7 @@ pub(crate) fn run(options: Consent) -> Result<ExitCode> {
         Action::Show(options) => show::run(&options),
         Action::Purge(options) => purge::run(&options),
         Action::Export(options) => export::run(&options),
+        Action::Identity(options) => identity::run(options.action, &options.which.target()?),
     }
 }
 
@@ -165,6 +177,9 @@ fn choose(target: &Target, scope: Scope, choice: Choice, dry_run: bool) -> Resul
         record.save(&path)?;
     }
     let consent = world::consent_by(target, &config, &record);
+    if consent.identity && !dry_run {
+        identity::switch_on(target, &config)?.iter().for_each(|line| voice::say(line));
+    }
     let text = format!(
         "{} {place}: {}, {}\n{}",
         if dry_run { "you would allow" } else { "you allow" },
