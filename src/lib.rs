@@ -20,6 +20,7 @@ pub mod row;
 pub mod notes;
 pub mod privacy;
 pub mod workspace;
+pub mod event;
 pub mod git;
 pub mod setup;
 pub mod ledger;
