@@ -109,6 +109,11 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// git would commit events, which nobody but their user is to read.
+    NotIgnored {
+        /// The rules that should name them.
+        path: PathBuf,
+    },
     /// Another process held the lock until the deadline.
     Locked {
         /// The lock file.
@@ -286,6 +291,9 @@ impl Error {
                 format!("this is a bare git repository: {}", shown(path))
             }
             Error::NoFolder { path } => format!("no folder {}", shown(path)),
+            Error::NotIgnored { path } => {
+                format!("{} does not keep events out of commits", shown(path))
+            }
             Error::Locked { path, waited_s } => {
                 format!("{} is locked, gave up after {waited_s} s", shown(path))
             }
@@ -355,6 +363,10 @@ impl Error {
             }
             Error::NoFolder { .. } => {
                 "--file names a ledger in a folder that exists; nothing was written".to_owned()
+            }
+            Error::NotIgnored { .. } => {
+                "what you do is yours to show; git would show it to all; nothing was written"
+                    .to_owned()
             }
             Error::Locked { .. } => {
                 "another process is writing, or was stopped while it wrote; nothing was written"
@@ -438,6 +450,10 @@ impl Error {
                 "stand in a clone of it, or name a ledger with --file or --personal".to_owned()
             }
             Error::NoFolder { path } => format!("mkdir -p {}", shell_word(&shown(path))),
+            Error::NotIgnored { path } => format!(
+                "printf '/events.jsonl\\n/events/\\n/capture/\\n' >> {}",
+                shell_word(&shown(path))
+            ),
             Error::Locked { .. } => {
                 "run the command again; if it stays so, end the process that holds the file"
                     .to_owned()

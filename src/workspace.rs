@@ -20,6 +20,9 @@ pub const FOLDER: &str = ".telemetry";
 /// The active segment's name.
 pub const LEDGER: &str = "usage.csv";
 
+/// The name of the file that events are appended to.
+pub const EVENTS: &str = "events.jsonl";
+
 /// Rotation at 10 MiB unless told otherwise: what a spreadsheet still opens without pain.
 pub const MAX_SIZE: u64 = 10 << 20;
 
@@ -82,12 +85,20 @@ pub struct Place {
     name: OsString,
     /// The name of the fragment that is appended to instead of the active segment.
     fragment: Option<String>,
+    holds: Holds,
+}
+
+/// What a place's files hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Rows,
+    Events,
 }
 
 impl Place {
     /// The ledger of the repository at `root`.
     pub fn in_repository(root: &Path) -> Place {
-        Place { folder: root.join(FOLDER), name: LEDGER.into(), fragment: None }
+        Place::named(&root.join(FOLDER), LEDGER)
     }
 
     /// The ledger whose active segment is `file`; None where the path names no file.
@@ -97,17 +108,23 @@ impl Place {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        Some(Place { folder, name, fragment: None })
+        Some(Place { folder, name, fragment: None, holds: Holds::Rows })
     }
 
     /// What is kept in a file of that name.
     pub fn named(folder: &Path, name: &str) -> Place {
-        Place { folder: folder.to_owned(), name: name.into(), fragment: None }
+        let (folder, name) = (folder.to_owned(), name.into());
+        Place { folder, name, fragment: None, holds: Holds::Rows }
     }
 
     /// What is kept in a file of that name beside this ledger.
     pub fn beside(&self, name: &str) -> Place {
         Place::named(&self.folder, name)
+    }
+
+    /// The events beside this ledger.
+    pub fn events(&self) -> Place {
+        Place { holds: Holds::Events, ..self.beside(EVENTS) }
     }
 
     /// The same ledger by the path of the file itself: a link is followed once, so that everybody
@@ -203,7 +220,28 @@ impl Place {
 
     /// The folder of the sealed segments.
     pub fn archive(&self) -> PathBuf {
-        self.folder.join("archive")
+        match self.holds {
+            Holds::Rows => self.folder.join("archive"),
+            Holds::Events => self.folder.join(self.stem()),
+        }
+    }
+
+    /// What the names of its segments end in.
+    pub fn extension(&self) -> &'static str {
+        match self.holds {
+            Holds::Rows => ".csv",
+            Holds::Events => ".jsonl",
+        }
+    }
+
+    /// Where it is counted how many events there were, where that matters.
+    pub fn tally(&self) -> PathBuf {
+        self.archive().join("tally")
+    }
+
+    /// The side file that those lock who count events.
+    pub fn tally_lock(&self) -> PathBuf {
+        self.hidden(".tally.lock")
     }
 
     /// The folder of what was captured, encrypted.
@@ -221,10 +259,10 @@ impl Place {
         self.folder.join(joined([self.stem(), OsStr::new(".d")]))
     }
 
-    /// The name without `.csv`, with which the names of this ledger's sealed segments begin.
+    /// The name without its extension, with which the names of this ledger's sealed segments begin.
     pub fn stem(&self) -> &OsStr {
         match Path::new(&self.name).extension() {
-            Some(extension) if extension == "csv" => {
+            Some(extension) if extension == &self.extension()[1..] => {
                 Path::new(&self.name).file_stem().unwrap_or(&self.name)
             }
             _ => &self.name,
@@ -314,8 +352,19 @@ pub struct Redact {
     pub allow: Vec<Allowed>,
 }
 
+/// How many events are kept, each absent unless the file sets it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventLimits {
+    /// The share of sessions of which events are kept: above 0, up to 1.
+    #[serde(default, deserialize_with = "share")]
+    pub sample: Option<f64>,
+    /// How many events are kept of a minute, at most.
+    pub per_minute: Option<u64>,
+}
+
 /// The settings of a repository, each absent unless the file sets it.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The size at which the ledger rotates, in bytes.
@@ -337,6 +386,9 @@ pub struct Config {
     /// What users may allow at most.
     #[serde(default)]
     pub consent: Ceiling,
+    /// How many events are kept.
+    #[serde(default)]
+    pub events: EventLimits,
     /// What redaction leaves alone.
     #[serde(default)]
     pub redact: Redact,
@@ -378,6 +430,12 @@ fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>
     let text = String::deserialize(deserializer)?;
     let refuse = || serde::de::Error::custom(format!("max_size: \"{text}\" is not {SIZES}"));
     parse_size(&text).map(Some).ok_or_else(refuse)
+}
+
+fn share<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let share = f64::deserialize(deserializer)?;
+    let refuse = || serde::de::Error::custom(format!("sample: {share} is not above 0, up to 1"));
+    (share > 0.0 && share <= 1.0).then_some(Some(share)).ok_or_else(refuse)
 }
 
 fn allowed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Allowed>, D::Error> {
@@ -435,6 +493,10 @@ mod tests {
         assert_eq!(place.temp(0), Path::new("some/.team.csv.tmp.0"));
         assert_eq!(place.fragments(), Path::new("some/team.d"));
         assert_eq!(place.stem(), "team");
+        assert_eq!(place.archive(), Path::new("some/archive"));
+        assert_eq!(place.events().active(), Path::new("some/events.jsonl"));
+        assert_eq!(place.events().archive(), Path::new("some/events"));
+        assert_eq!(place.events().stem(), "events");
         assert_eq!(Place::of_file(Path::new("team.csv")).unwrap().folder(), Path::new("."));
         assert_eq!(Place::of_file(Path::new("..")), None);
     }

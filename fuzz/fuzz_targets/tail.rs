@@ -8,13 +8,14 @@ use usage_ledger::row::{HEADER, Row};
 
 const FORMAT: Format = Format {
     header: HEADER,
+    is_private: false,
     is_row: |line| std::str::from_utf8(line).is_ok_and(|line| Row::parse(line).is_ok()),
     begins_row: fields::begins_row,
     seal: |_| String::new(),
 };
 
 fuzz_target!(|window: &[u8]| {
-    match tail::judge(window, &FORMAT) {
+    match tail::judge(window, &FORMAT, false) {
         Some(Tail::Whole) => assert_eq!(window.last(), Some(&b'\n')),
         Some(Tail::Unfinished) => assert_ne!(window.last(), Some(&b'\n')),
         Some(Tail::Void(at) | Tail::Torn(at)) => {

@@ -102,7 +102,7 @@ fn screened_model<'a>(model: &'a str, withheld: &mut Withheld) -> Result<Cow<'a,
 const UNSTAMPED: Timestamp = Timestamp::utc(Instant { seconds: 0, nanos: 0 });
 
 /// Milliseconds in plain digits, or a time such as `45s` or `2m 5s` of whole milliseconds.
-fn check_duration(text: &str) -> Result<u64, Refused> {
+pub fn check_duration(text: &str) -> Result<u64, Refused> {
     if text.is_empty() || text.bytes().all(|b| b.is_ascii_digit()) {
         return check_count("duration_ms", text);
     }

@@ -2,6 +2,7 @@
 
 pub mod draft;
 pub mod batch;
+pub mod events;
 
 use crate::error::{Error, Result};
 use crate::git::branch;

@@ -10,6 +10,31 @@ use crate::workspace::Durability;
 /// One write call takes at most 2 GiB; a single row never comes near it.
 const WRITE_BYTES_MAX: usize = 1 << 30;
 
+/// How a new file is made; a private one is for its owner alone from its first moment on.
+#[cfg_attr(not(unix), allow(unused_variables, reason = "elsewhere a file has no mode"))]
+pub(super) fn options(is_private: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    if is_private {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    options
+}
+
+/// Whether the open file is what stands at the path itself, and no link leads to it. One that others
+/// may read is closed to them.
+pub(super) fn keep_private(file: &File, meta: &Metadata, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if meta.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    let _ = (file, meta);
+    Ok(!path.is_symlink())
+}
+
 /// Writes the bytes by one call, whole or failed: what a short one left is cut back by the caller,
 /// not continued.
 pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {

@@ -39,6 +39,7 @@ const HEADER: &str = concat!(
 /// What the bytes of a journal mean. It is never sealed.
 const FORMAT: Format = Format {
     header: HEADER,
+    is_private: false,
     is_row: |line| line.len() <= LINE_BYTES_MAX * 2 && Waiting::parse(line).is_some(),
     begins_row: |line| {
         Waiting::parse(line.split(|byte| *byte == b'\n').next().unwrap_or_default()).is_some()

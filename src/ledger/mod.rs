@@ -25,6 +25,7 @@ pub mod prune;
 pub mod merge;
 pub mod lookup;
 pub mod compact;
+pub mod events;
 
 use std::str;
 
@@ -41,6 +42,7 @@ use crate::workspace::Place;
 /// What the bytes of our ledger mean.
 const FORMAT: Format = Format {
     header: HEADER,
+    is_private: false,
     is_row: |line| {
         line.len() <= LINE_BYTES_MAX
             && str::from_utf8(line).is_ok_and(|line| Row::parse(line.trim_end()).is_ok())

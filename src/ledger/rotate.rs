@@ -1,13 +1,14 @@
 //! Rotation: the active segment is sealed into `archive/` and a new one takes its place. There is no
 //! moment without a ledger, and one with two names is a rotation that was cut short.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::ledger::disk;
 use crate::ledger::tail::Format;
+use crate::privacy::private;
 use crate::workspace::{Durability, Place};
 
 /// A rotation about to happen.
@@ -69,14 +70,12 @@ impl Rotation<'_> {
     }
 
     fn prepare(&self, temp: &Path, part: &[u8]) -> Result<()> {
-        let mut bytes = Vec::with_capacity(part.len() + self.format.header.len() + 1);
-        bytes.extend_from_slice(self.format.header.as_bytes());
-        bytes.push(b'\n');
-        bytes.extend_from_slice(part);
+        let bytes = [&self.format.head(), part].concat();
         let write = || -> io::Result<File> {
             // What stands there may be a second name of a segment, so it is never written to.
             disk::remove(temp)?;
-            let mut file = OpenOptions::new().write(true).create_new(true).open(temp)?;
+            let mut options = disk::options(self.format.is_private);
+            let mut file = options.write(true).create_new(true).open(temp)?;
             file.set_permissions(self.file.metadata()?.permissions())?;
             disk::write(&mut file, &bytes)?;
             Ok(file)
@@ -91,8 +90,12 @@ impl Rotation<'_> {
 
     fn seal(&self, temps: &[PathBuf], parts: &[&[u8]]) -> Result<Rotated> {
         let archive = self.place.archive();
-        let is_made = match fs::create_dir(&archive) {
-            Ok(()) => true,
+        let made = match self.format.is_private {
+            true => private::make_folder(&archive).map(|()| false),
+            false => fs::create_dir(&archive).map(|()| true),
+        };
+        let is_made = match made {
+            Ok(is_made) => is_made,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
             Err(error) => return Err(Error::io("make the folder", &archive, &error)),
         };
@@ -178,7 +181,7 @@ fn names(place: &Place, format: &Format, first_row: &[u8]) -> impl Iterator<Item
         if number > 1 {
             name.push(format!("-{number}"));
         }
-        name.push(".csv");
+        name.push(place.extension());
         archive.join(name)
     })
 }

@@ -79,7 +79,7 @@ pub fn append(
     let mut has_waited = false;
     for _ in 0..REPLACED_MAX {
         let path = place.active();
-        let (file, is_new) = open_or_create(&path, &is_tracked)?;
+        let (file, is_new) = open_or_create(&path, format, &is_tracked)?;
         // Only a file that was there before git began is surely not one that git is just writing.
         // After one wait git has been busy for seconds, with files of its own.
         if !has_waited && around.wait() {
@@ -154,6 +154,12 @@ impl<'a> Active<'a> {
         if !meta.is_file() {
             return Err(Error::NotAFile { path });
         }
+        if format.is_private {
+            let kept = disk::keep_private(&file, &meta, &path);
+            if !kept.map_err(|error| Error::io("close to others", &path, &error))? {
+                return Err(Error::NotAFile { path });
+            }
+        }
         let mut active = Active {
             place,
             policy,
@@ -195,7 +201,8 @@ impl<'a> Active<'a> {
                 }
                 self.check_header(&window)?;
             }
-            let tail = match tail::judge(&window, self.format) {
+            let begins_with_row = is_whole_file && self.format.header.is_empty();
+            let tail = match tail::judge(&window, self.format, begins_with_row) {
                 Some(tail) => tail,
                 // The header alone, without its line end.
                 None if is_whole_file => Tail::Unfinished,
@@ -222,6 +229,9 @@ impl<'a> Active<'a> {
     }
 
     fn check_header(&self, head: &[u8]) -> Result<()> {
+        if self.format.header.is_empty() {
+            return Ok(());
+        }
         let line = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
         let line = line.split(|b| *b == b'\n').next().unwrap_or_default();
         if line.trim_ascii_end() == self.format.header.as_bytes() {
@@ -271,7 +281,8 @@ impl<'a> Active<'a> {
         piece.extend(self.read(cut, torn_bytes)?);
         piece.push(b'\n');
         let keep = || -> io::Result<()> {
-            let mut torn = OpenOptions::new().create(true).append(true).open(&path)?;
+            let mut options = disk::options(self.format.is_private);
+            let mut torn = options.create(true).append(true).open(&path)?;
             torn.write_all(&piece)?;
             torn.sync_data()
         };
@@ -289,7 +300,7 @@ impl<'a> Active<'a> {
     /// Writes the lines, sealing the segment where they do not fit.
     fn write(&mut self, lines: &[u8], lock: &mut Lock) -> Result<Rotated> {
         let is_sealed = self.is_sealed;
-        let header_bytes = self.format.header.len() as u64 + 1;
+        let header_bytes = self.format.head().len() as u64;
         let has_rows = self.size > header_bytes;
         let room = match is_sealed {
             true => 0,
@@ -332,11 +343,10 @@ impl<'a> Active<'a> {
 
     /// The lines that go to the active segment itself: one write, one sync.
     fn write_here(&mut self, lines: &[u8]) -> Result<()> {
-        let mut bytes = Vec::with_capacity(lines.len() + self.format.header.len() + 2);
+        let mut bytes = Vec::new();
         let is_first = self.size == 0;
         if is_first {
-            bytes.extend_from_slice(self.format.header.as_bytes());
-            bytes.push(b'\n');
+            bytes = self.format.head();
         } else if self.tail == Tail::Unfinished && !self.is_sealed {
             bytes.push(b'\n');
         }
@@ -355,7 +365,9 @@ impl<'a> Active<'a> {
 
     fn first_row(&self) -> Result<Vec<u8>> {
         let head = self.read(0, TAIL_WINDOWS[1].min(self.size))?;
-        let mut lines = head.split(|b| *b == b'\n').skip(1).map(<[u8]>::trim_ascii_end);
+        let header_lines = usize::from(!self.format.header.is_empty());
+        let lines = head.split(|b| *b == b'\n').skip(header_lines);
+        let mut lines = lines.map(<[u8]>::trim_ascii_end);
         Ok(lines.find(|line| !line.is_empty()).unwrap_or_default().to_vec())
     }
 
@@ -392,12 +404,17 @@ fn fit(lines: &[u8], room: u64, has_rows: bool) -> (&[u8], &[u8]) {
     lines.split_at(end)
 }
 
-fn open_or_create(path: &Path, is_tracked: &dyn Fn() -> bool) -> Result<(File, bool)> {
+fn open_or_create(
+    path: &Path,
+    format: &Format,
+    is_tracked: &dyn Fn() -> bool,
+) -> Result<(File, bool)> {
     let open = || OpenOptions::new().read(true).append(true).open(path);
     let mut opened = open();
     if matches!(&opened, Err(error) if error.kind() == ErrorKind::NotFound) {
         if !is_tracked() {
-            let created = OpenOptions::new().read(true).append(true).create_new(true).open(path);
+            let mut options = disk::options(format.is_private);
+            let created = options.read(true).append(true).create_new(true).open(path);
             match created {
                 Ok(file) => return Ok((file, true)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

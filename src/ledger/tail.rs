@@ -5,14 +5,24 @@ use crate::record::has_open_quote;
 /// What the bytes of a ledger mean, as far as the protocol must know it.
 #[derive(Clone, Copy)]
 pub struct Format {
-    /// The first line of every segment, without its line end.
+    /// The first line of every segment, without its line end; empty where the first is a row.
     pub header: &'static str,
+    /// Whether its files are the user's alone: mode 0600, and no link is followed to them.
+    pub is_private: bool,
     /// Whether these bytes are one whole valid row.
     pub is_row: fn(&[u8]) -> bool,
     /// Whether a line begins as rows do.
     pub begins_row: fn(&[u8]) -> bool,
     /// What tells a sealed segment from all others, by its first row: `<time>-<hash>`.
     pub seal: fn(&[u8]) -> String,
+}
+
+impl Format {
+    /// What a segment begins with before its first row.
+    pub fn head(&self) -> Vec<u8> {
+        let end: &[u8] = if self.header.is_empty() { b"" } else { b"\n" };
+        [self.header.as_bytes(), end].concat()
+    }
 }
 
 /// The state of the last line.
@@ -32,12 +42,14 @@ pub enum Tail {
 }
 
 /// Judges the end of a file by a window of its last bytes; None where the window has no line end,
-/// so that a larger one is needed. A window that is the whole file begins with the header's line.
-pub fn judge(window: &[u8], format: &Format) -> Option<Tail> {
+/// so that a larger one is needed. A window that is the whole file begins with the header's line, or
+/// with a row.
+pub fn judge(window: &[u8], format: &Format, begins_with_row: bool) -> Option<Tail> {
     if window.last() == Some(&b'\n') {
         return Some(Tail::Whole);
     }
-    let start = line_starts_backwards(window).next().filter(|start| *start > 0)?;
+    let start = line_starts_backwards(window).next();
+    let start = start.filter(|start| *start > 0 || begins_with_row)?;
     let rest = &window[start..];
     if rest.iter().all(|b| *b == 0) {
         return Some(Tail::Void(start));
@@ -90,6 +102,7 @@ mod tests {
 
     const FORMAT: Format = Format {
         header: "h",
+        is_private: false,
         is_row: |line| line.starts_with(b"@") && line.ends_with(b"."),
         begins_row: |line| line.starts_with(b"@"),
         seal: |_| String::new(),
@@ -109,9 +122,22 @@ mod tests {
             ("h\n@a.\n@b\"one\ntwo", Tail::Torn(6)),
             ("h\n@a.\n\n@", Tail::Torn(7)),
         ] {
-            assert_eq!(judge(window.as_bytes(), &FORMAT), Some(tail), "{window:?}");
+            assert_eq!(judge(window.as_bytes(), &FORMAT, false), Some(tail), "{window:?}");
         }
-        assert_eq!(judge(b"no line end", &FORMAT), None);
+        assert_eq!(judge(b"no line end", &FORMAT, false), None);
+    }
+
+    #[test]
+    fn without_a_header_the_first_line_is_judged_too() {
+        for (window, tail) in [
+            ("@a.\n", Tail::Whole),
+            ("@a.", Tail::Unfinished),
+            ("@a", Tail::Torn(0)),
+            ("\0\0", Tail::Void(0)),
+            ("@a.\n@b", Tail::Torn(4)),
+        ] {
+            assert_eq!(judge(window.as_bytes(), &FORMAT, true), Some(tail), "{window:?}");
+        }
     }
 
     #[test]
@@ -128,7 +154,7 @@ mod tests {
         #[test]
         fn what_is_kept_ends_in_a_line_end(window in "[h@a.\"\n\0]{0,40}") {
             let bytes = window.as_bytes();
-            match judge(bytes, &FORMAT) {
+            match judge(bytes, &FORMAT, false) {
                 Some(Tail::Void(at) | Tail::Torn(at)) => {
                     prop_assert!(at < bytes.len() && (at == 0 || bytes[at - 1] == b'\n'));
                 }

@@ -11,6 +11,16 @@ pub enum Part {
     Tags,
     /// The model's name.
     Model,
+    /// The role of an event.
+    Role,
+    /// The agent of an event.
+    Agent,
+    /// The command of an event.
+    Command,
+    /// The error of an event.
+    Error,
+    /// The attributes of an event.
+    Attrs,
 }
 
 impl Part {
@@ -19,6 +29,11 @@ impl Part {
             Part::Notes => "notes",
             Part::Tags => "tags",
             Part::Model => "model",
+            Part::Role => "role",
+            Part::Agent => "agent",
+            Part::Command => "command",
+            Part::Error => "error",
+            Part::Attrs => "attrs",
         }
     }
 }

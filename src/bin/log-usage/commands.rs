@@ -20,6 +20,7 @@ use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_si
 use crate::amend;
 use crate::compact;
 use crate::consent;
+use crate::event;
 use crate::hook;
 use crate::hook_log;
 use crate::hooks;
@@ -43,6 +44,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "amend", run: |arguments| parsed(arguments, amend::run) },
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
     Command { name: "compact", run: |arguments| parsed(arguments, compact::run) },
+    Command { name: "event", run: |arguments| parsed(arguments, event::run) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },
     Command { name: "consent", run: |arguments| parsed(arguments, consent::run) },

@@ -23,6 +23,9 @@ mod amend;
 mod prune;
 mod compact;
 mod consent;
+mod record;
+mod event_stream;
+mod event;
 mod commands;
 
 use std::ffi::OsString;

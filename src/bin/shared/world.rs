@@ -60,6 +60,11 @@ impl Target {
             })?;
             return Ok(Target { place: place.resolved()?, choice: Choice::Named });
         }
+        Target::of_repository()
+    }
+
+    /// The ledger of the repository around the current folder.
+    pub(crate) fn of_repository() -> Result<Target> {
         let here = env::current_dir()
             .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
         let place = Place::in_repository(&find_root(&here)?);

@@ -1,0 +1,136 @@
+//! How every command of ours records what it did: as events beside the ledger, where there is consent.
+
+use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::event::{Dropped, Event};
+use usage_ledger::figures;
+use usage_ledger::intake::events::{Checker, Draft, Gate};
+use usage_ledger::ledger::events::Written;
+use usage_ledger::privacy::consent::{Consent, Level, Source};
+use usage_ledger::redact::withheld::Withheld;
+use usage_ledger::row::Refused;
+use usage_ledger::workspace::{Config, Durability, Place};
+
+use crate::redact;
+use crate::voice;
+use crate::world::{self, Choice, Target};
+use crate::write::policy;
+
+/// What became of events, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    /// What was written, and what the limits left out.
+    pub(crate) written: Written,
+    /// What was kept out of the texts.
+    pub(crate) withheld: Withheld,
+    /// Who does not allow events to be recorded; then there are none.
+    pub(crate) refused_by: Option<Source>,
+}
+
+/// Where events go, and what may be recorded there.
+pub(crate) struct Sink {
+    pub(crate) place: Place,
+    pub(crate) config: Config,
+    pub(crate) consent: Consent,
+    /// The pseudonym of the user, where there is consent to it.
+    pub(crate) user: Option<String>,
+    may_create_folder: bool,
+}
+
+impl Sink {
+    /// The events beside a ledger. They are never kept in a folder that somebody named by hand, where
+    /// git may not ignore them: then those of the repository are meant.
+    pub(crate) fn beside(target: &Target) -> Result<Sink> {
+        let is_named = target.choice == Choice::Named;
+        let own = if is_named { Some(Target::of_repository()?) } else { None };
+        let target = own.as_ref().unwrap_or(target);
+        let config = Config::load(&target.place)?;
+        let consent = world::consent(target, &config)?;
+        Ok(Sink {
+            place: target.place.events(),
+            config,
+            consent,
+            user: None,
+            may_create_folder: true,
+        })
+    }
+
+    pub(crate) fn gate(&self) -> Gate<'_> {
+        Gate {
+            place: &self.place,
+            may_create_folder: self.may_create_folder,
+            level: self.consent.level,
+            // An event need not survive a power cut, and nobody is to wait for a disk.
+            policy: policy(&self.config, None, Some(Durability::None)),
+            limits: self.config.events,
+        }
+    }
+
+    pub(crate) fn refused_by(&self) -> Option<Source> {
+        (!self.consent.allows(Level::Events)).then(|| self.consent.decided_by())
+    }
+}
+
+/// Records what one of our commands did, where there is consent: all events, or none. Says nothing.
+///
+/// # Errors
+/// A draft that is no event, and whatever kept the events from being written.
+pub(crate) fn record(target: &Target, drafts: &[Draft<'_>]) -> Result<Recorded> {
+    let sink = Sink::beside(target)?;
+    if let Some(source) = sink.refused_by() {
+        return Ok(Recorded { refused_by: Some(source), ..Recorded::default() });
+    }
+    let mut recorded = Recorded::default();
+    let redactor = redact::redactor(&sink.config);
+    let mut checker = Checker::new(&redactor, sink.user.clone(), None);
+    let now = world::now();
+    let events = drafts.iter().map(|draft| checker.check(draft, now, &mut recorded.withheld));
+    let mut events: Vec<Event> = events.collect::<Result<_, _>>().map_err(refused)?;
+    recorded.written = sink.gate().append(&mut events, now, 0)?;
+    Ok(recorded)
+}
+
+/// The error for a draft that is no event.
+pub(crate) fn refused(refused: Refused) -> Error {
+    Error::Usage {
+        problem: refused.to_string(),
+        fix: "log-usage event agent.completed --agent reviewer --success true --duration 45s"
+            .to_owned(),
+    }
+}
+
+/// One line: what was recorded, and what was left out.
+pub(crate) fn told(written: &Written) -> String {
+    let count = |n: u64| figures::thousands(n.into());
+    let Dropped { sampled, limited, .. } = written.dropped;
+    let noun = if written.written == 1 { "event" } else { "events" };
+    let mut line = format!("recorded  {} {noun}", count(written.written));
+    if sampled > 0 {
+        line += &format!(", {} left out by sampling", count(sampled));
+    }
+    if limited > 0 {
+        line += &format!(", {} beyond the limit of a minute", count(limited));
+    }
+    line
+}
+
+/// Says that there is no consent, and who could give it.
+pub(crate) fn say_not_recorded(source: Source, quiet: bool) {
+    if quiet {
+        return;
+    }
+    let grant = match source {
+        Source::Disabled | Source::DoNotTrack | Source::Repository => "",
+        _ => "; log-usage consent grant events allows it",
+    };
+    voice::say(&format!("not recorded: {}{grant}", source.words()));
+}
+
+pub(crate) fn tell_torn(written: &Written, place: &Place) {
+    let torn_bytes = written.outcome.torn_bytes;
+    if torn_bytes > 0 {
+        voice::say(&format!(
+            "warning: {torn_bytes} torn bytes at the end of {} were moved aside: a writer died there",
+            shown(&place.active())
+        ));
+    }
+}

@@ -1,0 +1,261 @@
+//! The gate for events: what somebody hands in → what may be written, if anything may: cleaned,
+//! redacted, cut, checked, counted, appended.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+
+use serde::Deserialize;
+use serde_json::Number;
+
+use crate::error::{Error, Result};
+use crate::event::id::Id;
+use crate::event::name::{Name, check_key, check_metric};
+use crate::event::{
+    Event, ID_BYTES_MAX, TEXT_BYTES_MAX, VALUE_BYTES_MAX, WORD_BYTES_MAX, check_id,
+};
+use crate::git::{self, WorkTree};
+use crate::ledger::events::{self, Written};
+use crate::ledger::segment::Policy;
+use crate::notes::line;
+use crate::privacy::consent::Level;
+use crate::privacy::identity::{self, Key};
+use crate::redact::Redactor;
+use crate::redact::hit::mark;
+use crate::redact::withheld::{Part, Withheld};
+use crate::row::{LINE_BYTES_MAX, Refused, refuse_timestamp};
+use crate::setup;
+use crate::timestamp::Timestamp;
+use crate::workspace::{EventLimits, Place};
+
+/// What stands at the end of a text that was cut.
+const CUT: &str = "…";
+
+/// The lines of `.gitignore` that keep events out of commits.
+const IGNORED: [&str; 2] = ["/events.jsonl", "/events/"];
+
+/// An event not yet checked, as somebody typed it or a program piped it in.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft<'a> {
+    /// What happened.
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// RFC 3339, or absent for now.
+    pub timestamp: Option<Cow<'a, str>>,
+    /// What belongs together.
+    pub correlation: Option<Cow<'a, str>>,
+    /// The session that it happened in.
+    pub session: Option<Cow<'a, str>>,
+    /// The role that somebody acts in.
+    pub role: Option<Cow<'a, str>>,
+    /// The agent.
+    pub agent: Option<Cow<'a, str>>,
+    /// The command.
+    pub command: Option<Cow<'a, str>>,
+    /// Whether it succeeded.
+    pub success: Option<bool>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: Option<u64>,
+    /// What went wrong.
+    pub error: Option<Cow<'a, str>>,
+    /// Other labels.
+    #[serde(default)]
+    pub attrs: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// Other figures.
+    #[serde(default)]
+    pub metrics: BTreeMap<Cow<'a, str>, Number>,
+}
+
+impl<'a> Draft<'a> {
+    /// Reads one JSON object.
+    pub fn parse(line: &'a [u8]) -> Result<Draft<'a>, Refused> {
+        serde_json::from_slice(line).map_err(|error| {
+            let text = error.to_string();
+            let problem = text.split(" at line ").next().unwrap_or_default();
+            Refused::line(format!("is not an event: {problem}"))
+        })
+    }
+}
+
+/// Makes events of drafts.
+pub struct Checker<'a> {
+    redactor: &'a Redactor,
+    /// The pseudonym of the user, where there is consent to it.
+    user: Option<String>,
+    /// The key of the user, where there is consent to it.
+    key: Option<&'a Key>,
+    random: RandomState,
+    made: u64,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker that knows its user, as far as the user consents.
+    pub fn new(redactor: &'a Redactor, user: Option<String>, key: Option<&'a Key>) -> Checker<'a> {
+        Checker { redactor, user, key, random: RandomState::new(), made: 0 }
+    }
+
+    /// Checks a draft, field by field. What must not be written is left out, and counted in
+    /// `withheld`; a text that is too long is cut.
+    pub fn check(
+        &mut self,
+        draft: &Draft<'_>,
+        now: Timestamp,
+        withheld: &mut Withheld,
+    ) -> Result<Event, Refused> {
+        let at = draft.timestamp.as_deref();
+        let at = at.map(|text| Timestamp::parse(text).ok_or_else(|| refuse_timestamp(text)));
+        let at = at.transpose()?.unwrap_or(now);
+        let name = Name::parse(&self.redactor.redact(&draft.name).0)?;
+        self.made += 1;
+        let mut event =
+            Event::new(Id::new(at.instant(), self.random.hash_one(self.made)), at, name);
+        if let Some(correlation) = &draft.correlation {
+            event.correlation = self.correlation(correlation)?;
+        }
+        event.session = draft.session.as_deref().map(|it| self.session(it)).transpose()?;
+        event.user = self.user.clone();
+        let mut text = |text: &Option<Cow<'_, str>>, part, bytes_max| {
+            let text = self.text(text.as_deref()?, part, bytes_max, withheld);
+            (!text.is_empty()).then_some(text)
+        };
+        event.role = text(&draft.role, Part::Role, WORD_BYTES_MAX);
+        event.agent = text(&draft.agent, Part::Agent, WORD_BYTES_MAX);
+        event.command = text(&draft.command, Part::Command, TEXT_BYTES_MAX);
+        event.error = text(&draft.error, Part::Error, TEXT_BYTES_MAX);
+        (event.success, event.duration_ms) = (draft.success, draft.duration_ms);
+        for (key, value) in &draft.attrs {
+            check_key("attrs", key)?;
+            let value = self.attr(key, value, withheld);
+            event.attrs.insert(key.clone().into_owned(), value);
+        }
+        for (key, number) in &draft.metrics {
+            let value = number.as_f64().unwrap_or(f64::INFINITY);
+            check_metric(key, value)?;
+            event.metrics.insert(key.clone().into_owned(), value);
+        }
+        event.check()?;
+        // Only many attributes come near it.
+        if event.attrs.len() + event.metrics.len() > 8 {
+            let bytes = event.to_line().len();
+            if bytes + DROPPED_BYTES_MAX >= LINE_BYTES_MAX {
+                return Err(Refused::line(format!("{bytes} bytes of JSON, more than 16 KiB")));
+            }
+        }
+        Ok(event)
+    }
+
+    /// What belongs to different pieces of work would become one if what tells them apart were
+    /// replaced.
+    fn correlation(&self, id: &str) -> Result<String, Refused> {
+        check_id("correlation", id)?;
+        match self.redactor.find(id.as_bytes()).first() {
+            None => Ok(id.to_owned()),
+            Some(hit) => {
+                let given = format!("redacted:{}", hit.rule);
+                let problem = "would stand for every id with a secret there";
+                Err(Refused::new("correlation", &given, problem))
+            }
+        }
+    }
+
+    /// The agent's own id leads to its transcripts, so it is not stored as it is.
+    fn session(&self, id: &str) -> Result<String, Refused> {
+        match self.key {
+            _ if identity::is_session(id) => Ok(id.to_owned()),
+            _ if id.is_empty() || id.len() > ID_BYTES_MAX => {
+                Err(Refused::new("session", id, "is not 1 to 128 bytes"))
+            }
+            Some(key) => Ok(key.session(id)),
+            None => Ok(identity::session_without_key(id)),
+        }
+    }
+
+    fn text(&self, text: &str, part: Part, bytes_max: usize, withheld: &mut Withheld) -> String {
+        let clean = line::clean(text);
+        let (safe, hits) = self.redactor.redact(&clean);
+        withheld.add(part, &hits);
+        cut(&safe, bytes_max).into_owned()
+    }
+
+    /// What a key is called may say that its value is a secret.
+    fn attr(&self, key: &str, value: &str, withheld: &mut Withheld) -> String {
+        let clean = line::clean(value);
+        let (named, (alone, hits)) = (format!("{key}={clean}"), self.redactor.redact(&clean));
+        let named_hits = self.redactor.find(named.as_bytes());
+        if hits.is_empty()
+            && let Some(hit) = named_hits.first()
+        {
+            withheld.add(Part::Attrs, &named_hits);
+            return mark(hit.rule);
+        }
+        withheld.add(Part::Attrs, &hits);
+        cut(&alone, VALUE_BYTES_MAX).into_owned()
+    }
+}
+
+/// What the gate may add to a line: a share and three counts.
+const DROPPED_BYTES_MAX: usize = 160;
+
+/// The beginning of a text that is too long, at the border of a character.
+fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=bytes_max - CUT.len()).rev().find(|at| text.is_char_boundary(*at));
+    let kept = text[..end.unwrap_or_default()].trim_end();
+    Cow::Owned(format!("{kept}{CUT}"))
+}
+
+/// Where events go and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Gate<'a> {
+    /// The events' own files.
+    pub place: &'a Place,
+    /// Whether a missing folder is made.
+    pub may_create_folder: bool,
+    /// What may be recorded here.
+    pub level: Level,
+    /// How lines are written.
+    pub policy: Policy,
+    /// How many are kept.
+    pub limits: EventLimits,
+}
+
+impl Gate<'_> {
+    /// Appends events: all that the limits let through, or none; none at all where there is no
+    /// consent. `failed` is how many events could not be written before.
+    ///
+    /// # Errors
+    /// Any but [`Error::SyncFailed`] means that no event was added.
+    pub fn append(&self, events: &mut [Event], now: Timestamp, failed: u64) -> Result<Written> {
+        if self.level < Level::Events || events.is_empty() {
+            return Ok(Written::default());
+        }
+        if fs::symlink_metadata(self.place.active()).is_err() {
+            setup::prepare(self.place, self.may_create_folder)?;
+            self.refuse_commit()?;
+        }
+        events::append(self.place, &self.policy, events, &self.limits, now, failed)
+    }
+
+    /// Events are never committed: before the first is written, it must be clear that git leaves the
+    /// file alone.
+    fn refuse_commit(&self) -> Result<()> {
+        let folder = self.place.folder();
+        if WorkTree::around(folder).is_none() {
+            return Ok(());
+        }
+        let rules = folder.join(".gitignore");
+        let text = fs::read_to_string(&rules).unwrap_or_default();
+        let is_named = |rule: &str| text.lines().any(|line| line.trim_end() == rule);
+        let files = [self.place.active(), self.place.archive().join("x.jsonl")];
+        if IGNORED.into_iter().all(is_named)
+            || files.iter().all(|file| git::ignoring_rule(file).is_some())
+        {
+            return Ok(());
+        }
+        Err(Error::NotIgnored { path: rules })
+    }
+}
