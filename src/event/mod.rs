@@ -10,6 +10,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 use serde_json::Number;
 
+use crate::error::excerpt;
 use crate::event::id::Id;
 use crate::event::json::{write_number, write_text};
 use crate::event::name::{Name, check_key, check_metric};
@@ -183,12 +184,7 @@ impl Event {
         if line.len() >= LINE_BYTES_MAX {
             return Err(Refused::line("is longer than 16 KiB"));
         }
-        let raw: Raw = serde_json::from_str(line).map_err(|error| {
-            let text = error.to_string();
-            // The place is of no use where the line is known.
-            let problem = text.split(" at line ").next().unwrap_or_default();
-            Refused::line(format!("is not an event: {problem}"))
-        })?;
+        let raw: Raw = serde_json::from_str(line).map_err(|error| refuse_json(&error))?;
         if raw.v != VERSION {
             let problem = "is not 1, the version that this program reads";
             return Err(Refused::new("v", &raw.v.to_string(), problem));
@@ -300,6 +296,15 @@ impl Event {
         }
         out.push('}');
     }
+}
+
+/// The refusal of a line whose JSON is not that of an event.
+pub fn refuse_json(error: &serde_json::Error) -> Refused {
+    let text = error.to_string();
+    // Neither the place in the line nor the list of all fields is of use.
+    let problem = text.split(" at line ").next().unwrap_or_default();
+    let problem = problem.split(", expected one of").next().unwrap_or_default();
+    Refused::line(format!("is not an event: {}", excerpt(problem)))
 }
 
 /// A line holds no finer part of a second.

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
+use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Number;
@@ -13,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::event::id::Id;
 use crate::event::name::{Name, check_key, check_metric};
 use crate::event::{
-    Event, ID_BYTES_MAX, TEXT_BYTES_MAX, VALUE_BYTES_MAX, WORD_BYTES_MAX, check_id,
+    Event, ID_BYTES_MAX, TEXT_BYTES_MAX, VALUE_BYTES_MAX, WORD_BYTES_MAX, check_id, refuse_json,
 };
 use crate::git::{self, WorkTree};
 use crate::ledger::events::{self, Written};
@@ -34,6 +36,11 @@ const CUT: &str = "…";
 
 /// The lines of `.gitignore` that keep events out of commits.
 const IGNORED: [&str; 2] = ["/events.jsonl", "/events/"];
+
+/// How often an empty `.gitignore` is looked at again, and after how long: a second in all.
+const RULES_TRIES: usize = 100;
+/// See [`RULES_TRIES`].
+const RULES_NAP: Duration = Duration::from_millis(10);
 
 /// An event not yet checked, as somebody typed it or a program piped it in.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -71,11 +78,7 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Reads one JSON object.
     pub fn parse(line: &'a [u8]) -> Result<Draft<'a>, Refused> {
-        serde_json::from_slice(line).map_err(|error| {
-            let text = error.to_string();
-            let problem = text.split(" at line ").next().unwrap_or_default();
-            Refused::line(format!("is not an event: {problem}"))
-        })
+        serde_json::from_slice(line).map_err(|error| refuse_json(&error))
     }
 }
 
@@ -248,12 +251,20 @@ impl Gate<'_> {
             return Ok(());
         }
         let rules = folder.join(".gitignore");
-        let text = fs::read_to_string(&rules).unwrap_or_default();
-        let is_named = |rule: &str| text.lines().any(|line| line.trim_end() == rule);
+        for _ in 0..RULES_TRIES {
+            let text = fs::read_to_string(&rules).unwrap_or_default();
+            let is_named = |rule: &str| text.lines().any(|line| line.trim_end() == rule);
+            if IGNORED.into_iter().all(is_named) {
+                return Ok(());
+            }
+            if !text.is_empty() {
+                break;
+            }
+            // Another process is just laying it down.
+            thread::sleep(RULES_NAP);
+        }
         let files = [self.place.active(), self.place.archive().join("x.jsonl")];
-        if IGNORED.into_iter().all(is_named)
-            || files.iter().all(|file| git::ignoring_rule(file).is_some())
-        {
+        if files.iter().all(|file| git::ignoring_rule(file).is_some()) {
             return Ok(());
         }
         Err(Error::NotIgnored { path: rules })

@@ -26,6 +26,7 @@ pub mod merge;
 pub mod lookup;
 pub mod compact;
 pub mod events;
+pub mod verify_events;
 
 use std::str;
 

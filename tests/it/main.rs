@@ -19,6 +19,7 @@ mod damage;
 mod deferred;
 mod docs;
 mod errors;
+mod events;
 mod faults;
 mod floors;
 mod git;

@@ -29,6 +29,7 @@ use usage_ledger::error::{Error, Result, printable, shown};
 use usage_ledger::git::{self, WorkTree};
 use usage_ledger::ledger::border;
 use usage_ledger::ledger::verify::Verifier;
+use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
 use usage_ledger::render::FORMATS;
 use usage_ledger::render::csv;
@@ -152,7 +153,12 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
             fix: "usage-report verify".to_owned(),
         });
     }
-    let Found { inputs, .. } = cli.source.inputs(false)?;
+    let events = cli.source.events()?;
+    let inputs = match cli.source.inputs(false) {
+        // Who records events need not log rows.
+        Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if events.files > 0 => Vec::new(),
+        found => found?.inputs,
+    };
     let mut verifier = Verifier::default();
     let bar = progress(&inputs);
     for input in &inputs {
@@ -163,14 +169,21 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
     }
     bar.finish_and_clear();
     let note = verifier.note();
-    let (findings, rows, files) = verifier.finish();
+    let (mut findings, rows, files) = verifier.finish();
+    findings.extend(events.findings);
+    let files = files + events.files;
     let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
     let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
     let found = match findings.len() as u64 {
         0 => "nothing found".to_owned(),
         n => counted(n, "finding"),
     };
-    text += &format!("{} in {}: {found}\n", counted(rows, "row"), counted(files as u64, "file"));
+    let events = match events.files {
+        0 => String::new(),
+        _ => format!(" and {}", counted(events.events, "event")),
+    };
+    let rows = counted(rows, "row");
+    text += &format!("{rows}{events} in {}: {found}\n", counted(files as u64, "file"));
     text.extend(note.map(|note| format!("note: {note}\n")));
     let printed = voice::print(text.as_bytes());
     Ok(if findings.is_empty() { printed } else { ExitCode::from(1) })
@@ -187,6 +200,18 @@ struct Found {
 }
 
 impl Source {
+    /// What is known of the events beside the ledger; there are none beside one that is named.
+    fn events(&self) -> Result<Verified> {
+        if !self.file.is_empty() {
+            return Ok(Verified::default());
+        }
+        let target = Target::find(None, self.personal)?;
+        match target.choice {
+            Choice::Named => Ok(Verified::default()),
+            _ => verify_events::verify(&target.place.events()),
+        }
+    }
+
     fn inputs(&self, with_waiting: bool) -> Result<Found> {
         if self.file.is_empty() {
             let target = Target::find(None, self.personal)?;
