@@ -252,6 +252,32 @@ fn a_batch_carries_it_and_a_correction_keeps_whose_the_row_was() {
 }
 
 #[test]
+fn an_event_carries_it_and_names_sessions_by_the_key() {
+    let sandbox = identified();
+    let ann = Machine::new(&sandbox, "ann").counted();
+    let agents_own = "5f0c8a1e-7d0b-4a53-9a0e-1c2d3e4f5a6b";
+    let event = ["event", "session.started", "--session", agents_own];
+    let record = |machine: &Machine<'_>, switches: &[&str]| {
+        machine.ok(&[&["consent", "grant", "events", "--everywhere"], switches].concat());
+        machine.ok(&event);
+        let events = sandbox.read(".telemetry/events.jsonl");
+        assert!(!events.contains(agents_own));
+        let last: serde_json::Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+        let shown = machine.ok(&[&event[..], &["--dry-run"]].concat()).0;
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let told = |event: &serde_json::Value| ["user", "session"].map(|it| event[it].clone());
+        assert_eq!(told(&shown), told(&last), "what is shown is what is stored");
+        told(&last)
+    };
+    assert_eq!(record(&ann, &["--identity"]), [COUNTED, "s_cipryyl4yd775235"]);
+    let [user, unsalted] = record(&ann, &[]);
+    assert!(user.is_null() && unsalted != "s_cipryyl4yd775235", "{unsalted}");
+    // A job has no person's key, even on a machine that has one.
+    let job = Machine::new(&sandbox, "ann").with("CI", "1");
+    assert_eq!(record(&job, &["--identity"]), [serde_json::json!("ci"), unsalted]);
+}
+
+#[test]
 fn repositories_clones_and_machines() {
     let (first, second) = (Sandbox::repository(), Sandbox::repository());
     let key_of = |sandbox: &Sandbox, home: &Path| {
@@ -409,6 +435,7 @@ fn nothing_that_is_written_points_at_a_person() {
         let person = Machine { sandbox: &sandbox, home: home.clone(), variables };
         let home = home.to_str().unwrap();
         person.ok(&GRANT);
+        person.ok(&["consent", "grant", "events", "--identity", "--everywhere"]);
         let notes = format!("{login} at {home}/src wrote to {email}, {login}@{host}.example: ok");
         let mut signed = BTreeSet::new();
         signed.insert(person.log(&notes).0.unwrap());
@@ -420,6 +447,10 @@ fn nothing_that_is_written_points_at_a_person() {
             "task_type": "plan", "duration_ms": 3, "notes": notes,
         });
         person.ok_with(&["batch"], &rows.to_string());
+        let event = ["event", "command.completed", "--command", &notes, "--attr", "why=x"];
+        let [role, attr] = [login.clone(), format!("at={email}")];
+        person.ok(&[&event[..], &["--role", &role, "--attr", &attr, "--error", &notes]].concat());
+        prop_assert!(sandbox.read(".telemetry/events.jsonl").contains("\"user\":\"u_"));
         person.ok(&["amend", "--last", "--success", "false", "--notes", &notes]);
         signed.extend(sandbox.rows().iter().filter_map(|row| user(row)));
         prop_assert!(signed.len() == 1 && is_pseudonym(signed.first().unwrap()), "{:?}", signed);

@@ -13,10 +13,9 @@ use usage_ledger::event::name::{NAMES, Name};
 use usage_ledger::intake::draft::check_duration;
 use usage_ledger::intake::events::{Checker, Draft};
 use usage_ledger::redact::withheld::Withheld;
-use usage_ledger::workspace::Config;
 
 use crate::event_stream::{self, Every};
-use crate::record::{record, refused, say_not_recorded, tell_torn, told};
+use crate::record::{Sink, record, refused, say_not_recorded, tell_torn, told};
 use crate::redact;
 use crate::voice;
 use crate::world::{self, Target};
@@ -131,10 +130,10 @@ pub(crate) fn run(options: EventOptions) -> Result<ExitCode> {
 }
 
 fn rehearse(target: &Target, draft: &Draft<'_>, quiet: bool) -> Result<ExitCode> {
-    let config = Config::load(&target.place)?;
-    let redactor = redact::redactor(&config);
+    let sink = Sink::beside(target)?;
+    let redactor = redact::redactor(&sink.config);
     let mut withheld = Withheld::default();
-    let mut checker = Checker::new(&redactor, None, None);
+    let mut checker = Checker::new(&redactor, sink.user.clone(), sink.key.as_ref());
     let event = checker.check(draft, world::now(), &mut withheld).map_err(refused)?;
     if !quiet {
         tell_withheld(&withheld);

@@ -274,7 +274,7 @@ pub(crate) fn run(
     }
     let redactor = redact::redactor(&sink.config);
     let mut reader = Reader {
-        checker: Checker::new(&redactor, sink.user.clone(), None),
+        checker: Checker::new(&redactor, sink.user.clone(), sink.key.as_ref()),
         every,
         quiet,
         withheld: Withheld::default(),

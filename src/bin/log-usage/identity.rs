@@ -12,7 +12,6 @@ use usage_ledger::git;
 use usage_ledger::intake::draft;
 use usage_ledger::ledger::compose::Entry;
 use usage_ledger::privacy::identity::{CI, Key, RepoId};
-use usage_ledger::privacy::identity::{random_session, session_without_key};
 use usage_ledger::privacy::key_file::{self, KeyFile, team_key};
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Permission};
@@ -123,16 +122,11 @@ pub(crate) fn user_or_warn(target: &Target, config: &Config, quiet: bool) -> Opt
     }
 }
 
-/// The id of the session that an agent calls so, or of one that no agent began. `allows_identity`
-/// says whether the user's key may be used.
-#[allow(dead_code, reason = "events and captures ask for it")]
-pub(crate) fn session(agents_own: Option<&str>, allows_identity: bool) -> Result<String> {
-    let Some(agents_own) = agents_own else { return Ok(random_session(&world::random()?)) };
-    let key = match allows_identity && !world::is_ci() {
-        true => own_key_file()?.load()?,
-        false => None,
-    };
-    Ok(key.map_or_else(|| session_without_key(agents_own), |key| key.session(agents_own)))
+/// The key that names the sessions of somebody who has allowed it; None where there is none. A session
+/// of nobody's is named without it.
+pub(crate) fn session_key() -> Option<Key> {
+    let file = own_key_file().ok().filter(|_| !world::is_ci());
+    file.and_then(|file| file.load().ok().flatten())
 }
 
 /// Makes what pseudonyms here need and is not there yet: the user's key, and the repository's id in its

@@ -6,10 +6,12 @@ use usage_ledger::figures;
 use usage_ledger::intake::events::{Checker, Draft, Gate};
 use usage_ledger::ledger::events::Written;
 use usage_ledger::privacy::consent::{Consent, Level, Source};
+use usage_ledger::privacy::identity::Key;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::Refused;
 use usage_ledger::workspace::{Config, Durability, Place};
 
+use crate::identity;
 use crate::redact;
 use crate::voice;
 use crate::world::{self, Choice, Target};
@@ -33,6 +35,8 @@ pub(crate) struct Sink {
     pub(crate) consent: Consent,
     /// The pseudonym of the user, where there is consent to it.
     pub(crate) user: Option<String>,
+    /// The key that names the user's sessions, where there is consent to it.
+    pub(crate) key: Option<Key>,
     may_create_folder: bool,
 }
 
@@ -45,11 +49,14 @@ impl Sink {
         let target = own.as_ref().unwrap_or(target);
         let config = Config::load(&target.place)?;
         let consent = world::consent(target, &config)?;
+        let is_known = consent.identity;
         Ok(Sink {
             place: target.place.events(),
+            // What is wrong with a key is told with a row: whoever records events does so in passing.
+            user: is_known.then(|| identity::user_or_warn(target, &config, true)).flatten(),
+            key: is_known.then(identity::session_key).flatten(),
             config,
             consent,
-            user: None,
             may_create_folder: true,
         })
     }
@@ -81,7 +88,7 @@ pub(crate) fn record(target: &Target, drafts: &[Draft<'_>]) -> Result<Recorded> 
     }
     let mut recorded = Recorded::default();
     let redactor = redact::redactor(&sink.config);
-    let mut checker = Checker::new(&redactor, sink.user.clone(), None);
+    let mut checker = Checker::new(&redactor, sink.user.clone(), sink.key.as_ref());
     let now = world::now();
     let events = drafts.iter().map(|draft| checker.check(draft, now, &mut recorded.withheld));
     let mut events: Vec<Event> = events.collect::<Result<_, _>>().map_err(refused)?;
