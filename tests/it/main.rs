@@ -41,6 +41,7 @@ mod prune;
 mod range;
 mod redact;
 mod rules;
+mod run;
 mod sockets;
 mod storms;
 mod upkeep;

@@ -28,6 +28,7 @@ use crate::identity;
 use crate::merge_driver;
 use crate::prune;
 use crate::redact;
+use crate::run;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::{append, around, policy, refused_by_environment, screen, sign, tell};
@@ -43,6 +44,7 @@ pub(crate) struct Command {
 const COMMANDS: &[Command] = &[
     Command { name: "amend", run: |arguments| parsed(arguments, amend::run) },
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
+    Command { name: "run", run: |arguments| parsed(arguments, run::run) },
     Command { name: "compact", run: |arguments| parsed(arguments, compact::run) },
     Command { name: "event", run: |arguments| parsed(arguments, event::run) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },

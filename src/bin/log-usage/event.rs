@@ -96,8 +96,8 @@ pub(crate) fn run(options: EventOptions) -> Result<ExitCode> {
         true => Target::find(None, true)?,
         false => Target::of_repository()?,
     };
-    let correlation = options.correlation.clone().or_else(|| word("LOG_USAGE_CORRELATION"));
-    let session = options.session.clone().or_else(|| word("LOG_USAGE_SESSION"));
+    let correlation = options.correlation.clone().or_else(|| word(world::CORRELATION_ID));
+    let session = options.session.clone().or_else(|| word(world::SESSION));
     if options.batch || options.name.as_deref() == Some("-") {
         refuse_fields_of_one(&options)?;
         let every = Every { correlation, session };

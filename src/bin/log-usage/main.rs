@@ -12,6 +12,9 @@ mod voice;
 #[path = "../shared/world.rs"]
 mod world;
 mod hook_log;
+#[cfg(unix)]
+mod signals;
+mod child;
 mod row_form;
 mod identity;
 mod write;
@@ -26,12 +29,11 @@ mod consent;
 mod record;
 mod event_stream;
 mod event;
+mod run;
 mod commands;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use usage_ledger::error::{Error, Result};
 use usage_ledger::figures;
@@ -43,19 +45,19 @@ use usage_ledger::workspace::Config;
 
 use crate::row_form::{Asked, RowForm};
 use crate::world::Target;
-use crate::write::{append, policy, refused_by_environment, screen, sign, tell, tell_withheld};
+use crate::write::{append, fail_where_a_file_is_full, policy, refused_by_environment};
+use crate::write::{screen, sign, tell, tell_withheld};
 
 const SHORT_HELP: &str = include_str!("help.txt");
 const MORE_HELP: &str = include_str!("help-more.txt");
 
-/// Raised when a write would pass the limit of a file's size; its default is to kill.
-const SIGXFSZ: i32 = 25;
-
 fn main() -> ExitCode {
-    // With a handler the write fails instead, and the failure is reported and undone.
-    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let command = arguments.first().and_then(|word| word.to_str());
+    // What `run` starts must take the signal as we were told to.
+    if command != Some("run") {
+        fail_where_a_file_is_full();
+    }
     if let Some(command) = command.and_then(commands::find) {
         return commands::run(command, arguments);
     }

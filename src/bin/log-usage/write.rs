@@ -1,6 +1,8 @@
 //! What every command that writes has in common: the policy, the gate, and what is said afterwards.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use usage_ledger::error::{Result, excerpt};
 use usage_ledger::git::{self, WorkTree};
@@ -19,6 +21,14 @@ use crate::hook_log;
 use crate::identity;
 use crate::voice;
 use crate::world::{self, Choice, Target};
+
+/// Raised when a write would pass the limit of a file's size; its default is to kill.
+const SIGXFSZ: i32 = 25;
+
+/// Lets such a write fail instead, so that the failure is reported and undone.
+pub(crate) fn fail_where_a_file_is_full() {
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
 
 /// Appends rows to the target through the gate, or lets them wait for the next commit; None, which
 /// is said, where nothing may be recorded.

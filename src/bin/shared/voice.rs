@@ -96,7 +96,10 @@ fn usage(program: &str, error: &clap::Error) -> Error {
         ErrorKind::ArgumentConflict => {
             format!("{given} does not go with {}", text(ContextKind::PriorArg))
         }
-        ErrorKind::MissingRequiredArgument => format!("{given} is missing"),
+        // Of several the first.
+        ErrorKind::MissingRequiredArgument => {
+            format!("{} is missing", given.trim_end_matches(">..."))
+        }
         _ => error.kind().to_string(),
     };
     let suggestion =

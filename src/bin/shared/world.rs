@@ -12,6 +12,14 @@ use usage_ledger::row::line_hash;
 use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::{Config, Place, find_root};
 
+/// The variable that names the work of which all in it is a part: `run` sets it for its command.
+#[allow(dead_code, reason = "the reader records nothing")]
+pub(crate) const CORRELATION_ID: &str = "LOG_USAGE_CORRELATION_ID";
+
+/// The variable that names the session which all in it belongs to.
+#[allow(dead_code, reason = "the reader records nothing")]
+pub(crate) const SESSION: &str = "LOG_USAGE_SESSION";
+
 /// How a ledger was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {

@@ -1,0 +1,254 @@
+//! `log-usage run`: any command, which notices nothing of it; its time and success go to the ledger.
+//! The exit code is the command's, whatever becomes of the row.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::hash::{BuildHasher, RandomState};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use usage_ledger::error::{Error, Result, excerpt, shell_word};
+use usage_ledger::event::check_id;
+use usage_ledger::event::id::Id;
+use usage_ledger::figures;
+use usage_ledger::intake::draft::{Draft, check};
+use usage_ledger::intake::events;
+use usage_ledger::ledger::compose::Entry;
+use usage_ledger::redact::withheld::Withheld;
+use usage_ledger::row::Refused;
+use usage_ledger::workspace::Config;
+
+use crate::child::{self, Ended};
+use crate::hook_log;
+use crate::record::{record, tell_torn};
+use crate::redact;
+use crate::voice;
+use crate::world::{self, CORRELATION_ID, SESSION, Target};
+use crate::write::{append, fail_where_a_file_is_full, policy, refused_by_environment};
+use crate::write::{screen, tell, tell_withheld};
+
+/// Run a command, and log how long it took and whether it succeeded
+///
+/// With --model a row goes to the ledger: success is exit code 0, and since
+/// nobody counted tokens they are 0, and the row is tagged reason=no-usage.
+/// Without, an event is recorded if you consented to events: the command
+/// without its secrets, its time and its exit code. Terminal, streams, signals
+/// and exit code are the command's own; what cannot be logged is one line on
+/// standard error. The command and all that it runs find one and the same
+/// LOG_USAGE_CORRELATION_ID in their environment.
+#[derive(Parser)]
+#[command(
+    name = "log-usage run",
+    bin_name = "log-usage run",
+    after_help = "Examples:\n  log-usage run --model claude-3-opus --type verify -- cargo test\n  \
+                  log-usage run -- make release\n\n\
+                  Exit codes: the command's own; if a signal ended it, that signal; 126 it could\n\
+                  not be run; 127 there is no such command; 2 bad usage, and it was not run"
+)]
+pub(crate) struct Run {
+    /// Which model the work is done with
+    #[arg(long, value_name = "MODEL", allow_negative_numbers = true)]
+    model: Option<String>,
+    /// plan, execute, verify, discuss or quick [default: execute]
+    #[arg(long = "type", value_name = "TYPE", requires = "model", allow_negative_numbers = true)]
+    task_type: Option<String>,
+    /// What the row says besides
+    #[arg(long, value_name = "TEXT", requires = "model", allow_hyphen_values = true)]
+    notes: Option<String>,
+    /// Add a tag to the notes; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "model", allow_hyphen_values = true)]
+    tag: Vec<String>,
+    /// Use another ledger
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// Use your own ledger, outside any repository
+    #[arg(long)]
+    personal: bool,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// What nobody counted is 0, and this tag says so.
+const NO_USAGE: &str = "reason=no-usage";
+
+/// More than an event keeps of a command, even if most of it is secrets.
+const COMMAND_BYTES_MAX: usize = 64 << 10;
+
+pub(crate) fn run(options: Run) -> Result<ExitCode> {
+    let target = options.target_if_sound()?;
+    let correlation = correlation();
+    let ended = match child::run(&options.command, (CORRELATION_ID, &correlation)) {
+        Ok(ended) => ended,
+        Err(error) => return Ok(options.refuse(&error)),
+    };
+    if let Err(error) = target.and_then(|it| options.record(&it, &ended, correlation)) {
+        if hook_log::is_hook() {
+            hook_log::add(&error);
+        }
+        let text = error.to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        voice::say(&format!("log-usage: not logged: {what} (log-usage doctor)"));
+    }
+    Ok(child::end_as(ended.status))
+}
+
+impl Run {
+    /// The ledger. What is wrong with the command line is found before the command is started; what
+    /// is wrong with the ledger does not keep it from running.
+    fn target_if_sound(&self) -> Result<Result<Target>> {
+        let is_usage = |error: &Error| error.exit_code() == 2;
+        let target = match Target::find(self.file.as_deref(), self.personal) {
+            Err(error) if is_usage(&error) => return Err(error),
+            target => target,
+        };
+        let config = target.as_ref().ok().and_then(|it| Config::load(&it.place).ok());
+        self.entry(&config.unwrap_or_default(), None, &mut Withheld::default())?;
+        Ok(target)
+    }
+
+    /// The row of a command; before its end one just like it. None without a model.
+    fn entry(
+        &self,
+        config: &Config,
+        ended: Option<&Ended>,
+        withheld: &mut Withheld,
+    ) -> Result<Option<Entry<'static>>> {
+        let Some(model) = &self.model else { return Ok(None) };
+        let mut tags: Vec<&str> = self.tag.iter().map(String::as_str).collect();
+        if !tags.iter().any(|tag| tag.starts_with("reason=")) {
+            tags.push(NO_USAGE);
+        }
+        let (succeeded, took) = match ended {
+            Some(ended) => (ended.status.success(), ended.took),
+            None => (true, Duration::ZERO),
+        };
+        let draft = Draft {
+            timestamp: None,
+            model,
+            prompt_tokens: "0",
+            completion_tokens: "0",
+            task_success: if succeeded { "true" } else { "false" },
+            task_type: self.task_type.as_deref().unwrap_or("execute"),
+            duration: &milliseconds(took).to_string(),
+            notes: self.notes.as_deref().unwrap_or_default(),
+            tags: &tags,
+        };
+        let redactor = redact::redactor(config);
+        let entry = check(&draft, &screen(config, &redactor), withheld);
+        let entry = entry.map_err(|refused| {
+            let fix = format!("log-usage run {} -- …", option(&refused));
+            refused.into_error(fix)
+        })?;
+        Ok(Some(entry.into_owned()))
+    }
+
+    /// Writes what became of the command.
+    fn record(&self, target: &Target, ended: &Ended, correlation: String) -> Result<()> {
+        fail_where_a_file_is_full();
+        // Who logs every command so wants no word for each.
+        if refused_by_environment(self.quiet || self.model.is_none()) {
+            return Ok(());
+        }
+        if self.model.is_none() {
+            let recorded = record(target, &[self.event(ended, correlation)])?;
+            if !self.quiet {
+                tell_torn(&recorded.written, &target.place.events());
+            }
+            return Ok(());
+        }
+        let config = Config::load(&target.place)?;
+        let mut withheld = Withheld::default();
+        let entry = self.entry(&config, Some(ended), &mut withheld)?;
+        let (policy, mut entries) = (policy(&config, None, None), Vec::from_iter(entry));
+        let appended = append(target, &config, policy, &mut entries, self.quiet)?;
+        if let (Some(appended), [entry], false) = (appended, &*entries, self.quiet) {
+            let row = &entry.row;
+            tell(target, &appended, &|verb| {
+                let success = if row.success { "success" } else { "failure" };
+                let took = figures::duration(row.duration_ms.into());
+                format!("{verb}  {}  {}, {success}, {took}", row.model, row.task_type.name())
+            });
+            tell_withheld(&withheld);
+        }
+        Ok(())
+    }
+
+    /// The event of a command that has ended.
+    fn event(&self, ended: &Ended, correlation: String) -> events::Draft<'static> {
+        let succeeded = ended.status.success();
+        let code = ("exit_code".into(), child::code(ended.status).into());
+        events::Draft {
+            name: if succeeded { "command.completed" } else { "command.failed" }.into(),
+            correlation: Some(correlation.into()),
+            session: env::var(SESSION).ok().filter(|it| !it.is_empty()).map(Cow::Owned),
+            command: Some(self.line().into()),
+            success: Some(succeeded),
+            duration_ms: Some(milliseconds(ended.took)),
+            error: child::failure(ended.status).map(Cow::Owned),
+            metrics: BTreeMap::from([code]),
+            ..events::Draft::default()
+        }
+    }
+
+    /// The command as somebody would type it.
+    fn line(&self) -> String {
+        let mut line = String::new();
+        for word in &self.command {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line += &shell_word(&word.to_string_lossy());
+            if line.len() > COMMAND_BYTES_MAX {
+                break;
+            }
+        }
+        line.truncate(line.floor_char_boundary(COMMAND_BYTES_MAX));
+        line
+    }
+
+    /// Says why the command could not be started, and ends as a shell would.
+    fn refuse(&self, error: &std::io::Error) -> ExitCode {
+        let code = child::refusal(error);
+        let program = PathBuf::from(&self.command[0]);
+        let said = match code {
+            child::NOT_FOUND => Error::Usage {
+                problem: format!("no command {}", excerpt(&program.to_string_lossy())),
+                fix: "install it, or give its path".to_owned(),
+            },
+            _ => Error::io("run", &program, error),
+        };
+        voice::say(&said.to_string());
+        ExitCode::from(code)
+    }
+}
+
+/// What this work is known by: the id that somebody gave it, else a new one.
+fn correlation() -> String {
+    let given = env::var(CORRELATION_ID).ok();
+    given.filter(|id| check_id("correlation", id).is_ok()).unwrap_or_else(|| {
+        Id::new(world::now().instant(), RandomState::new().hash_one(std::process::id())).to_string()
+    })
+}
+
+/// No clock has run for longer.
+fn milliseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The option whose value was refused, with a value that it takes.
+fn option(refused: &Refused) -> String {
+    match refused.field {
+        "model" => format!("--model {}", refused.example()),
+        "task_type" => format!("--type {}", refused.example()),
+        "tag" => "--tag agent=claude-code".to_owned(),
+        _ => format!("--notes {}", refused.example()),
+    }
+}
