@@ -229,3 +229,120 @@ fn old_captures_are_deleted_and_nothing_else() {
     let nowhere = root.path().join("nowhere");
     assert_eq!(site(&nowhere, &week, "age").sweep(now()).unwrap(), 0);
 }
+
+/// A repository with these recipients, and a user who allows captures.
+fn allowed(keys: &Keys) -> Sandbox {
+    let sandbox = Sandbox::repository();
+    let recipients = keys.settings.recipients.join("\", \"");
+    let settings = format!("[capture]\nrecipients = [\"{recipients}\"]\n");
+    sandbox.write(".telemetry/config.toml", settings);
+    sandbox.ok("log-usage", &["consent", "grant", "capture"]);
+    sandbox
+}
+
+/// `log-usage run --capture` with a shell's script.
+#[cfg(unix)]
+fn run(sandbox: &Sandbox, script: &str) -> std::process::Output {
+    let arguments = ["run", "--capture", "--model", "m", "--", "sh", "-c", script];
+    let mut command = sandbox.command("log-usage");
+    command.env("LOG_USAGE_SESSION", SESSION).args(arguments).output().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_is_captured_and_notices_nothing() {
+    let Some(keys) = Keys::new("a_command_is_captured_and_notices_nothing", 2) else { return };
+    let sandbox = allowed(&keys);
+    let script = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo late >&2; exit 7";
+    let output = run(&sandbox, script);
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(text(&output.stderr), "late\n");
+    let said = text(&output.stdout);
+    assert!(said.len() == 3_000_001 && said.trim_end().bytes().all(|b| b == b'x'));
+    let folder = sandbox.path(".telemetry/capture");
+    let lines = keys.read(1, &folder.join(format!("{SESSION}-1.jsonl.age")));
+    let kept: String = lines.iter().filter_map(|line| line["text"].as_str()).collect();
+    assert_eq!(kept.len(), 3_000_001 + 5);
+    assert_eq!(lines.last().unwrap()["exit"], 7);
+    // The row says what it always says, and no report tells of more.
+    let row = sandbox.rows().pop().unwrap();
+    assert!(row.contains(",m,0,0,false,execute,"), "{row}");
+    let before = sandbox.ok("usage-report", &[]);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(sandbox.ok("usage-report", &[]), before);
+    // Who reads no more is not read for.
+    let pipe = "log-usage run --capture -- yes | head -n 1";
+    assert_eq!(sandbox.ok("sh", &["-c", pipe]), "y\n");
+    assert_eq!(captures(&folder).unwrap().len(), 1);
+    // A command that does not exist was asked for, all the same.
+    assert_eq!(sandbox.run("log-usage", &["run", "--capture", "nowhere"]).status.code(), Some(127));
+}
+
+/// From the terminal it goes to the whole group, of which `age` is none.
+#[cfg(unix)]
+#[test]
+fn a_command_that_is_interrupted_is_captured_whole() {
+    use std::os::unix::process::CommandExt;
+    let Some(keys) = Keys::new("a_command_that_is_interrupted", 1) else { return };
+    let sandbox = allowed(&keys);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_log-usage"));
+    command.current_dir(sandbox.path("")).env("HOME", sandbox.path("../home"));
+    command.env("LOG_USAGE_SESSION", SESSION).env_remove("CI").process_group(0);
+    command.args(["run", "--capture", "--", "sh", "-c", "echo before; kill -INT 0; sleep 9"]);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let interrupted = std::os::unix::process::ExitStatusExt::signal(&output.status);
+    assert_eq!(interrupted, Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("captures have one recipient"));
+    let capture = sandbox.path(format!(".telemetry/capture/{SESSION}-1.jsonl.age"));
+    let lines = keys.read(0, &capture);
+    assert_eq!(lines[1], serde_json::json!({ "stream": "stdout", "text": "before\n" }));
+    assert_eq!(lines.last().unwrap(), &serde_json::json!({ "exit": 130 }));
+}
+
+#[cfg(unix)]
+#[test]
+fn without_consent_it_runs_and_without_age_it_does_not() {
+    let sandbox = Sandbox::repository();
+    let output = run(&sandbox, "echo ran");
+    assert_eq!((text(&output.stdout), output.status.code()), ("ran\n".to_owned(), Some(0)));
+    let said = text(&output.stderr);
+    assert!(said.starts_with("not captured: ") && said.contains("grant capture"), "{said}");
+    sandbox.ok("log-usage", &["consent", "grant", "capture"]);
+    for (name, value, expected) in [
+        ("DO_NOT_TRACK", "1", "DO_NOT_TRACK is set"),
+        ("LOG_USAGE_DISABLED", "1", "LOG_USAGE_DISABLED is set"),
+    ] {
+        let mut command = sandbox.command("log-usage");
+        command.env(name, value).args(["run", "--capture", "--", "echo", "ran"]);
+        let output = command.output().unwrap();
+        assert_eq!(text(&output.stdout), "ran\n");
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
+    // It was asked for and allowed, so nothing less is done.
+    let output = run(&sandbox, "touch ran");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no recipient is set"), "{}", text(&output.stderr));
+    let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    let settings = format!("[capture]\nrecipients = [\"{recipient}\"]\n");
+    sandbox.write(".telemetry/config.toml", settings);
+    let mut command = sandbox.command("log-usage");
+    command.env("PATH", "/nowhere").args(["run", "--capture", "--", "/bin/sh", "-c", ": > ran"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("there is no age"), "{}", text(&output.stderr));
+    assert!(!sandbox.path("ran").exists() && !sandbox.path(".telemetry/capture").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn who_captures_is_told_what_went() {
+    let Some(keys) = Keys::new("who_captures_is_told_what_went", 2) else { return };
+    let sandbox = allowed(&keys);
+    assert!(run(&sandbox, "true").stderr.is_empty());
+    let old = sandbox.path(format!(".telemetry/capture/{SESSION}-1.jsonl.age"));
+    let file = File::options().append(true).open(&old).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(31 * 86_400)).unwrap();
+    let output = run(&sandbox, "true");
+    assert_eq!(text(&output.stderr), "deleted 1 capture older than 30 days\n");
+    assert!(!old.exists());
+}

@@ -1,10 +1,13 @@
 //! A command as our child that takes no notice of us: it is started, waited for, and ended like.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, ExitStatus};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use usage_ledger::privacy::capture::Output;
 
 #[cfg(unix)]
 use crate::signals::Watch;
@@ -25,21 +28,63 @@ pub(crate) struct Ended {
     pub(crate) took: Duration,
 }
 
+/// Is told what a command says, as it goes on to where it was meant to go.
+pub(crate) type Tee<'a> = &'a (dyn Fn(Output, &[u8]) + Sync);
+
+/// How much of an output is passed on in one go.
+const PASS_BYTES: usize = 64 << 10;
+
 /// Runs a command to its end, with an addition to its environment. What it has of us besides is all
-/// that we have: streams, terminal, process group, open files.
-pub(crate) fn run(words: &[OsString], variable: (&str, &str)) -> io::Result<Ended> {
+/// that we have: streams, terminal, process group, open files. With a tee its outputs are pipes, and
+/// their end is waited for, whoever else holds them.
+pub(crate) fn run(
+    words: &[OsString],
+    variable: (&str, &str),
+    tee: Option<Tee<'_>>,
+) -> io::Result<Ended> {
     #[cfg(unix)]
     let watch = Watch::begin()?;
     let began = Instant::now();
-    let mut child = start(words, variable)?;
-    #[cfg(unix)]
-    let status = {
-        let_go_of_streams();
-        watch.wait(&mut child)?
-    };
-    #[cfg(not(unix))]
-    let status = child.wait()?;
-    Ok(Ended { status, took: began.elapsed() })
+    let mut child = start(words, variable, tee.is_some())?;
+    thread::scope(|scope| {
+        if let Some(tee) = tee {
+            let (out, err) = (child.stdout.take(), child.stderr.take());
+            scope.spawn(move || out.map(|out| pass_on(out, Output::Out, tee)));
+            scope.spawn(move || err.map(|err| pass_on(err, Output::Err, tee)));
+        }
+        #[cfg(unix)]
+        let status = {
+            let_go_of_streams(tee.is_some());
+            watch.wait(&mut child)?
+        };
+        #[cfg(not(unix))]
+        let status = child.wait()?;
+        Ok(Ended { status, took: began.elapsed() })
+    })
+}
+
+/// Passes an output on as it comes. Where nobody reads it any more our end is closed, too, so that the
+/// command learns of it as it would without us.
+fn pass_on(mut from: impl Read, output: Output, tee: Tee<'_>) {
+    let mut buffer = vec![0; PASS_BYTES];
+    loop {
+        let bytes = match from.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(read) => &buffer[..read],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return,
+        };
+        let mut to: Box<dyn Write> = match output {
+            Output::Out => Box::new(io::stdout().lock()),
+            Output::Err => Box::new(io::stderr().lock()),
+        };
+        let passed = to.write_all(bytes).and_then(|()| to.flush());
+        drop(to);
+        tee(output, bytes);
+        if passed.is_err() {
+            return;
+        }
+    }
 }
 
 /// The exit code for a command that could not be started.
@@ -47,14 +92,18 @@ pub(crate) fn refusal(error: &io::Error) -> u8 {
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE }
 }
 
-fn start(words: &[OsString], (name, value): (&str, &str)) -> io::Result<Child> {
+fn start(words: &[OsString], (name, value): (&str, &str), is_piped: bool) -> io::Result<Child> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let started = Command::new(program).args(arguments).env(name, value).spawn();
-    match started {
+    let spawn = |command: &mut Command| {
+        if is_piped {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        command.args(arguments).env(name, value).spawn()
+    };
+    match spawn(&mut Command::new(program)) {
         // As every shell does.
         Err(error) if error.raw_os_error() == Some(ENOEXEC) => {
-            let script = found(Path::new(program));
-            Command::new("/bin/sh").arg(script).args(arguments).env(name, value).spawn()
+            spawn(Command::new("/bin/sh").arg(found(Path::new(program))))
         }
         started => started,
     }
@@ -70,14 +119,16 @@ fn found(program: &Path) -> PathBuf {
 }
 
 /// Whoever reads what the child writes must see the end when the child closes its side, and not
-/// when we do; likewise whoever writes to it.
+/// when we do; likewise whoever writes to it. What passes through us we still need.
 #[cfg(unix)]
-fn let_go_of_streams() {
+fn let_go_of_streams(is_piped: bool) {
     let Ok(nothing) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") else {
         return;
     };
     let _ = rustix::stdio::dup2_stdin(&nothing);
-    let _ = rustix::stdio::dup2_stdout(&nothing);
+    if !is_piped {
+        let _ = rustix::stdio::dup2_stdout(&nothing);
+    }
 }
 
 /// Ends as the child did: with its exit code, or by the signal that it died of, which tells a shell

@@ -29,6 +29,7 @@ mod consent;
 mod record;
 mod event_stream;
 mod event;
+mod captured;
 mod run;
 mod commands;
 

@@ -22,7 +22,8 @@ use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::Refused;
 use usage_ledger::workspace::Config;
 
-use crate::child::{self, Ended};
+use crate::captured;
+use crate::child::{self, Ended, Tee};
 use crate::hook_log;
 use crate::record::{record, tell_torn};
 use crate::redact;
@@ -38,8 +39,9 @@ use crate::write::{screen, tell, tell_withheld};
 /// Without, an event is recorded if you consented to events: the command
 /// without its secrets, its time and its exit code. Terminal, streams, signals
 /// and exit code are the command's own; what cannot be logged is one line on
-/// standard error. The command and all that it runs find one and the same
-/// LOG_USAGE_CORRELATION_ID in their environment.
+/// standard error. With --capture the command sees pipes instead of a terminal,
+/// and the program age keeps what it says. The command and all that it runs find
+/// one and the same LOG_USAGE_CORRELATION_ID in their environment.
 #[derive(Parser)]
 #[command(
     name = "log-usage run",
@@ -62,6 +64,9 @@ pub(crate) struct Run {
     /// Add a tag to the notes; may be repeated
     #[arg(long, value_name = "KEY=VALUE", requires = "model", allow_hyphen_values = true)]
     tag: Vec<String>,
+    /// Keep its words and outputs, encrypted, if you allowed it (consent grant capture)
+    #[arg(long)]
+    capture: bool,
     /// Use another ledger
     #[arg(long, value_name = "PATH")]
     file: Option<PathBuf>,
@@ -85,7 +90,15 @@ const COMMAND_BYTES_MAX: usize = 64 << 10;
 pub(crate) fn run(options: Run) -> Result<ExitCode> {
     let target = options.target_if_sound()?;
     let correlation = correlation();
-    let ended = match child::run(&options.command, (CORRELATION_ID, &correlation)) {
+    let run = |tee: Option<Tee<'_>>| {
+        child::run(&options.command, (CORRELATION_ID, &correlation), tee)
+    };
+    let ended = match (options.capture, &target) {
+        (false, _) => run(None),
+        (true, Ok(target)) => captured::around(target, &options.command, options.quiet, &run)?,
+        (true, Err(_)) => return target.map(|_| ExitCode::FAILURE),
+    };
+    let ended = match ended {
         Ok(ended) => ended,
         Err(error) => return Ok(options.refuse(&error)),
     };

@@ -1,0 +1,106 @@
+//! `log-usage run --capture`: a command whose words and outputs are kept, encrypted, where its user allowed
+//! it.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use usage_ledger::error::Result;
+use usage_ledger::figures;
+use usage_ledger::privacy::capture::{KEEP, OUTPUT_BYTES_MAX, Site};
+use usage_ledger::privacy::consent::{Consent, Level, Source};
+use usage_ledger::privacy::identity::{is_session, random_session, session_without_key};
+use usage_ledger::workspace::Config;
+
+use crate::child::{self, Ended, Tee};
+use crate::identity;
+use crate::redact;
+use crate::voice;
+use crate::world::{self, Target};
+
+/// The program that encrypts.
+const AGE: &str = "age";
+
+/// Runs a command by `run`, which passes what the command says to the [`Tee`], if there is one: it is
+/// captured where that is allowed, and runs without where it is not, which is said.
+///
+/// # Errors
+/// What is allowed cannot be done; then the command was not run.
+pub(crate) fn around(
+    target: &Target,
+    words: &[OsString],
+    quiet: bool,
+    run: &dyn Fn(Option<Tee<'_>>) -> io::Result<Ended>,
+) -> Result<io::Result<Ended>> {
+    let config = Config::load(&target.place)?;
+    let consent = world::consent(target, &config)?;
+    if !consent.allows(Level::Capture) {
+        if !quiet {
+            voice::say(&format!("not captured: {}", why_not(consent.decided_by())));
+        }
+        return Ok(run(None));
+    }
+    let redactor = redact::redactor(&config);
+    let find = |bytes: &[u8]| redactor.find(bytes);
+    let folder = target.place.capture();
+    let site = Site {
+        folder: &folder,
+        settings: &config.capture,
+        age: AGE.as_ref(),
+        output_bytes_max: OUTPUT_BYTES_MAX,
+    };
+    let now = world::now();
+    let capture = Mutex::new(site.start(&session(&consent)?, words, now, &find)?);
+    if !quiet {
+        warn(&site, site.sweep(now)?);
+    }
+    let ended = run(Some(&|output, bytes| {
+        capture.lock().unwrap_or_else(PoisonError::into_inner).write(output, bytes);
+    }));
+    let capture = capture.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let code = match &ended {
+        Ok(ended) => child::code(ended.status),
+        Err(error) => child::refusal(error),
+    };
+    if let Err(error) = capture.finish(Some(code.into())) {
+        let text = error.to_string();
+        let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        voice::say(&format!("log-usage: not captured: {what}"));
+    }
+    Ok(ended)
+}
+
+fn why_not(source: Source) -> String {
+    let grant = match source {
+        Source::Disabled | Source::DoNotTrack | Source::Repository => "",
+        _ => "; log-usage consent grant capture allows it",
+    };
+    format!("{}{grant}", source.words())
+}
+
+fn warn(site: &Site<'_>, deleted: usize) {
+    if site.settings.recipients.len() == 1 {
+        voice::say(
+            "warning: captures have one recipient: if that key is lost, so is what was captured\n  \
+             fix: name a second one in [capture] recipients",
+        );
+    }
+    if deleted > 0 {
+        let days = site.settings.keep.unwrap_or(KEEP).as_secs() / 86_400;
+        let noun = if deleted == 1 { "capture" } else { "captures" };
+        let deleted = figures::thousands(deleted as u128);
+        voice::say(&format!("deleted {deleted} {noun} older than {days} days"));
+    }
+}
+
+/// The session that the environment names, else one of its own.
+fn session(consent: &Consent) -> Result<String> {
+    let agents_own = env::var("LOG_USAGE_SESSION").ok().filter(|id| !id.is_empty());
+    let key = || consent.identity.then(identity::session_key).flatten();
+    Ok(match agents_own {
+        None => random_session(&world::random()?),
+        Some(id) if is_session(&id) => id,
+        Some(id) => key().map_or_else(|| session_without_key(&id), |key| key.session(&id)),
+    })
+}
