@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::faults::has_strace;
 use crate::sandbox::{Sandbox, text};
 
@@ -20,6 +22,23 @@ fn runner(sandbox: &Sandbox, arguments: &[&str]) -> Command {
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("HOME", sandbox.path("../home")).env("TZ", "UTC");
     command
+}
+
+/// A repository whose user agreed to events.
+fn agreed() -> Sandbox {
+    let sandbox = Sandbox::repository();
+    let record = format!(
+        "[everywhere]\nlevel = \"events\"\nidentity = false\nexport = false\ntext = {}\n\
+         at = \"2026-02-23T22:19:12Z\"\nhow = \"flag\"\n",
+        usage_ledger::privacy::consent::TEXT_VERSION
+    );
+    sandbox.write("../home/.config/usage-ledger/consent.toml", record);
+    sandbox
+}
+
+fn events(sandbox: &Sandbox) -> Vec<Value> {
+    let text = sandbox.read(".telemetry/events.jsonl");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn wait_for(path: &Path) {
@@ -138,8 +157,15 @@ fn no_end_of_a_pipe_is_held_beside_the_command() {
     let mut command = runner(&sandbox, &["--", "sh", "-c", script]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     wait_for(&sandbox.path("closed"));
-    let mut stdin = child.stdin.take().unwrap();
-    assert_eq!(stdin.write(b"x").unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    let (mut stdin, began) = (child.stdin.take().unwrap(), Instant::now());
+    let refused = loop {
+        match stdin.write(b"x") {
+            Err(error) => break error.kind(),
+            Ok(_) => assert!(began.elapsed() < PATIENCE, "somebody holds the pipe"),
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(refused, std::io::ErrorKind::BrokenPipe);
     assert_eq!(child.stdout.take().unwrap().read_to_end(&mut Vec::new()).unwrap(), 0);
     sandbox.write("go", "");
     assert_eq!(child.wait().unwrap().code(), Some(3));
@@ -276,37 +302,119 @@ fn unasked_it_writes_nothing() {
     let is_wake_up = |line: &str| {
         line.contains("write(") && line.contains(", \"\\1\"") || line.contains("sendto(")
     };
-    for line in trace.lines().filter(|line| !is_harmless(line) && !is_wake_up(line)) {
-        panic!("{line}\n{trace}");
-    }
+    let writing = trace.lines().find(|line| !is_harmless(line) && !is_wake_up(line));
+    assert_eq!(writing, None, "{trace}");
     assert!(sandbox.snapshot() == before);
 }
 
 #[test]
-fn many_at_once_lose_no_row() {
-    let sandbox = Sandbox::repository();
+fn with_consent_a_command_is_an_event() {
+    let sandbox = agreed();
+    let secret = "ghp_0123456789abcdefghijABCDEFGHIJ456789";
+    let script = format!("exit 3 # {secret}");
+    let output = sandbox.run("log-usage", &["run", "--", "sh", "-c", &script, "two words"]);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(3), ""));
+    sandbox.ok("log-usage", &["run", "sleep", "0.3"]);
+    sandbox.run("log-usage", &["run", "--", "sh", "-c", "kill -KILL $$"]);
+    let events = events(&sandbox);
+    assert_eq!(events.len(), 3);
+    assert_eq!(events[0]["name"], "command.failed");
+    assert_eq!(events[0]["success"], false);
+    let command = events[0]["command"].as_str().unwrap();
+    assert!(command.starts_with("sh -c ") && command.contains("exit 3 # [redacted:"), "{command}");
+    assert!(command.ends_with(" 'two words'"), "{command}");
+    assert_eq!(events[0]["error"], "exit code 3");
+    assert_eq!(events[0]["metrics"]["exit_code"], 3);
+    assert_eq!(
+        (&events[1]["name"], &events[1]["command"]),
+        (&"command.completed".into(), &"sleep 0.3".into())
+    );
+    assert_eq!((&events[1]["success"], &events[1]["error"]), (&true.into(), &Value::Null));
+    assert_eq!(events[1]["metrics"]["exit_code"], 0);
+    assert!((300..60_000).contains(&events[1]["duration_ms"].as_u64().unwrap()));
+    assert_eq!(
+        (&events[2]["error"], &events[2]["metrics"]["exit_code"]),
+        (&"SIGKILL".into(), &137.into())
+    );
+    assert!(!sandbox.path(".telemetry/usage.csv").exists());
+    // A row says it all; and who wants to be left alone is.
+    sandbox.ok("log-usage", &["run", "--model", "m", "--", "true"]);
+    for switch in ["LOG_USAGE_DISABLED", "DO_NOT_TRACK"] {
+        sandbox.command("log-usage").env(switch, "1").args(["run", "true"]).unwrap();
+    }
+    assert_eq!((sandbox.rows().len(), self::events(&sandbox).len()), (1, 3));
+}
+
+#[test]
+fn a_command_as_long_as_the_system_takes_is_cut() {
+    let sandbox = agreed();
+    let words: Vec<String> = (0..20_000).map(|n| format!("größer-{n}")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let began = Instant::now();
+    let output = sandbox.run("log-usage", &[&["run", "--", "true"], &words[..]].concat());
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let command = events(&sandbox)[0]["command"].as_str().unwrap().to_owned();
+    assert!(command.starts_with("true 'größer-0' ") && command.ends_with('…'), "{command}");
+    assert!(command.len() <= 1_024);
+}
+
+#[test]
+fn all_that_a_command_runs_is_of_one_correlation() {
+    let sandbox = agreed();
+    let script = "echo $LOG_USAGE_CORRELATION_ID; log-usage event agent.started --agent a; \
+                  log-usage run -- sh -c 'echo $LOG_USAGE_CORRELATION_ID'";
+    let printed = sandbox.ok("log-usage", &["run", "--", "sh", "-c", script]);
+    let ids: Vec<&str> = printed.lines().collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1] && ids[0].len() == 36, "{printed}");
+    let events = events(&sandbox);
+    assert_eq!(events.len(), 3);
+    assert!(events.iter().all(|event| event["correlation"] == ids[0]), "{events:?}");
+    for (given, is_kept) in [("build-17", true), ("two words", false), ("", false)] {
+        let mut command = sandbox.command("log-usage");
+        command.env("LOG_USAGE_CORRELATION_ID", given).env("LOG_USAGE_SESSION", "s");
+        command.args(["run", "sh", "-c", "echo $LOG_USAGE_CORRELATION_ID"]);
+        let output = command.output().unwrap();
+        let printed = text(&output.stdout);
+        assert_eq!(printed.trim() == given, is_kept, "{printed}");
+        assert!(is_kept || printed.trim().len() == 36, "{printed}");
+        let event = self::events(&sandbox).pop().unwrap();
+        assert_eq!(event["correlation"], printed.trim());
+        assert!(event["session"].as_str().unwrap().starts_with("s_"), "{event}");
+    }
+}
+
+#[test]
+fn many_at_once_lose_nothing() {
+    let sandbox = agreed();
+    let (threads, each) = (8, 64);
     thread::scope(|scope| {
-        for n in 0..8 {
+        for thread in 0..threads {
             let sandbox = &sandbox;
             scope.spawn(move || {
-                for m in 0..63 {
-                    let code = (m % 3).to_string();
-                    let script = format!("exit {code}");
-                    let model = format!("m-{n}-{m}");
-                    let output = sandbox
-                        .run("log-usage", &["run", "--model", &model, "--", "sh", "-c", &script]);
-                    assert_eq!(output.status.code(), Some(m % 3), "{output:?}");
+                for n in 0..each {
+                    let model = format!("m-{thread}-{n}");
+                    let options = if n % 2 == 0 { vec!["--model", &model] } else { Vec::new() };
+                    let script = format!("exit {} # {model}", n % 3);
+                    let command = ["--", "sh", "-c", &script];
+                    let output =
+                        sandbox.run("log-usage", &[&["run"], &options[..], &command].concat());
+                    assert_eq!(output.status.code(), Some(n % 3), "{output:?}");
                 }
             });
         }
     });
-    let mut models: Vec<String> = Vec::new();
-    for row in sandbox.rows() {
-        models.push(row.split(',').nth(1).unwrap().to_owned());
-    }
-    models.sort();
-    models.dedup();
-    assert_eq!((models.len(), sandbox.rows().len()), (504, 504));
+    let rows = sandbox.rows();
+    let mut seen: Vec<&str> = rows.iter().map(|row| row.split(',').nth(1).unwrap()).collect();
+    let events = events(&sandbox);
+    assert_eq!((rows.len(), events.len()), (256, 256));
+    seen.extend(events.iter().map(|event| {
+        let command = event["command"].as_str().unwrap();
+        command.split("# ").nth(1).unwrap().trim_end_matches('\'')
+    }));
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 512);
 }
 
 /// A person at a terminal: keys that interrupt and stop, jobs in the background, a line that breaks.
@@ -325,5 +433,54 @@ fn at_a_terminal_the_command_stands_alone() {
     for scenario in scenarios.lines() {
         let output = Sandbox::repository().run("python3", &[script, scenario]);
         assert!(output.status.success(), "{scenario}: {}", text(&output.stderr));
+    }
+}
+
+/// The files and commands of `docs/run.md`, each under its heading.
+#[test]
+fn the_recipes_of_the_document_work() {
+    let sandbox = agreed();
+    let document = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/run.md");
+    let document = std::fs::read_to_string(document).unwrap();
+    sandbox.write("Makefile", "test:\n\t@echo made\n");
+    let scripts = "{\"name\":\"x\",\"version\":\"1.0.0\",\"scripts\":{\"test\":\"echo npm\"}}";
+    sandbox.write("package.json", scripts);
+    let logged = || {
+        let files = [".telemetry/usage.csv", ".telemetry/events.jsonl"].map(|it| sandbox.path(it));
+        let texts = files.map(|it| std::fs::read_to_string(it).unwrap_or_default());
+        texts.iter().map(|it| it.lines().count()).sum::<usize>()
+    };
+    let mut tried = 0;
+    for block in document.split("```").skip(1).step_by(2) {
+        let (label, body) = block.split_once('\n').unwrap();
+        if let Some((_, name)) = label.split_once(' ') {
+            sandbox.write(name, body);
+            continue;
+        }
+        assert_eq!(label, "console");
+        for command in body.lines().map(|line| line.strip_prefix("$ ").unwrap()) {
+            let program = command.split(' ').next().unwrap();
+            if sandbox.command(program).arg("--version").ok().is_err() {
+                eprintln!("SKIPPED the recipe {command}: no {program} on this machine");
+                continue;
+            }
+            let (before, mut shell) = (logged(), sandbox.command("bash"));
+            shell.env("npm_config_update_notifier", "false").args(["-c", command]).unwrap();
+            let sets_up = ["chmod", "ln", "direnv allow"].iter().any(|it| command.starts_with(it));
+            assert_eq!(logged() == before, sets_up, "{command}");
+            tried += usize::from(!sets_up);
+        }
+    }
+    assert!(tried >= 2, "the test has lost its eyes");
+    // The functions of an interactive shell.
+    for shell in ["bash", "zsh"] {
+        if sandbox.command(shell).arg("--version").ok().is_err() {
+            eprintln!("SKIPPED the recipe for {shell}: not on this machine");
+            continue;
+        }
+        let before = events(&sandbox).len();
+        sandbox.command(shell).args(["-c", ". ./.bashrc; make test"]).unwrap();
+        let events = events(&sandbox);
+        assert_eq!((events.len() - before, &events[before]["command"]), (1, &"make test".into()));
     }
 }

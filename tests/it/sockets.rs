@@ -83,7 +83,7 @@ fn commands() -> Vec<String> {
 }
 
 /// One call of every command that does its work, in a row: arguments, standard input, exit code.
-const SWEEP: [(&[&str], &str, i32); 22] = [
+const SWEEP: [(&[&str], &str, i32); 23] = [
     (&["init"], "", 0),
     (&SEED, "", 0),
     (&["m", "1", "2", "maybe", "plan", "3"], "", 2),
@@ -92,6 +92,7 @@ const SWEEP: [(&[&str], &str, i32); 22] = [
         "{\"model\":\"m\",\"prompt_tokens\":1,\"completion_tokens\":2,\"task_success\":true,\"task_type\":\"plan\",\"duration_ms\":3}\n",
         0,
     ),
+    (&["run", "--model", "m", "--", "true"], "", 0),
     (&["amend", "--list"], "", 0),
     (&["amend", "--last", "--success", "false"], "", 0),
     (&["redact"], "mail bob@corp.example.com\n", 0),
