@@ -70,6 +70,18 @@ pub fn percent(part: u128, whole: u128) -> String {
     }
 }
 
+/// Bytes in powers of 1,024, as `ls -h` counts them: `850 B`, `12.3 MiB`.
+pub fn bytes(n: u64) -> String {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+    if n < 1_024 {
+        return format!("{n} B");
+    }
+    let fits = |(_, unit): &&(&str, u128)| tenths(n.into(), *unit) < 10_240;
+    let (name, unit) = units.iter().find(fits).unwrap_or(&units[3]);
+    let tenths = tenths(n.into(), *unit);
+    format!("{}.{} {name}", thousands(tenths / 10), tenths % 10)
+}
+
 /// `part` of `whole`, rounded half up; 0 where there is no whole.
 pub fn divided(part: u128, whole: u128) -> u128 {
     match whole {
@@ -116,6 +128,9 @@ mod tests {
         assert_eq!(percent_tenths(1, 2_000), "0.1 %");
         assert_eq!(percent(1, 1_000), "<1 %");
         assert_eq!(percent(0, 0), "0 %");
+        assert_eq!(bytes(1_023), "1023 B");
+        assert_eq!(bytes(12_897_484), "12.3 MiB");
+        assert_eq!(bytes((1 << 20) - 1), "1.0 MiB");
         assert_eq!(divided(5, 2), 3);
         assert_eq!(divided(1, 3), 0);
         assert_eq!(divided(5, 3), 2);

@@ -363,6 +363,28 @@ pub struct EventLimits {
     pub per_minute: Option<u64>,
 }
 
+/// So few identities a figure of theirs may be of, unless the settings say otherwise: then it says
+/// little of each.
+pub const IDENTITIES_MIN: u64 = 5;
+
+/// The settings go no lower: of two, each knows the other.
+const IDENTITIES_MIN_LEAST: u64 = 3;
+
+/// What reports of activity may show.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActivitySettings {
+    /// A figure of some of the people must be of so many identities.
+    #[serde(deserialize_with = "identities_min")]
+    pub min_identities: u64,
+}
+
+impl Default for ActivitySettings {
+    fn default() -> ActivitySettings {
+        ActivitySettings { min_identities: IDENTITIES_MIN }
+    }
+}
+
 /// The settings of a repository, each absent unless the file sets it.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -389,6 +411,9 @@ pub struct Config {
     /// How many events are kept.
     #[serde(default)]
     pub events: EventLimits,
+    /// What reports of activity may show.
+    #[serde(default)]
+    pub activity: ActivitySettings,
     /// What redaction leaves alone.
     #[serde(default)]
     pub redact: Redact,
@@ -436,6 +461,15 @@ fn share<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64
     let share = f64::deserialize(deserializer)?;
     let refuse = || serde::de::Error::custom(format!("sample: {share} is not above 0, up to 1"));
     (share > 0.0 && share <= 1.0).then_some(Some(share)).ok_or_else(refuse)
+}
+
+fn identities_min<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let given = u64::deserialize(deserializer)?;
+    let problem = "is less than 3: of two, each would know the other";
+    match given >= IDENTITIES_MIN_LEAST {
+        true => Ok(given),
+        false => Err(serde::de::Error::custom(format!("min_identities: {given} {problem}"))),
+    }
 }
 
 fn allowed<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Allowed>, D::Error> {
@@ -506,6 +540,12 @@ mod tests {
         let error = Config::parse("# x\nmax_size = \"ten\"\n", Path::new("config.toml"));
         let text = error.unwrap_err().to_string();
         assert!(text.starts_with("error: config.toml:2: max_size: \"ten\" is not"), "{text}");
+        let error = Config::parse("[activity]\nmin_identities = 2\n", Path::new("config.toml"));
+        let text = error.unwrap_err().to_string();
+        assert!(text.starts_with("error: config.toml:2: min_identities: 2 is less"), "{text}");
+        let config = Config::parse("[activity]\nmin_identities = 3\n", Path::new("config.toml"));
+        assert_eq!(config.unwrap().activity.min_identities, 3);
+        assert_eq!(Config::default().activity.min_identities, IDENTITIES_MIN);
         let error = Config::parse("colour = 1\n", Path::new("config.toml"));
         let text = error.unwrap_err().to_string();
         assert!(text.starts_with("error: config.toml:1: unknown field"), "{text}");

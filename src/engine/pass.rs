@@ -92,7 +92,8 @@ impl Pass {
         let worker = || Worker {
             scanner: Scanner::default(),
             counter: Counter::new(query.selection.clone(), &query.by, query.has_cells)
-                .with(query.origins.clone()),
+                .with(query.origins.clone())
+                .seeing(query.seen.clone()),
             distinct: Distinct::default(),
             seen: Vec::new(),
         };

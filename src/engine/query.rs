@@ -22,6 +22,8 @@ pub struct Query {
     /// Whether rows from before the border of their ledger are counted too: what is kept of a sealed
     /// segment must be right for any border.
     pub keeps_pruned: bool,
+    /// Whether it is looked for who was active, and at which times; `selection` takes all rows then.
+    pub seen: Option<Selection>,
 }
 
 impl Query {
@@ -36,5 +38,6 @@ impl Query {
             && !self.keep_duplicates
             && !self.has_cells
             && !self.keeps_pruned
+            && self.seen.is_none()
     }
 }

@@ -60,7 +60,10 @@ pub fn sum(
 ) -> Result<Sums> {
     let (sealed, others): (Vec<&Input>, Vec<&Input>) =
         inputs.iter().partition(|input| input.role != Role::Active);
-    let can_be_used = !query.keep_duplicates && is_made_of_cells(&query.by) && !sealed.is_empty();
+    let can_be_used = !query.keep_duplicates
+        && query.seen.is_none()
+        && is_made_of_cells(&query.by)
+        && !sealed.is_empty();
     let keys = || sealed.iter().map(|input| Key::of(input)).collect::<Option<Vec<Key>>>();
     let Some(keys) = (can_be_used && cache.create().is_ok()).then(keys).flatten() else {
         return scanned::sum(inputs, query, progress);

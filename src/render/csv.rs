@@ -102,7 +102,7 @@ fn key(dimension: Dimension, group: &Group) -> String {
 }
 
 /// The text on one line, and no formula.
-fn guarded(text: String) -> String {
+pub(super) fn guarded(text: String) -> String {
     match is_formula(&text) {
         true => format!("'{}", printable(&text)),
         false => printable(&text),

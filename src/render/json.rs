@@ -47,7 +47,7 @@ pub fn render(report: &Report) -> String {
 
 /// JSON whose strings hold nothing that moves a cursor, reorders or hides text, or ends a line of
 /// JavaScript: such characters are escaped, so that the strings are the same.
-fn escaped(json: &str) -> String {
+pub(super) fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         // Line ends between the strings are JSON's own; those within them are escaped already.

@@ -7,6 +7,7 @@ pub mod csv;
 pub mod markdown;
 pub mod folded;
 pub mod terminal;
+pub mod activity;
 
 use crate::render::terminal::Screen;
 use crate::report::Report;

@@ -9,7 +9,7 @@ use crate::render::tables::{
 use crate::report::dimension::Dimension;
 use crate::report::measures::Origin;
 use crate::report::origins::State;
-use crate::report::{Breakdown, Commits, Report, SkippedLine};
+use crate::report::{Breakdown, Commits, LeftOut, Report, SkippedLine};
 use crate::timestamp::Day;
 
 /// How many skipped lines a note names.
@@ -219,22 +219,24 @@ pub fn left_out_note(report: &Report) -> Option<String> {
     let left_out = &report.left_out;
     let mut parts = Vec::new();
     if left_out.unreadable > 0 {
-        let named: Vec<String> = left_out.lines.iter().take(LINES_NAMED).map(place).collect();
-        let more = left_out.unreadable - named.len() as u64;
-        let more = match more {
-            0 => String::new(),
-            more => {
-                format!("; and {} more: `usage-report verify`", figures::thousands(more.into()))
-            }
-        };
         let rows = counted(left_out.unreadable, "unreadable row");
-        parts.push(format!("{rows} ({}{more})", named.join("; ")));
+        parts.push(format!("{rows} ({})", places(left_out)));
     }
     if left_out.repeated > 0 {
         parts.push(counted(left_out.repeated, "repeated row"));
     }
     parts.extend(pruned(report));
     (!parts.is_empty()).then(|| format!("Left out: {}.", parts.join(", ")))
+}
+
+/// The first lines that cannot be read, and how many more there are.
+pub(super) fn places(left_out: &LeftOut) -> String {
+    let named: Vec<String> = left_out.lines.iter().take(LINES_NAMED).map(place).collect();
+    let more = match left_out.unreadable.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        more => format!("; and {} more: `usage-report verify`", figures::thousands(more.into())),
+    };
+    named.join("; ") + &more
 }
 
 /// The rows that were pruned and are there all the same, where there are any.

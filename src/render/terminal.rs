@@ -101,7 +101,7 @@ fn notes(report: &Report) -> Vec<String> {
 }
 
 /// The table's lines between two rules, and how wide they are.
-fn draw(table: &Table, screen: Screen) -> (Vec<String>, usize) {
+pub(super) fn draw(table: &Table, screen: Screen) -> (Vec<String>, usize) {
     // A week's Monday is said by the Markdown; here each column counts.
     let is_kept = |at: &usize| table.columns[*at] != "Monday";
     let mut keep: Vec<usize> = (0..table.columns.len()).filter(is_kept).collect();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::activity::seen::Seen;
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::groups::Groups;
@@ -35,6 +36,9 @@ pub struct Aggregate {
     pub span: Option<(Day, Day)>,
     /// Selected rows by day, model and task type together, where that is asked for.
     pub cells: Vec<Cell>,
+    /// Who was active, where that is asked for; it is not kept.
+    #[serde(skip)]
+    pub seen: Option<Seen>,
 }
 
 impl Aggregate {
@@ -47,7 +51,7 @@ impl Aggregate {
             }
         }
         let days = Days::new(by.iter().any(|dimension| dimension.is_of_days()));
-        Aggregate { days, groups, rows: 0, span: None, cells: Vec::new() }
+        Aggregate { days, groups, rows: 0, span: None, cells: Vec::new(), seen: None }
     }
 
     /// Adds what was counted of other rows for the same question.
@@ -60,6 +64,11 @@ impl Aggregate {
             }
         }
         self.cells.extend_from_slice(&other.cells);
+        match (&mut self.seen, &other.seen) {
+            (Some(mine), Some(theirs)) => mine.merge(theirs),
+            (None, Some(theirs)) => self.seen = Some(theirs.clone()),
+            (_, None) => {}
+        }
         self.add_rows(other.rows, other.span);
     }
 

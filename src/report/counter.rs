@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use crate::ledger::distinct::fingerprint;
 use crate::notes::Tags;
+use crate::report::activity::seen::Seen;
 use crate::report::aggregate::{Aggregate, Cell};
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
@@ -41,6 +42,8 @@ pub struct Counter {
     origins: Option<Arc<Origins>>,
     /// By day, model and task type together, where that is asked for.
     cells: Option<HashMap<(Day, u32, TaskType), Measures>>,
+    /// Who was active, where that is asked for.
+    seen: Option<Seen>,
     sheets: [Sheet; SHEETS],
 }
 
@@ -85,6 +88,7 @@ impl Counter {
             others,
             origins: None,
             cells: has_cells.then(HashMap::new),
+            seen: None,
             sheets: Default::default(),
         }
     }
@@ -92,6 +96,11 @@ impl Counter {
     /// The same, with what git knows of rows.
     pub fn with(self, origins: Option<Arc<Origins>>) -> Counter {
         Counter { origins, ..self }
+    }
+
+    /// The same, and who was active at times of this selection.
+    pub fn seeing(self, selection: Option<Selection>) -> Counter {
+        Counter { seen: selection.map(Seen::new), ..self }
     }
 
     /// Counts a row, with the tag block of its notes where there is one. Its model has this number:
@@ -143,6 +152,9 @@ impl Counter {
         }
         if let Some(cells) = &mut self.cells {
             cells.entry((day, model, row.task_type)).or_default().add(&share);
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.row(row.at, tags);
         }
     }
 
@@ -220,7 +232,14 @@ impl Counter {
         let mut groups = self.others;
         groups.push((Dimension::Model, models));
         groups.push((Dimension::TaskType, task_types));
-        Aggregate { days: self.days, groups, rows: self.rows, span: self.span, cells }
+        Aggregate {
+            days: self.days,
+            groups,
+            rows: self.rows,
+            span: self.span,
+            cells,
+            seen: self.seen,
+        }
     }
 }
 

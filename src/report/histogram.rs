@@ -107,6 +107,11 @@ impl Bucket {
     }
 }
 
+/// A value rounded half up to three significant digits, as it is counted.
+pub fn rounded(duration_ms: u64) -> u64 {
+    value(bucket(duration_ms))
+}
+
 /// The bucket of a value: itself below 1,000, else by its first three digits and their power of ten.
 #[inline]
 fn bucket(value: u64) -> usize {

@@ -5,6 +5,7 @@ pub mod histogram;
 pub mod interval;
 pub mod dimension;
 pub mod selection;
+pub mod activity;
 pub mod measures;
 pub mod groups;
 pub mod days;
