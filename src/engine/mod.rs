@@ -6,6 +6,7 @@ pub mod parts;
 pub mod threads;
 pub mod pass;
 pub mod scanned;
+pub mod activity;
 pub mod cache;
 pub mod sealed;
 pub mod gathered;

@@ -6,6 +6,7 @@
 
 mod sandbox;
 
+mod activity;
 mod amend;
 mod batch;
 mod branches;

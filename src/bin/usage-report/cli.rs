@@ -61,6 +61,34 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Check every line of every file; exit code 1 if anything was found
     Verify,
+    /// Who was active: days, weeks, months, sessions, commands, roles and agents
+    ///
+    /// Of the events in .telemetry/events.jsonl (recorded only with consent: log-usage consent) and
+    /// of the tags of rows. Nothing is said of single people, nor of fewer than five in a role.
+    Activity(ActivityOptions),
+}
+
+/// What `activity` takes. What stands before the command is looked at too.
+#[derive(Args, Default)]
+pub(crate) struct ActivityOptions {
+    /// From this date on (2026-02-23), time (RFC 3339) or age (7d)
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Up to and with this date, time or age
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// As markdown, csv, json or table (compact, for a terminal) [default: markdown]
+    #[arg(long, hide_possible_values = true, value_name = "FORMAT", allow_negative_numbers = true, value_parser = formats())]
+    pub(crate) format: Option<&'static Format>,
+    /// As CSV in which no text is run as a formula
+    #[arg(long)]
+    pub(crate) for_spreadsheet: bool,
+    /// Write the report to this file
+    #[arg(long, value_name = "PATH", allow_negative_numbers = true)]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 3 if events or rows cannot be read
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Args)]
@@ -207,11 +235,16 @@ impl Output {
     pub(crate) fn check(&self) -> Result<()> {
         match self.for_spreadsheet && self.format.name != "csv" {
             false => Ok(()),
-            true => Err(Error::Usage {
-                problem: format!("--for-spreadsheet is CSV, not {}", self.format.name),
-                fix: "usage-report --for-spreadsheet --output usage-report.csv".to_owned(),
-            }),
+            true => Err(not_for_spreadsheet("usage-report", self.format)),
         }
+    }
+}
+
+/// That only CSV is for a spreadsheet.
+pub(crate) fn not_for_spreadsheet(command: &str, format: &Format) -> Error {
+    Error::Usage {
+        problem: format!("--for-spreadsheet is CSV, not {}", format.name),
+        fix: format!("{command} --for-spreadsheet --output usage-report.csv"),
     }
 }
 
@@ -228,10 +261,13 @@ pub(crate) fn task_types() -> impl TypedValueParser<Value = TaskType> {
 pub(crate) fn formats() -> impl TypedValueParser<Value = &'static Format> {
     const { &FORMATS };
     let values = FORMATS.iter().map(|format| PossibleValue::new(format.name).help(format.about));
-    PossibleValuesParser::new(values).map(|name| {
-        let formats: &'static [Format] = const { &FORMATS };
-        formats.iter().find(|format| format.name == name).unwrap_or(&formats[0])
-    })
+    PossibleValuesParser::new(values).map(|name| format_named(&name))
+}
+
+/// The format of that name.
+pub(crate) fn format_named(name: &str) -> &'static Format {
+    let formats: &'static [Format] = const { &FORMATS };
+    formats.iter().find(|format| format.name == name).unwrap_or(&formats[0])
 }
 
 /// A date, a moment, or an age, which is a moment too.

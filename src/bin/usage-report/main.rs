@@ -13,6 +13,7 @@ mod voice;
 mod world;
 mod cli;
 mod gather;
+mod activity;
 
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
@@ -39,7 +40,8 @@ use usage_ledger::report::{self, Ask, Report};
 use usage_ledger::row::HEADER;
 use usage_ledger::workspace::{FOLDER, LEDGER};
 
-use crate::cli::{Cli, Command, Output, Source};
+use crate::activity::Asked;
+use crate::cli::{ActivityOptions, Cli, Command, Output, Source};
 use crate::gather::Gathered;
 use crate::world::{Choice, Target};
 
@@ -55,11 +57,16 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     // `--file` takes several paths, and so the command behind them too.
-    if cli.source.file.len() > 1 && cli.source.file.pop_if(|last| last == "verify").is_some() {
-        cli.command = Some(Command::Verify);
+    if cli.source.file.len() > 1 && cli.command.is_none() {
+        if cli.source.file.pop_if(|last| last == "verify").is_some() {
+            cli.command = Some(Command::Verify);
+        } else if cli.source.file.pop_if(|last| last == "activity").is_some() {
+            cli.command = Some(Command::Activity(ActivityOptions::default()));
+        }
     }
     let outcome = match &cli.command {
         Some(Command::Verify) => verify(&cli),
+        Some(Command::Activity(options)) => activity(&cli, options),
         None => report(&cli),
     };
     outcome.unwrap_or_else(|error| voice::fail(&error))
@@ -120,8 +127,12 @@ fn drawn(output: &Output, report: &Report, is_printed: bool) -> String {
         return csv::render_for_spreadsheet(report);
     }
     let text = (output.format.render)(report, screen());
-    // What is raw for programs would act on a terminal.
-    match output.format.is_data && is_printed && io::stdout().is_terminal() {
+    if output.format.is_data && is_printed { for_terminal(text) } else { text }
+}
+
+/// What is raw for programs would act on a terminal.
+fn for_terminal(text: String) -> String {
+    match io::stdout().is_terminal() {
         true => text.split_inclusive('\n').map(line_for_terminal).collect(),
         false => text,
     }
@@ -132,6 +143,32 @@ fn line_for_terminal(line: &str) -> String {
         Some(line) => printable(line) + "\n",
         None => printable(line),
     }
+}
+
+fn activity(cli: &Cli, options: &ActivityOptions) -> Result<ExitCode> {
+    let asked = Asked::of(cli, options)?;
+    if let Some(path) = asked.output {
+        refuse_ledger(path)?;
+    }
+    let inputs = match cli.source.inputs(true) {
+        Ok(found) => found.inputs,
+        // Events alone are something to report on, too.
+        Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if asked.has_events()? => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let bar = progress(&inputs);
+    let shown = asked.show(&inputs, screen(), &|bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
+    shown.warning.iter().for_each(|note| voice::say(&format!("warning: {note}")));
+    let code = match asked.output {
+        Some(path) => write_file(path, &shown.text)?,
+        None if asked.is_raw() => voice::print(for_terminal(shown.text).as_bytes()),
+        None => voice::print(shown.text.as_bytes()),
+    };
+    if asked.is_strict && shown.unreadable > 0 {
+        return Err(Error::Skipped { rows: shown.unreadable });
+    }
+    Ok(code)
 }
 
 fn verify(cli: &Cli) -> Result<ExitCode> {

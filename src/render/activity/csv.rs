@@ -1,7 +1,6 @@
-//! Activity → one CSV table that a spreadsheet opens right: a line for everything that has a name.
-//! What a line has no figure for is empty.
+//! Activity → one CSV table, a line for everything that has a name: raw for programs, or so that a
+//! spreadsheet takes text for text. What a line has no figure for is empty.
 
-use crate::error::is_unprintable;
 use crate::render::csv::guarded;
 use crate::render::tables::key_text;
 use crate::report::activity::periods::Period;
@@ -36,6 +35,9 @@ const COLUMNS: [&str; 22] = [
     "memory_bytes_max",
 ];
 
+/// The columns whose texts are the events' own.
+const TEXTS: [&str; 2] = ["key", "role"];
+
 /// One line, figure by figure.
 struct Line([String; COLUMNS.len()]);
 
@@ -43,7 +45,7 @@ impl Line {
     fn new(group: &str, key: String) -> Line {
         let mut line = Line(Default::default());
         line.put("group", group);
-        line.put("key", shown(key));
+        line.put("key", key);
         line
     }
 
@@ -83,13 +85,32 @@ impl Line {
     }
 }
 
-/// Names of the events' own, as harmless as a spreadsheet and a terminal need them.
-fn shown(text: String) -> String {
-    guarded(text.replace(is_unprintable, "\u{FFFD}"))
+/// The activity as CSV for programs: every name just as it is.
+pub fn render(activity: &Activity) -> String {
+    table(&lines(activity), &COLUMNS.map(str::to_owned), csv::WriterBuilder::new())
 }
 
-/// The activity as CSV.
-pub fn render(activity: &Activity) -> String {
+/// The activity as CSV for a spreadsheet: text is in quotes, and what would be run as a formula has
+/// an apostrophe before it. Numbers are never changed.
+pub fn render_for_spreadsheet(activity: &Activity) -> String {
+    let columns = COLUMNS.map(|name| match TEXTS.contains(&name) {
+        true => format!("{name}_for_spreadsheet"),
+        false => name.to_owned(),
+    });
+    let mut lines = lines(activity);
+    for line in &mut lines {
+        for (name, field) in COLUMNS.iter().zip(&mut line.0) {
+            if TEXTS.contains(name) {
+                *field = guarded(std::mem::take(field));
+            }
+        }
+    }
+    let mut builder = csv::WriterBuilder::new();
+    builder.quote_style(csv::QuoteStyle::NonNumeric);
+    table(&lines, &columns, builder)
+}
+
+fn lines(activity: &Activity) -> Vec<Line> {
     let mut lines = vec![total(activity)];
     let periods = &activity.periods;
     for (group, dimension, periods) in [
@@ -118,9 +139,13 @@ pub fn render(activity: &Activity) -> String {
         lines.extend((!flow.is_none()).then(|| Line::new(name, String::new()).flow(flow)));
     }
     lines.extend(activity.strategies.iter().flat_map(strategy));
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    lines
+}
+
+fn table(lines: &[Line], columns: &[String], builder: csv::WriterBuilder) -> String {
+    let mut writer = builder.from_writer(Vec::new());
     // Writing to memory cannot fail.
-    let _ = writer.write_record(COLUMNS);
+    let _ = writer.write_record(columns);
     lines.iter().for_each(|line| drop(writer.write_record(&line.0)));
     let bytes = writer.into_inner().unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
@@ -155,7 +180,7 @@ fn key(name: &Name) -> String {
 
 fn command(group: &str, command: &Command, identities_min: u64) -> Line {
     let mut line = Line::new(group, key(&command.name));
-    line.put_known("role", command.role.as_ref().map(|role| shown(key(role))));
+    line.put_known("role", command.role.as_ref().map(key));
     match &command.runs {
         Some(runs) => {
             line.put("count", runs.count);

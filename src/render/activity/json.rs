@@ -1,12 +1,10 @@
 //! Activity → JSON for programs: integers exact, null where nothing is known, and where too few are
 //! meant.
 
-use std::fmt::Write;
-
 use serde_json::{Map, Value, json};
 
-use crate::error::is_unprintable;
 use crate::render::activity::page::Page;
+use crate::render::json::escaped;
 use crate::render::tables::key_text;
 use crate::report::activity::periods::{Counts, Period};
 use crate::report::activity::split::{Choice, Command, Name};
@@ -63,20 +61,6 @@ pub fn render(page: &Page<'_>) -> String {
     });
     let text = serde_json::to_string_pretty(&value).unwrap_or_default();
     escaped(&text) + "\n"
-}
-
-/// What acts on a terminal or a script, though JSON lets it stand, as escapes; it is in strings only.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            c if c == '\n' || !is_unprintable(c) => out.push(c),
-            c => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
-                let _ = write!(out, "\\u{unit:04x}");
-            }),
-        }
-    }
-    out
 }
 
 fn counts(counts: Counts) -> Value {
@@ -192,18 +176,4 @@ fn skipped(left_out: &LeftOut) -> Value {
     let line = |it: &SkippedLine| json!({ "file": it.file, "line": it.line, "reason": it.reason });
     let lines: Vec<Value> = left_out.lines.iter().map(line).collect();
     json!({ "count": left_out.unreadable, "lines": lines })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_acts_is_escaped_and_read_back() {
-        let text = "a\u{1b}]52;\u{9b}\u{202e}\u{2028}\u{e0041}\n\"|é";
-        let json = escaped(&json!({ "name": text }).to_string());
-        assert!(!json.contains(is_unprintable), "{json:?}");
-        let read: Value = serde_json::from_str(&json).unwrap();
-        assert_eq!(read["name"], text);
-    }
 }

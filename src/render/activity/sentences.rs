@@ -37,7 +37,7 @@ pub fn nothing(page: &Page<'_>) -> String {
     };
     let when = if from == to { format!("of {from}") } else { format!("from {from} to {to}") };
     let holds = both(Counts { events: activity.lines_stored, ..activity.stored });
-    let selection = page.selection.join(" ");
+    let selection = sentences::title_text(&page.selection.join(" "));
     format!("Nothing matches. What is kept is {holds} {when}; {selection} leaves none.")
 }
 

@@ -1,0 +1,164 @@
+//! `usage-report activity`: who was active, from the events beside a ledger and the tags of its rows.
+
+use std::path::Path;
+
+use usage_ledger::engine::activity::{of_events, of_rows};
+use usage_ledger::engine::inputs::Input;
+use usage_ledger::error::{Error, Result};
+use usage_ledger::ledger::events;
+use usage_ledger::render::activity::FORMATS;
+use usage_ledger::render::activity::csv;
+use usage_ledger::render::activity::page::Page;
+use usage_ledger::render::activity::sentences;
+use usage_ledger::render::terminal::Screen;
+use usage_ledger::report::activity;
+use usage_ledger::report::selection::Selection;
+use usage_ledger::workspace::{Config, IDENTITIES_MIN, Place};
+
+use crate::cli::{ActivityOptions, Cli, Filters, format_named, not_for_spreadsheet};
+use crate::world::Target;
+
+/// What was asked for.
+pub(crate) struct Asked<'a> {
+    selection: Selection,
+    /// The options that select, as typed.
+    words: Vec<String>,
+    format: &'static str,
+    is_data: bool,
+    is_for_spreadsheet: bool,
+    /// Where to write to.
+    pub(crate) output: Option<&'a Path>,
+    /// Whether what cannot be read is a failure.
+    pub(crate) is_strict: bool,
+    /// The ledgers, whose folders hold the events.
+    places: Vec<Place>,
+}
+
+/// What it comes to.
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    /// What a table for programs has no place for.
+    pub(crate) warning: Option<String>,
+    /// How many events and rows cannot be read.
+    pub(crate) unreadable: u64,
+}
+
+impl<'a> Asked<'a> {
+    /// What these flags mean, wherever they stand.
+    pub(crate) fn of(cli: &'a Cli, options: &'a ActivityOptions) -> Result<Asked<'a>> {
+        let either = |behind: &Option<String>, before: &Option<String>| {
+            behind.clone().or_else(|| before.clone())
+        };
+        let Filters { since, until, model, task_type } = &cli.filters;
+        let is_of_reports = !cli.groupings.dimensions().is_empty()
+            || cli.revisions.range.is_some()
+            || cli.revisions.all_branches
+            || !(model.is_empty() && task_type.is_empty())
+            || cli.output.keep_duplicates
+            || cli.output.no_cache
+            || cli.output.committed;
+        if is_of_reports {
+            return Err(Error::Usage {
+                problem: "activity takes only --since, --until, --file, --personal, --format, \
+                          --for-spreadsheet, --output and --strict"
+                    .to_owned(),
+                fix: "usage-report activity --since 2026-01-01".to_owned(),
+            });
+        }
+        let filters = Filters {
+            since: either(&options.since, since),
+            until: either(&options.until, until),
+            model: Vec::new(),
+            task_type: Vec::new(),
+        };
+        let is_for_spreadsheet = options.for_spreadsheet || cli.output.for_spreadsheet;
+        let usual = match options.for_spreadsheet {
+            true => format_named("csv"),
+            false => cli.output.format,
+        };
+        let format = options.format.unwrap_or(usual);
+        if is_for_spreadsheet && format.name != "csv" {
+            return Err(not_for_spreadsheet("usage-report activity", format));
+        }
+        let output = options.output.as_deref().or(cli.output.output.as_deref());
+        Ok(Asked {
+            selection: filters.selection()?,
+            words: filters.words(),
+            format: format.name,
+            is_data: format.is_data,
+            is_for_spreadsheet,
+            output: output.filter(|path| *path != Path::new("-")),
+            is_strict: options.strict || cli.output.strict,
+            places: places(cli)?,
+        })
+    }
+
+    /// Whether it is raw, for programs.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.is_data && !self.is_for_spreadsheet
+    }
+
+    /// Whether there is a file with events.
+    pub(crate) fn has_events(&self) -> Result<bool> {
+        for place in &self.places {
+            if !events::files(&place.events())?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the events and these rows, and shows what they tell.
+    pub(crate) fn show(
+        &self,
+        inputs: &[Input],
+        screen: Screen,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Shown> {
+        let mut identities_min = 0;
+        for place in &self.places {
+            identities_min = Config::load(place)?.activity.min_identities.max(identities_min);
+        }
+        if self.places.is_empty() {
+            identities_min = IDENTITIES_MIN;
+        }
+        let places: Vec<Place> = self.places.iter().map(Place::events).collect();
+        let (watch, of_events) = of_events(&places, &self.selection)?;
+        let (seen, of_rows) = of_rows(inputs, &self.selection, progress)?;
+        let activity = activity::build(watch, &seen, identities_min);
+        let page = Page {
+            activity: &activity,
+            rows: &of_rows,
+            events: &of_events,
+            selection: &self.words,
+        };
+        let format = FORMATS.iter().find(|it| it.name == self.format).unwrap_or(&FORMATS[0]);
+        Ok(Shown {
+            text: match self.is_for_spreadsheet {
+                true => csv::render_for_spreadsheet(&activity),
+                false => (format.render)(&page, screen),
+            },
+            warning: sentences::left_out(&page).filter(|_| self.is_data),
+            unreadable: of_events.unreadable + of_rows.unreadable,
+        })
+    }
+}
+
+/// The ledgers that are meant, each folder once: what is beside two ledgers is the same.
+fn places(cli: &Cli) -> Result<Vec<Place>> {
+    let source = &cli.source;
+    let mut places: Vec<Place> = Vec::new();
+    let mut add = |target: Target| {
+        let events = target.place.events();
+        if places.iter().all(|it| it.events() != events) {
+            places.push(target.place);
+        }
+    };
+    if source.file.is_empty() {
+        add(Target::find(None, source.personal)?);
+    }
+    for file in source.file.iter().filter(|file| *file != Path::new("-")) {
+        add(Target::find(Some(file), source.personal)?);
+    }
+    Ok(places)
+}
