@@ -195,6 +195,15 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A line of the repository's own prices cannot be read.
+    Prices {
+        /// The file.
+        path: PathBuf,
+        /// The line, the first being 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is nothing to report on.
     NoLedger {
         /// Where it was looked for.
@@ -318,6 +327,7 @@ impl Error {
                     None => format!("{}: {}", shown(path), redact::plain(problem)),
                 }
             }
+            Error::Prices { path, line, problem } => format!("{}:{line}: {problem}", shown(path)),
             Error::NoLedger { .. } => "no ledger here".to_owned(),
             Error::NoSuchFile { path } => format!("no such file: {}", shown(path)),
             Error::Unreadable { file, line: 0, reason } => format!("{file}: {reason}"),
@@ -403,6 +413,10 @@ impl Error {
             Error::Consent { .. } => {
                 "it could forbid what was to be recorded; nothing was written".to_owned()
             }
+            Error::Prices { .. } => {
+                "with a price that is not what you meant every cost would be wrong; nothing was done"
+                    .to_owned()
+            }
             Error::NoLedger { looked_for } => {
                 format!("no {} in this folder or above it", shown(looked_for))
             }
@@ -480,6 +494,9 @@ impl Error {
             }
             Error::Consent { .. } => {
                 "log-usage consent revoke puts a new one in its place, with the default".to_owned()
+            }
+            Error::Prices { .. } => {
+                "correct the line; docs/prices.md tells what each column holds".to_owned()
             }
             Error::NoLedger { .. } => {
                 "log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"".to_owned()

@@ -56,6 +56,19 @@ pub fn duration(ms: u128) -> String {
     }
 }
 
+/// Millionths of a dollar in cents: `$1,337.30`, and `<$0.01` for what is neither nothing nor a cent.
+pub fn dollars(micros: u128) -> String {
+    match divided(micros, 10_000) {
+        0 if micros > 0 => "<$0.01".to_owned(),
+        cents => format!("${}.{:02}", thousands(cents / 100), cents % 100),
+    }
+}
+
+/// Millionths of a dollar as an exact number: `1337.300000`.
+pub fn exact_dollars(micros: u128) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
 /// A share in tenths of a percent: `90.9 %`.
 pub fn percent_tenths(part: u128, whole: u128) -> String {
     let permille = divided(part.saturating_mul(1_000), whole);
@@ -131,6 +144,12 @@ mod tests {
         assert_eq!(bytes(1_023), "1023 B");
         assert_eq!(bytes(12_897_484), "12.3 MiB");
         assert_eq!(bytes((1 << 20) - 1), "1.0 MiB");
+        assert_eq!(dollars(0), "$0.00");
+        assert_eq!(dollars(4_999), "<$0.01");
+        assert_eq!(dollars(5_000), "$0.01");
+        assert_eq!(dollars(262_500), "$0.26");
+        assert_eq!(dollars(1_234_567_895_000), "$1,234,567.90");
+        assert_eq!(exact_dollars(262_500), "0.262500");
         assert_eq!(divided(5, 2), 3);
         assert_eq!(divided(1, 3), 0);
         assert_eq!(divided(5, 3), 2);

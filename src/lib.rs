@@ -26,6 +26,7 @@ pub mod setup;
 pub mod ledger;
 pub mod hooks;
 pub mod doctor;
+pub mod pricing;
 pub mod intake;
 pub mod fold;
 pub mod report;

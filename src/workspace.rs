@@ -204,6 +204,14 @@ impl Place {
         }
     }
 
+    /// The repository's own prices.
+    pub fn prices(&self) -> PathBuf {
+        match self.name == LEDGER {
+            true => self.folder.join("prices.csv"),
+            false => self.folder.join(joined([self.stem(), OsStr::new(".prices.csv")])),
+        }
+    }
+
     /// Where torn bytes are kept.
     pub fn torn(&self) -> PathBuf {
         self.folder.join(joined([&self.name, OsStr::new(".torn")]))
@@ -531,6 +539,7 @@ mod tests {
         assert_eq!(place.events().active(), Path::new("some/events.jsonl"));
         assert_eq!(place.events().archive(), Path::new("some/events"));
         assert_eq!(place.events().stem(), "events");
+        assert_eq!(place.prices(), Path::new("some/team.prices.csv"));
         assert_eq!(Place::of_file(Path::new("team.csv")).unwrap().folder(), Path::new("."));
         assert_eq!(Place::of_file(Path::new("..")), None);
     }

@@ -72,6 +72,13 @@ impl<'a> Tags<'a> {
         self.get(key).and_then(|value| value.parse().ok())
     }
 
+    /// What the row says that it cost, in millionths of a dollar.
+    pub fn cost_micros(&self) -> Option<u128> {
+        let (dollars, millionths) = self.get("cost_usd")?.split_once('.')?;
+        let (dollars, millionths) = (dollars.parse::<u64>().ok()?, millionths.parse::<u32>().ok()?);
+        Some(u128::from(dollars) * 1_000_000 + u128::from(millionths))
+    }
+
     /// Sets a tag that somebody gave as these words.
     fn add(&mut self, key: &str, value: &'a str, given: &str) -> Result<(), Refused> {
         let refuse = |problem: &str| Refused::new("tag", given, problem);
