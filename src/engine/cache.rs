@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::engine::inputs::Input;
+use crate::pricing::Prices;
 use crate::row::line_hash;
 
 /// Raised whenever a figure would be worked out otherwise.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
 
 /// So much of both ends of a segment is looked at. The header and the first row differ from segment
 /// to segment, and an append changes the last one.
@@ -60,13 +61,20 @@ impl Key {
 #[derive(Clone, Debug)]
 pub struct Cache {
     folder: PathBuf,
+    /// Of which prices what is kept knows.
+    prices: String,
 }
 
 impl Cache {
     /// The cache of the ledger in this folder, below the user's folder for caches.
     pub fn of(home: &Path, ledger: &Path) -> Cache {
         let name = line_hash(ledger.as_os_str().as_encoded_bytes(), FOLDER_BYTES);
-        Cache { folder: home.join("usage-ledger").join(name) }
+        Cache { folder: home.join("usage-ledger").join(name), prices: String::new() }
+    }
+
+    /// The same, as far as it knows costs by these prices.
+    pub fn priced_by(&self, prices: &Prices) -> Cache {
+        Cache { prices: prices.mark(), ..self.clone() }
     }
 
     /// What was kept under this name, if it was made of just these segments.
@@ -83,9 +91,9 @@ impl Cache {
         if Sha256::digest(kept).as_slice() != check {
             return None;
         }
-        let ((version, of), rest): ((String, Vec<Key>), &[u8]) =
+        let ((version, prices, of), rest): ((String, String, Vec<Key>), &[u8]) =
             postcard::take_from_bytes(kept).ok()?;
-        if version != VERSION || of != keys {
+        if version != VERSION || prices != self.prices || of != keys {
             return None;
         }
         postcard::from_bytes(rest).ok()
@@ -95,7 +103,7 @@ impl Cache {
     pub fn keep<T: Serialize>(&self, name: &str, keys: &[Key], value: &T) -> bool {
         let keep = || -> io::Result<()> {
             let encode = |error: postcard::Error| io::Error::other(error.to_string());
-            let bytes = postcard::to_stdvec(&(VERSION, keys)).map_err(encode)?;
+            let bytes = postcard::to_stdvec(&(VERSION, &self.prices, keys)).map_err(encode)?;
             let mut bytes = postcard::to_extend(value, bytes).map_err(encode)?;
             let check = Sha256::digest(&bytes);
             bytes.extend_from_slice(&check);

@@ -4,6 +4,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -11,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
+use crate::pricing::Prices;
 use crate::timestamp::Day;
 use crate::workspace::Place;
 
@@ -29,6 +31,8 @@ pub struct Input {
     pub role: Role,
     /// Rows from before this day are pruned.
     pub border: Option<Day>,
+    /// What its rows are priced by.
+    pub prices: Arc<Prices>,
     source: Source,
     bytes: u64,
     modified: Option<SystemTime>,
@@ -53,15 +57,26 @@ impl Input {
             Ok((file, bytes))
         };
         let (file, bytes) = spool().map_err(|error| Error::io("read", label.as_ref(), &error))?;
-        let (label, source) = (label.to_owned(), Source::Open(file));
-        Ok(Input { label, role: Role::Active, border: None, source, bytes, modified: None })
+        Ok(Input::alone(label, Source::Open(file), bytes))
     }
 
     /// What is in memory already; so many at a time as there may be could not all be open files.
     pub fn in_memory(label: &str, text: Vec<u8>) -> Input {
-        let (label, bytes) = (label.to_owned(), text.len() as u64);
-        let source = Source::Memory(text);
-        Input { label, role: Role::Active, border: None, source, bytes, modified: None }
+        let bytes = text.len() as u64;
+        Input::alone(label, Source::Memory(text), bytes)
+    }
+
+    /// Of no ledger's folder.
+    fn alone(label: &str, source: Source, bytes: u64) -> Input {
+        Input {
+            label: label.to_owned(),
+            role: Role::Active,
+            border: None,
+            prices: Arc::default(),
+            source,
+            bytes,
+            modified: None,
+        }
     }
 
     /// How many bytes it holds.
@@ -170,6 +185,7 @@ pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
     };
     // Read after the ledger was opened: whoever prunes writes it down before a row goes.
     let border = border::load(place)?;
+    let prices = Arc::new(Prices::load(place)?);
     let label = |file: &LedgerFile| format!("{prefix}{}", file.label);
     let mut inputs = Vec::new();
     for file in files::older(place)? {
@@ -181,13 +197,14 @@ pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
         let label = label(&file);
         let source = Source::Closed(file.path);
         let (bytes, modified) = (meta.len(), meta.modified().ok());
-        inputs.push(Input { label, role: file.role, border, source, bytes, modified });
+        let prices = prices.clone();
+        inputs.push(Input { label, role: file.role, border, prices, source, bytes, modified });
     }
     if let Some((file, meta)) = opened {
         let source = Source::Open(file);
         let label = label(&active);
         let (bytes, modified) = (meta.len(), meta.modified().ok());
-        inputs.push(Input { label, role: Role::Active, border, source, bytes, modified });
+        inputs.push(Input { label, role: Role::Active, border, prices, source, bytes, modified });
     }
     Ok((!inputs.is_empty()).then_some(inputs))
 }

@@ -15,6 +15,7 @@ use crate::ledger::distinct::fingerprint;
 use crate::ledger::fields::{begins_header, begins_row};
 use crate::ledger::files;
 use crate::ledger::scan::{Item, Part, Scanner};
+use crate::pricing::Prices;
 use crate::report::dimension::Dimension;
 use crate::report::origins::{Brought, Origin, Origins};
 use crate::row::HEADER;
@@ -225,21 +226,42 @@ impl Sources<'_> {
         }
         let path = self.place.pruned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let mut objects = Objects::of(self.repository)?;
         let mut known = HashSet::new();
         for commit in commits {
             let Some(id) = self.repository.file(&commit, &name)? else { continue };
-            if !known.insert(id.clone()) {
-                continue;
+            if known.insert(id.clone()) {
+                let (text, named) = self.text(&name, &id, &commit)?;
+                border = border.max(border::parse(&text, named.as_ref())?);
             }
-            let mut text = Vec::new();
-            let named = format!("{name} at {}", commit.get(..12).unwrap_or(&commit));
-            let fail = |error| Error::io("read", named.as_ref(), &error);
-            objects.read(&id, |bytes| bytes.read_to_end(&mut text).map_err(fail))?;
-            let text = String::from_utf8_lossy(&text);
-            border = border.max(border::parse(&text, named.as_ref())?);
         }
         Ok(border)
+    }
+
+    /// What rows are priced by: the table of the commit that is read, else the work tree's.
+    ///
+    /// # Errors
+    /// git fails, or a line of the table cannot be read.
+    pub fn prices(&self) -> Result<Prices> {
+        let Some((commit, _)) = self.commit else { return Prices::load(self.place) };
+        let path = self.place.prices();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match self.repository.file(commit, &name)? {
+            None => Ok(Prices::default()),
+            Some(id) => {
+                let (text, named) = self.text(&name, &id, commit)?;
+                Prices::parse(&text, named.as_ref())
+            }
+        }
+    }
+
+    /// The text of a file at a commit, and what errors call it.
+    fn text(&self, name: &str, id: &str, commit: &str) -> Result<(String, String)> {
+        let named = format!("{name} at {}", commit.get(..12).unwrap_or(commit));
+        let fail = |error| Error::io("read", named.as_ref(), &error);
+        let mut text = Vec::new();
+        let mut objects = Objects::of(self.repository)?;
+        objects.read(id, |bytes| bytes.read_to_end(&mut text).map_err(fail))?;
+        Ok((String::from_utf8_lossy(&text).into_owned(), named))
     }
 
     /// The ledger's files, for git log.

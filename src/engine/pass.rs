@@ -93,7 +93,8 @@ impl Pass {
             scanner: Scanner::default(),
             counter: Counter::new(query.selection.clone(), &query.by, query.has_cells)
                 .with(query.origins.clone())
-                .seeing(query.seen.clone()),
+                .seeing(query.seen.clone())
+                .repriced(query.is_repriced),
             distinct: Distinct::default(),
             seen: Vec::new(),
         };
@@ -217,6 +218,7 @@ impl Worker {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Seen> {
         let Worker { scanner, counter, distinct, .. } = self;
+        counter.use_prices(&input.prices);
         let range = input.open(stretch.bytes, progress)?;
         let mut reading = Reading {
             counter,
@@ -255,6 +257,7 @@ impl Worker {
                 && let Some(model) = scanner.model(&row.model)
             {
                 let tags = Tags::of(&row.notes);
+                counter.use_prices(&inputs[file].prices);
                 counter.add(&row, Some(&tags), model, &inputs[file].label);
             }
         }

@@ -17,6 +17,8 @@ pub struct Query {
     pub keep_duplicates: bool,
     /// Whether by day, model and task type together, too.
     pub has_cells: bool,
+    /// Whether all rows are priced at the newest prices, whatever they say themselves.
+    pub is_repriced: bool,
     /// What git knows of rows, where they are grouped by that.
     pub origins: Option<Arc<Origins>>,
     /// Whether rows from before the border of their ledger are counted too: what is kept of a sealed
@@ -37,6 +39,7 @@ impl Query {
             && self.by.iter().all(is_usual)
             && !self.keep_duplicates
             && !self.has_cells
+            && !self.is_repriced
             && !self.keeps_pruned
             && self.seen.is_none()
     }

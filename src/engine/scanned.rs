@@ -75,9 +75,10 @@ mod tests {
             "{source=a id=b}",
             "{source=a id=b rev=1}",
             "{id=c role=sub}",
+            "{cache_read=1 cost_usd=0.250000}",
             "\"never closed",
         ]);
-        let row = (0u8..60, "[mn]", 0u8..3, notes).prop_map(|(second, model, tokens, notes)| {
+        let row = (0u8..60, "m|o3", 0u8..3, notes).prop_map(|(second, model, tokens, notes)| {
             format!("2026-02-23T22:19:{second:02}Z,{model},{tokens},2,true,plan,3,{notes}")
         });
         prop_oneof![9 => row, 1 => prop::sample::select(vec![

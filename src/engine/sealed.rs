@@ -60,7 +60,11 @@ pub fn sum(
 ) -> Result<Sums> {
     let (sealed, others): (Vec<&Input>, Vec<&Input>) =
         inputs.iter().partition(|input| input.role != Role::Active);
+    // All files of one ledger have the same border and prices.
+    let border = sealed.first().and_then(|input| input.border);
+    let cache = &sealed.first().map_or(cache.clone(), |input| cache.priced_by(&input.prices));
     let can_be_used = !query.keep_duplicates
+        && !query.is_repriced
         && query.seen.is_none()
         && is_made_of_cells(&query.by)
         && !sealed.is_empty();
@@ -69,8 +73,6 @@ pub fn sum(
         return scanned::sum(inputs, query, progress);
     };
     let rest = scanned::sum(&others, query, progress)?;
-    // All files of one ledger have the same.
-    let border = sealed.first().and_then(|input| input.border);
     if query.is_default()
         && let Some((of, all)) = cache.load::<(Option<Day>, Sums)>(ALL, &keys)
         && of == border

@@ -2,6 +2,7 @@
 //! spreadsheet takes text for text.
 
 use crate::error::printable;
+use crate::figures;
 use crate::notes::line::is_formula;
 use crate::render::json;
 use crate::render::tables::key_text;
@@ -9,7 +10,7 @@ use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
 use crate::report::{Group, Report};
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 20] = [
     "group",
     "key",
     "rows",
@@ -25,6 +26,11 @@ const COLUMNS: [&str; 15] = [
     "duration_ms_p50",
     "duration_ms_p95",
     "duration_ms_max",
+    "cost_usd",
+    "cost_per_success_usd",
+    "priced_tasks",
+    "priced_successes",
+    "priced_tokens",
 ];
 
 /// The column of keys where they are made safe for a spreadsheet, so that no program takes them for
@@ -47,7 +53,7 @@ pub fn render_for_spreadsheet(report: &Report) -> String {
 
 fn table(
     report: &Report,
-    columns: &[&str; 15],
+    columns: &[&str; 20],
     builder: csv::WriterBuilder,
     shown: &dyn Fn(String) -> String,
 ) -> String {
@@ -69,9 +75,10 @@ fn table(
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn line(group: &str, key: String, measures: &Measures) -> [String; 15] {
+fn line(group: &str, key: String, measures: &Measures) -> [String; 20] {
     let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     let ratio = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let usd = |micros: Option<u128>| micros.map(figures::exact_dollars).unwrap_or_default();
     let cached = (measures.cache_known_tokens > 0).then(|| measures.cached_tokens.to_string());
     [
         group.to_owned(),
@@ -89,6 +96,11 @@ fn line(group: &str, key: String, measures: &Measures) -> [String; 15] {
         number(measures.durations.percentile(50)),
         number(measures.durations.percentile(95)),
         number(measures.durations.max()),
+        usd(measures.cost()),
+        usd(measures.cost_per_success()),
+        (measures.tasks - measures.unpriced.tasks).to_string(),
+        (measures.successes - measures.unpriced.successes).to_string(),
+        (measures.total_tokens() - measures.unpriced.tokens).to_string(),
     ]
 }
 

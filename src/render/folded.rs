@@ -4,10 +4,13 @@
 use crate::figures;
 use crate::render::markdown;
 use crate::render::sentences::{self, counted};
-use crate::render::tables::{Cell, Table, key_text};
+use crate::render::tables::{self, Cell, Table, key_text};
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
 use crate::report::{Breakdown, Report};
+
+/// How many of the dearest models are named.
+const MODELS_NAMED: usize = 2;
 
 /// Whether the report is of a range of commits, and nothing more was asked for.
 pub fn is_enough(report: &Report) -> bool {
@@ -18,6 +21,8 @@ pub fn is_enough(report: &Report) -> bool {
 pub fn render(report: &Report) -> String {
     let totals = &report.totals;
     let mut rest = vec![which_rows(report)];
+    rest.extend(dearest(report));
+    rest.extend(sentences::short_unpriced(report).map(|it| format!("No price: {it}.")));
     rest.extend(sentences::left_out_note(report));
     rest.extend(sentences::marker_note(report));
     if report.span.is_none() {
@@ -25,15 +30,21 @@ pub fn render(report: &Report) -> String {
         return format!("**{}: none.** {}\n", subject(report), rest.join(" "));
     }
     let task_types = report.breakdowns.iter().find(|it| it.dimension == Dimension::TaskType);
-    let table = task_types.map(|it| markdown::draw(&table(it, totals))).unwrap_or_default();
+    let has_cost = report.has_costs();
+    let table = task_types.map(|it| markdown::draw(&table(it, totals, has_cost)));
+    let cost = match totals.cost().filter(|_| has_cost) {
+        Some(micros) => format!(" · {} list price", figures::dollars(micros)),
+        None => String::new(),
+    };
     format!(
-        "**{}: {}, {} succeeded · {} tokens · {}**\n\n\
-         <details><summary>By task type</summary>\n\n{table}\n\n{}\n</details>\n",
+        "**{}: {}, {} succeeded · {} tokens · {}{cost}**\n\n\
+         <details><summary>By task type</summary>\n\n{}\n\n{}\n</details>\n",
         subject(report),
         counted(totals.tasks, "task"),
         figures::thousands(totals.successes.into()),
         figures::rough(totals.total_tokens()),
         figures::duration(totals.duration_ms),
+        table.unwrap_or_default(),
         rest.join(" "),
     )
 }
@@ -63,10 +74,26 @@ fn which_rows(report: &Report) -> String {
     format!("{}{subs} {}{selection}.", counted(totals.rows, "row"), sentences::which(report))
 }
 
-fn table(breakdown: &Breakdown, totals: &Measures) -> Table {
+/// `Dearest: claude-opus-5-5 (47 %), gpt-5.6-sol (37 %).`
+fn dearest(report: &Report) -> Option<String> {
+    let models = report.breakdowns.iter().find(|it| it.dimension == Dimension::Model)?;
+    let named = models.groups.iter().filter(|it| it.measures.cost_micros > 0).take(MODELS_NAMED);
+    let named = named.filter_map(|group| match &group.key {
+        Key::Text(name) => {
+            let share = (group.measures.cost_micros, report.totals.cost_micros);
+            let share = figures::percent(share.0, share.1);
+            Some(format!("{} ({share})", sentences::name_text(name)))
+        }
+        _ => None,
+    });
+    let named: Vec<String> = named.collect();
+    (!named.is_empty()).then(|| format!("Dearest: {}.", named.join(", ")))
+}
+
+fn table(breakdown: &Breakdown, totals: &Measures, has_cost: bool) -> Table {
     let line = |label: &str, it: &Measures| {
         let count = |n: u64| figures::thousands(n.into());
-        vec![
+        let mut cells = vec![
             Cell::Text(label.to_owned()),
             Cell::Count(it.tasks.into()),
             match it.tasks {
@@ -76,16 +103,18 @@ fn table(breakdown: &Breakdown, totals: &Measures) -> Table {
             Cell::Count(it.prompt_tokens),
             Cell::Count(it.completion_tokens),
             Cell::Duration(it.duration_ms),
-        ]
+        ];
+        cells.extend(has_cost.then(|| tables::cost(it)));
+        cells
     };
     let label = |key: &Key| match key {
         Key::Number(number) => key_text(breakdown.dimension, *number),
         _ => String::new(),
     };
     let rows = breakdown.groups.iter().map(|it| line(&label(&it.key), &it.measures));
-    let columns = ["Task type", "Tasks", "Success", "Prompt", "Completion", "Time"];
+    let columns = ["Task type", "Tasks", "Success", "Prompt", "Completion", "Time", "Cost"];
     Table {
-        columns: columns.map(str::to_owned).to_vec(),
+        columns: columns[..if has_cost { 7 } else { 6 }].iter().map(|it| it.to_string()).collect(),
         rows: rows.collect(),
         all: (breakdown.groups.len() > 1).then(|| line("all", totals)),
         ..Table::default()

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::is_unprintable;
+use crate::figures;
 use crate::render::tables::key_text;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
@@ -31,6 +32,10 @@ pub fn render(report: &Report) -> String {
         }
         out.insert(format!("by_{}", name(breakdown.dimension)), groups(breakdown));
     }
+    let day = report.prices_day.map(|day| day.to_string());
+    out.insert("prices".to_owned(), json!({ "date": day, "own": report.has_own_prices }));
+    let unpriced: Vec<&str> = report.unpriced_models().into_iter().map(|it| it.0).collect();
+    out.insert("unpriced_models".to_owned(), json!(unpriced));
     let left_out = &report.left_out;
     out.insert(
         "skipped".to_owned(),
@@ -91,6 +96,11 @@ fn measures(measures: &Measures) -> Map<String, Value> {
         "total_tokens": exact(measures.total_tokens()),
         "successes": measures.successes,
         "success_rate": success_rate(measures),
+        "cost_usd": usd(measures.cost()),
+        "cost_per_success_usd": usd(measures.cost_per_success()),
+        "priced_tasks": measures.tasks - measures.unpriced.tasks,
+        "priced_successes": measures.successes - measures.unpriced.successes,
+        "priced_tokens": exact(measures.total_tokens() - measures.unpriced.tokens),
         "duration_ms": {
             "sum": exact(measures.duration_ms),
             "mean": mean_ms(measures),
@@ -108,6 +118,12 @@ fn measures(measures: &Measures) -> Map<String, Value> {
 /// A sum of any size, as an integer.
 fn exact(sum: u128) -> Value {
     serde_json::Number::from_u128(sum).map_or(Value::Null, Value::Number)
+}
+
+/// Dollars with all their decimals, as a number.
+fn usd(micros: Option<u128>) -> Value {
+    let number = micros.map(figures::exact_dollars).and_then(|text| text.parse().ok());
+    number.map_or(Value::Null, Value::Number)
 }
 
 fn groups(breakdown: &Breakdown) -> Value {

@@ -177,6 +177,7 @@ pub(super) fn common_text(cell: &Cell) -> String {
         Cell::Interval(part, whole) => tables::interval(*part, *whole),
         Cell::Share(part, whole) => figures::percent(*part, *whole),
         Cell::Duration(ms) => figures::duration(*ms),
+        Cell::Money(micros) => figures::dollars(*micros),
         Cell::Text(text) | Cell::Name(text) | Cell::Title(text) => text.clone(),
         Cell::Count(count) => figures::thousands(*count),
         Cell::Empty => String::new(),

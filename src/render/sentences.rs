@@ -7,13 +7,16 @@ use crate::render::tables::{
     success_change,
 };
 use crate::report::dimension::Dimension;
-use crate::report::measures::Origin;
+use crate::report::measures::{Measures, Origin};
 use crate::report::origins::State;
 use crate::report::{Breakdown, Commits, LeftOut, Report, SkippedLine};
 use crate::timestamp::Day;
 
 /// How many skipped lines a note names.
 const LINES_NAMED: usize = 3;
+
+/// How many models without a price a note names.
+const MODELS_NAMED: usize = 5;
 
 /// `Usage report`, or `Usage report by week`.
 pub fn title(report: &Report) -> String {
@@ -42,8 +45,12 @@ pub fn headline(report: &Report) -> String {
         }
     };
     let tokens = figures::rough(totals.total_tokens());
+    let cost = match totals.cost().filter(|_| report.has_costs()) {
+        Some(micros) => format!("{} \\* · ", figures::dollars(micros)),
+        None => String::new(),
+    };
     let span = report.span.map(span).unwrap_or_default();
-    format!("{tasks} · {success} · {tokens} tokens · {span}")
+    format!("{tasks} · {success} · {tokens} tokens · {cost}{span}")
 }
 
 /// What is said where no row was selected.
@@ -124,7 +131,7 @@ pub fn notes(report: &Report) -> Vec<String> {
     let subs = totals.rows - totals.tasks;
     if subs > 0 {
         tokens += &format!(
-            " {} {} {}: {} of sub-agents, in tokens but not in tasks, success or durations.",
+            " {} {} {}: {} of sub-agents, in {} but not in tasks, success or durations.",
             counted(totals.tasks, "task"),
             if totals.tasks == 1 { "is" } else { "are" },
             counted(totals.rows, "row"),
@@ -132,6 +139,7 @@ pub fn notes(report: &Report) -> Vec<String> {
                 1 => "1 row is".to_owned(),
                 subs => format!("{} rows are", figures::thousands(subs.into())),
             },
+            if report.has_costs() { "tokens and cost" } else { "tokens" },
         );
     }
     if (1..totals.prompt_tokens).contains(&totals.cache_known_tokens) {
@@ -139,6 +147,7 @@ pub fn notes(report: &Report) -> Vec<String> {
         tokens += &format!(" Cached is of the rows that tell it ({share} of the prompt tokens).");
     }
     notes.push(tokens);
+    notes.extend(cost_note(report));
     if report.commits.is_some() {
         notes.push(format!("Only the rows {}.", which(report)));
     }
@@ -185,6 +194,88 @@ fn success_note(report: &Report) -> String {
         note += " below 20 tasks the count stands instead of a rate.";
     }
     note
+}
+
+/// What the costs are, and what is not in them.
+fn cost_note(report: &Report) -> Option<String> {
+    let totals = &report.totals;
+    let models = report.unpriced_models();
+    if !report.has_costs() {
+        let names: Vec<String> = models.iter().map(|(name, _)| name_text(name)).collect();
+        let names = (!names.is_empty()).then(|| listed(names, ", "))?;
+        return Some(format!("No cost: no price is known for {names}."));
+    }
+    let day = report.prices_day.map(|day| day.to_string()).unwrap_or_default();
+    let own = if report.has_own_prices { " and the repository's own" } else { "" };
+    let mut note = format!(
+        "\\* Cost is the list price in USD (prices of {day}{own}; a subscription bills differently)."
+    );
+    match totals.told_rows {
+        0 => {}
+        1 => note += " For 1 row it is what the row itself says.",
+        rows => {
+            let rows = figures::thousands(rows.into());
+            note += &format!(" For {rows} rows it is what they say themselves.");
+        }
+    }
+    let model = |(name, measures): &(&str, &Measures)| {
+        let unpriced = &measures.unpriced;
+        let tasks = match unpriced.tasks {
+            0 => counted(unpriced.rows, "row"),
+            tasks => counted(tasks, "task"),
+        };
+        let tokens = match unpriced.tokens {
+            0 => "no tokens".to_owned(),
+            tokens => format!(
+                "{} tokens ({})",
+                figures::thousands(tokens),
+                share(tokens, totals.total_tokens())
+            ),
+        };
+        format!("{}, {tasks}, {tokens}", name_text(name))
+    };
+    if !models.is_empty() {
+        let models = listed(models.iter().map(model).collect(), "; ");
+        note += &format!(" No price: {models}: left out of cost and $/success.");
+    }
+    Some(note)
+}
+
+/// The same for a terminal: `* list price, 2026-11-20; acme-coder-7b has none (3.3 % of tokens)`.
+pub fn short_cost_note(report: &Report) -> Option<String> {
+    let day = report.prices_day.filter(|_| report.has_costs())?;
+    let own = if report.has_own_prices { " and the repository's own" } else { "" };
+    let unpriced = short_unpriced(report).map(|it| format!("; none for {it}")).unwrap_or_default();
+    Some(format!("* list price, {day}{own}{unpriced}"))
+}
+
+/// Which models have no price where others have: `acme-coder-7b (3.3 % of tokens)`.
+pub fn short_unpriced(report: &Report) -> Option<String> {
+    let models = report.unpriced_models();
+    if models.is_empty() || !report.has_costs() {
+        return None;
+    }
+    let share = share(report.totals.unpriced.tokens, report.totals.total_tokens());
+    let names = models.iter().map(|(name, _)| name_text(name)).collect();
+    Some(format!("{} ({share} of tokens)", listed(names, ", ")))
+}
+
+/// A share in tenths of a percent, where it is not nothing.
+fn share(part: u128, whole: u128) -> String {
+    match figures::divided(part.saturating_mul(1_000), whole) {
+        0 if part > 0 => "<0.1 %".to_owned(),
+        _ => figures::percent_tenths(part, whole),
+    }
+}
+
+/// The first few, and how many more there are.
+fn listed(mut words: Vec<String>, between: &str) -> String {
+    let more = words.len().saturating_sub(MODELS_NAMED);
+    words.truncate(MODELS_NAMED);
+    match more {
+        0 => words.join(between),
+        more => format!("{}{between}and {more} more", words.join(between)),
+    }
 }
 
 fn period_note(report: &Report) -> Option<String> {

@@ -18,6 +18,9 @@ pub const PERCENTILE_TASKS_MIN: u64 = 5;
 /// What rows are called that no commit has.
 pub const NOT_COMMITTED: &str = "not committed";
 
+/// What the column of costs is called; a note says what they are.
+const COST: &str = "Cost *";
+
 /// So much of a commit's hash is shown: what hosting sites show, and turn into a link.
 const HASH_SHOWN: usize = 7;
 
@@ -48,6 +51,8 @@ pub enum Cell {
     Share(u128, u128),
     /// Milliseconds.
     Duration(u128),
+    /// Millionths of a dollar.
+    Money(u128),
     /// Not known.
     Unknown,
     /// Nothing to say.
@@ -67,8 +72,10 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// The sums of all lines, where there are several.
     pub all: Option<Vec<Cell>>,
-    /// For each line, how long its bar is, in tokens; empty where bars say nothing.
+    /// For each line, how long its bar is; empty where bars say nothing.
     pub bars: Vec<u128>,
+    /// What the bars are of, where that is no column.
+    pub bars_of: &'static str,
     /// What must be known to read it.
     pub note: Option<String>,
 }
@@ -84,7 +91,7 @@ pub fn summary(report: &Report) -> Table {
         columns.push("Change".to_owned());
     }
     type Figure = (fn(&Measures) -> Cell, fn(&Measures, &Measures) -> Cell);
-    let figures: [(&str, Figure); 6] = [
+    let figures: [(&str, Figure); 8] = [
         (
             "Tasks",
             (
@@ -108,6 +115,13 @@ pub fn summary(report: &Report) -> Table {
                 |now, before| change(now.completion_tokens, before.completion_tokens),
             ),
         ),
+        (COST, (cost, |now, before| change_of_some(now.cost(), before.cost()))),
+        (
+            "Cost per success",
+            (cost_per_success, |now, before| {
+                change_of_some(now.cost_per_success(), before.cost_per_success())
+            }),
+        ),
         (
             "Time worked",
             (
@@ -118,7 +132,9 @@ pub fn summary(report: &Report) -> Table {
     ];
     let mut rows = Vec::new();
     for (name, (figure, difference)) in figures {
-        if name.starts_with('…') && totals.cache_known_tokens == 0 {
+        if name.starts_with('…') && totals.cache_known_tokens == 0
+            || name.starts_with("Cost") && !report.has_costs()
+        {
             continue;
         }
         let mut row = vec![Cell::Text(name.to_owned()), figure(totals)];
@@ -134,14 +150,25 @@ pub fn summary(report: &Report) -> Table {
 
 /// One table of the report.
 pub fn table(report: &Report, breakdown: &Breakdown) -> Table {
-    let kind = Kind::of(report, breakdown);
+    of_kind(report, breakdown, &Kind::of(report, breakdown, false))
+}
+
+/// The same where each column counts.
+pub fn compact(report: &Report, breakdown: &Breakdown) -> Table {
+    of_kind(report, breakdown, &Kind::of(report, breakdown, true))
+}
+
+fn of_kind(report: &Report, breakdown: &Breakdown, kind: &Kind) -> Table {
     let line = |key: Vec<Cell>, measures: &Measures| {
         key.into_iter().chain(kind.cells(measures)).collect::<Vec<Cell>>()
     };
     let mut rows: Vec<Vec<Cell>> =
         breakdown.groups.iter().map(|group| line(kind.key(group), &group.measures)).collect();
-    let mut bars: Vec<u128> =
-        breakdown.groups.iter().map(|group| group.measures.total_tokens()).collect();
+    let size = |measures: &Measures| match kind.has_cost {
+        true => measures.cost_micros,
+        false => measures.total_tokens(),
+    };
+    let mut bars: Vec<u128> = breakdown.groups.iter().map(|group| size(&group.measures)).collect();
     if let Some(earlier) = &breakdown.earlier {
         rows.push(line(kind.label("earlier"), earlier));
         bars.push(0);
@@ -154,6 +181,7 @@ pub fn table(report: &Report, breakdown: &Breakdown) -> Table {
         rows,
         all,
         bars: if kind.is_period() { bars } else { Vec::new() },
+        bars_of: if kind.has_cost { "" } else { "tokens" },
         note: None,
     }
 }
@@ -168,15 +196,43 @@ struct Kind {
     dimension: Dimension,
     has_cached: bool,
     has_interval: bool,
+    has_cost: bool,
+    /// What all rows cost.
+    cost_micros: u128,
+    is_compact: bool,
 }
 
 impl Kind {
-    fn of(report: &Report, breakdown: &Breakdown) -> Kind {
+    fn of(report: &Report, breakdown: &Breakdown, is_compact: bool) -> Kind {
         Kind {
             dimension: breakdown.dimension,
             has_cached: report.totals.cache_known_tokens > 0,
             has_interval: has_interval(breakdown),
+            has_cost: report.has_costs(),
+            cost_micros: report.totals.cost_micros,
+            is_compact,
         }
+    }
+
+    /// Whether a share of the prompt tokens is shown.
+    fn shows_cached(&self) -> bool {
+        self.has_cached
+            && (self.dimension == Dimension::Model || self.is_compact && self.is_period())
+    }
+
+    /// The name of the column of completion tokens.
+    fn completion(&self) -> String {
+        if self.is_compact { "Written" } else { "Completion" }.to_owned()
+    }
+
+    /// Whether a share of the cost is shown.
+    fn shows_share(&self) -> bool {
+        self.has_cost && self.dimension == Dimension::Model
+    }
+
+    /// Whether what a success cost is shown.
+    fn shows_cost_per_success(&self) -> bool {
+        self.has_cost && !(self.is_compact && self.is_period())
     }
 
     fn is_period(&self) -> bool {
@@ -192,6 +248,7 @@ impl Kind {
     fn gloss(&self) -> Option<&'static str> {
         match self.dimension {
             Dimension::Day => Some(""),
+            Dimension::Week if self.is_compact => None,
             Dimension::Week => Some("Monday"),
             Dimension::Commit => Some("Subject"),
             Dimension::Pr => Some("Title"),
@@ -213,14 +270,17 @@ impl Kind {
                 columns.extend(self.has_interval.then(|| "95 % CI".to_owned()));
                 columns.extend(["Mean", "p50", "p95", "Max"].map(str::to_owned));
             }
-            Dimension::Model => {
-                columns.push("Prompt".to_owned());
-                columns.extend(self.has_cached.then(|| "Cached".to_owned()));
-                columns.push("Completion".to_owned());
-            }
             _ if self.is_told() => columns.extend(["Tokens", "Time"].map(str::to_owned)),
-            _ => columns.extend(["Prompt", "Completion", "p50"].map(str::to_owned)),
+            _ => {
+                columns.push("Prompt".to_owned());
+                columns.extend(self.shows_cached().then(|| "Cached".to_owned()));
+                columns.push(self.completion());
+                columns.extend((self.dimension != Dimension::Model).then(|| "p50".to_owned()));
+            }
         }
+        columns.extend(self.has_cost.then(|| COST.to_owned()));
+        columns.extend(self.shows_share().then(|| "Share".to_owned()));
+        columns.extend(self.shows_cost_per_success().then(|| "$/success".to_owned()));
         columns
     }
 
@@ -241,17 +301,24 @@ impl Kind {
                 let max = measures.durations.max();
                 cells.push(max.map_or(Cell::Unknown, |ms| Cell::Duration(ms.into())));
             }
-            Dimension::Model => {
-                cells.push(prompt);
-                cells.extend(self.has_cached.then(|| cached(measures)));
-                cells.push(completion);
-            }
             _ if self.is_told() => {
                 cells.push(Cell::Count(measures.total_tokens()));
                 cells.push(Cell::Duration(measures.duration_ms));
             }
-            _ => cells.extend([prompt, completion, percentile(measures, 50)]),
+            _ => {
+                cells.push(prompt);
+                cells.extend(self.shows_cached().then(|| cached(measures)));
+                cells.push(completion);
+                let p50 = || percentile(measures, 50);
+                cells.extend((self.dimension != Dimension::Model).then(p50));
+            }
         }
+        cells.extend(self.has_cost.then(|| cost(measures)));
+        cells.extend(self.shows_share().then(|| match measures.cost() {
+            Some(micros) => Cell::Share(micros, self.cost_micros),
+            None => Cell::Unknown,
+        }));
+        cells.extend(self.shows_cost_per_success().then(|| cost_per_success(measures)));
         cells
     }
 
@@ -323,6 +390,15 @@ fn cached(measures: &Measures) -> Cell {
     }
 }
 
+/// What the rows cost, those without a price left out.
+pub(super) fn cost(measures: &Measures) -> Cell {
+    measures.cost().map_or(Cell::Unknown, Cell::Money)
+}
+
+fn cost_per_success(measures: &Measures) -> Cell {
+    measures.cost_per_success().map_or(Cell::Unknown, Cell::Money)
+}
+
 fn mean(measures: &Measures) -> Cell {
     match measures.tasks {
         0 => Cell::Unknown,
@@ -334,6 +410,11 @@ fn percentile(measures: &Measures, q: u64) -> Cell {
     let percentile = measures.durations.percentile(q);
     let said = percentile.filter(|_| measures.tasks >= PERCENTILE_TASKS_MIN);
     said.map_or(Cell::Unknown, |ms| Cell::Duration(ms.into()))
+}
+
+/// The change of what may not be known.
+fn change_of_some(now: Option<u128>, before: Option<u128>) -> Cell {
+    now.zip(before).map_or(Cell::Empty, |(now, before)| change(now, before))
 }
 
 /// `-26 %`; nothing where there was nothing before.

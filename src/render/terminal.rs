@@ -1,4 +1,4 @@
-//! Report → tables for a terminal: compact units, a bar for the tokens of a period, colour by
+//! Report → tables for a terminal: compact units, a bar for the cost of a period, colour by
 //! meaning only. Nothing is said here that is not in the Markdown.
 
 use comfy_table::{CellAlignment, ContentArrangement, presets};
@@ -11,13 +11,13 @@ use crate::render::tables::{self, Cell, Table};
 use crate::report::{Breakdown, Report};
 
 /// Columns that give way where a line is too wide, the first to go first.
-const EXPENDABLE: [&str; 5] = ["p50", "Cached", "Mean", "95 % CI", "Max"];
+const EXPENDABLE: [&str; 7] = ["p50", "Cached", "Share", "Mean", "95 % CI", "Max", "$/success"];
 
 /// Shorter names could not be told apart.
 const NAME_WIDTH_MIN: usize = 24;
 
 /// How long the longest bar is, in columns.
-const BAR_WIDTH: usize = 9;
+const BAR_WIDTH: usize = 8;
 
 /// Eighths of a column.
 const BLOCKS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -46,7 +46,7 @@ pub fn render(report: &Report, screen: Screen) -> String {
         }
         false => report.breakdowns[..report.by.len()].iter().collect(),
     };
-    let mut sections: Vec<Table> = shown.iter().map(|it| tables::table(report, it)).collect();
+    let mut sections: Vec<Table> = shown.iter().map(|it| tables::compact(report, it)).collect();
     if report.by.is_empty() {
         sections.insert(0, tables::summary(report));
     }
@@ -91,7 +91,7 @@ fn notes(report: &Report) -> Vec<String> {
     if !left_out.markers.is_empty() {
         parts.push("a merge conflict left in".to_owned());
     }
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = sentences::short_cost_note(report).into_iter().collect();
     if !parts.is_empty() {
         notes.push(format!("{}: usage-report verify", parts.join(", ")));
     }
@@ -102,9 +102,7 @@ fn notes(report: &Report) -> Vec<String> {
 
 /// The table's lines between two rules, and how wide they are.
 pub(super) fn draw(table: &Table, screen: Screen) -> (Vec<String>, usize) {
-    // A week's Monday is said by the Markdown; here each column counts.
-    let is_kept = |at: &usize| table.columns[*at] != "Monday";
-    let mut keep: Vec<usize> = (0..table.columns.len()).filter(is_kept).collect();
+    let mut keep: Vec<usize> = (0..table.columns.len()).collect();
     // One column is left free at either side.
     let room = screen.width.saturating_sub(2);
     let mut bars = bars(table);
@@ -183,7 +181,9 @@ fn ruled(
             _ => line,
         };
         match at.checked_sub(1).and_then(|row| bars.get(row)) {
-            None if at == 0 && !bars.is_empty() => out.push(format!("{line}  tokens")),
+            None if at == 0 && !bars.is_empty() && !table.bars_of.is_empty() => {
+                out.push(format!("{line}  {}", table.bars_of));
+            }
             Some(bar) if !bar.is_empty() => out.push(format!("{line}  {bar}")),
             _ => out.push(line.trim_end().to_owned()),
         }
@@ -198,8 +198,8 @@ fn bars(table: &Table) -> Vec<String> {
     let Some(longest) = table.bars.iter().max().filter(|longest| **longest > 0) else {
         return Vec::new();
     };
-    let bar = |tokens: &u128| {
-        let eighths = figures::divided(tokens * (BAR_WIDTH as u128) * 8, *longest) as usize;
+    let bar = |size: &u128| {
+        let eighths = figures::divided(size * (BAR_WIDTH as u128) * 8, *longest) as usize;
         "█".repeat(eighths / 8) + BLOCKS[eighths % 8]
     };
     table.bars.iter().map(bar).collect()

@@ -8,6 +8,8 @@ use hashbrown::HashMap;
 
 use crate::ledger::distinct::fingerprint;
 use crate::notes::Tags;
+use crate::pricing::Prices;
+use crate::pricing::quote::Quote;
 use crate::report::activity::seen::Seen;
 use crate::report::aggregate::{Aggregate, Cell};
 use crate::report::days::Days;
@@ -40,6 +42,10 @@ pub struct Counter {
     others: Vec<(Dimension, Groups)>,
     /// What git knows of rows, where groups are made of that.
     origins: Option<Arc<Origins>>,
+    /// What rows are priced by.
+    prices: Arc<Prices>,
+    /// Whether all rows are, at the newest prices.
+    is_repriced: bool,
     /// By day, model and task type together, where that is asked for.
     cells: Option<HashMap<(Day, u32, TaskType), Measures>>,
     /// Who was active, where that is asked for.
@@ -52,6 +58,7 @@ pub struct Counter {
 struct Model {
     name: Box<str>,
     is_selected: bool,
+    quote: Quote,
     measures: Measures,
 }
 
@@ -87,6 +94,8 @@ impl Counter {
             task_types: Default::default(),
             others,
             origins: None,
+            prices: Arc::default(),
+            is_repriced: false,
             cells: has_cells.then(HashMap::new),
             seen: None,
             sheets: Default::default(),
@@ -101,6 +110,19 @@ impl Counter {
     /// The same, and who was active at times of this selection.
     pub fn seeing(self, selection: Option<Selection>) -> Counter {
         Counter { seen: selection.map(Seen::new), ..self }
+    }
+
+    /// The same, where all rows are priced at the newest prices, whatever they say themselves.
+    pub fn repriced(self, is_repriced: bool) -> Counter {
+        Counter { is_repriced, ..self }
+    }
+
+    /// From here on rows are priced by these prices.
+    pub fn use_prices(&mut self, prices: &Arc<Prices>) {
+        if !Arc::ptr_eq(&self.prices, prices) && self.prices != *prices {
+            self.prices = prices.clone();
+            self.models.iter_mut().for_each(|model| model.quote = Quote::default());
+        }
     }
 
     /// Counts a row, with the tag block of its notes where there is one. Its model has this number:
@@ -123,7 +145,10 @@ impl Counter {
         if !is_selected {
             return;
         }
-        let share = Share::of(row, tags);
+        if !self.models[number].quote.covers(day) {
+            self.ask_price(number, day);
+        }
+        let share = Share::of(row, tags, self.models[number].quote.cost(row, tags));
         let sheet_number = day.0 as usize % SHEETS;
         let place = match self.sheets[sheet_number].day {
             Some((it, place)) if it == day => place,
@@ -183,6 +208,16 @@ impl Counter {
         let model = &mut self.models[number];
         model.name = name.into();
         model.is_selected = self.selection.takes_model(name);
+    }
+
+    /// Finds out what a model costs around that day.
+    #[cold]
+    fn ask_price(&mut self, number: usize, day: Day) {
+        let model = &mut self.models[number];
+        model.quote = match self.is_repriced {
+            true => Quote::of_today(self.prices.listed(&model.name)),
+            false => self.prices.quote(&model.name, day),
+        };
     }
 
     /// Makes room for a day's sums, and gives the day's place.

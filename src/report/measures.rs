@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::figures;
 use crate::notes::Tags;
+use crate::pricing::quote::Cost;
 use crate::report::histogram::{Bucket, Histogram};
 use crate::row::Row;
 
@@ -40,6 +42,25 @@ pub struct Measures {
     pub durations: Histogram,
     /// Tasks by who said whether they succeeded, in the order of [`Origin`].
     pub origins: [u64; 3],
+    /// What the rows cost, in millionths of a dollar, but for those without a price.
+    pub cost_micros: u128,
+    /// Rows that say themselves what they cost.
+    pub told_rows: u64,
+    /// Rows without a price.
+    pub unpriced: Unpriced,
+}
+
+/// Rows without a price: what they are worth is left out of every figure of cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unpriced {
+    /// All of them.
+    pub rows: u64,
+    /// Those that are tasks of their own.
+    pub tasks: u64,
+    /// Tasks that succeeded.
+    pub successes: u64,
+    /// What they read and wrote.
+    pub tokens: u128,
 }
 
 /// What one row adds to every group that it belongs to, worked out once.
@@ -55,12 +76,13 @@ pub struct Share {
     success: bool,
     /// None for a sub-agent's row, which is no task of its own.
     origin: Option<Origin>,
+    cost: Cost,
 }
 
 impl Share {
-    /// What the row adds, with the tag block of its notes where there is one.
+    /// What the row adds, with the tag block of its notes where there is one, and what it cost.
     #[inline(always)]
-    pub fn of(row: &Row<'_>, tags: Option<&Tags<'_>>) -> Share {
+    pub fn of(row: &Row<'_>, tags: Option<&Tags<'_>>, cost: Cost) -> Share {
         let (cached, origin) = tags.map_or((None, Some(Origin::People)), from_tags);
         Share {
             prompt_tokens: row.prompt_tokens,
@@ -72,6 +94,7 @@ impl Share {
             knows_cache: cached.is_some(),
             success: row.success,
             origin,
+            cost,
         }
     }
 
@@ -104,10 +127,16 @@ pub struct Tally {
     cached_tokens: u64,
     cache_known_tokens: u64,
     duration_ms: u64,
+    cost_micros: u128,
+    told_rows: u32,
+    unpriced_rows: u32,
+    unpriced_tasks: u32,
+    unpriced_successes: u32,
+    unpriced_tokens: u64,
 }
 
 impl Tally {
-    /// So many counts of at most 2⁵³ fit into 64 bits.
+    /// So many sums of two counts below 2⁵³ fit into 64 bits.
     const ROWS_MAX: u32 = 1 << 10;
 
     /// Whether it must be carried over before another row is added.
@@ -137,6 +166,19 @@ impl Tally {
             self.successes += u32::from(share.success);
             self.duration_ms += share.duration_ms;
         }
+        match share.cost.micros {
+            Some(micros) => {
+                self.cost_micros += micros;
+                self.told_rows += u32::from(share.cost.is_told);
+            }
+            None => {
+                let is_task = share.origin.is_some();
+                self.unpriced_rows += 1;
+                self.unpriced_tasks += u32::from(is_task);
+                self.unpriced_successes += u32::from(is_task && share.success);
+                self.unpriced_tokens += share.prompt_tokens + share.completion_tokens;
+            }
+        }
     }
 }
 
@@ -164,6 +206,12 @@ impl Measures {
             *sum += u64::from(tasks);
             self.tasks += u64::from(tasks);
         }
+        self.cost_micros += tally.cost_micros;
+        self.told_rows += u64::from(tally.told_rows);
+        self.unpriced.rows += u64::from(tally.unpriced_rows);
+        self.unpriced.tasks += u64::from(tally.unpriced_tasks);
+        self.unpriced.successes += u64::from(tally.unpriced_successes);
+        self.unpriced.tokens += u128::from(tally.unpriced_tokens);
     }
 
     /// Adds another group of rows.
@@ -185,6 +233,24 @@ impl Measures {
         for (mine, theirs) in self.origins.iter_mut().zip(other.origins) {
             *mine += theirs;
         }
+        self.cost_micros += other.cost_micros;
+        self.told_rows += other.told_rows;
+        self.unpriced.rows += other.unpriced.rows;
+        self.unpriced.tasks += other.unpriced.tasks;
+        self.unpriced.successes += other.unpriced.successes;
+        self.unpriced.tokens += other.unpriced.tokens;
+    }
+
+    /// What the rows cost, in millionths of a dollar; None where none of them has a price.
+    pub fn cost(&self) -> Option<u128> {
+        (self.rows == 0 || self.unpriced.rows < self.rows).then_some(self.cost_micros)
+    }
+
+    /// What a success cost, rounded half up: of the rows that have a price, those that failed
+    /// included. None where none of them is a success.
+    pub fn cost_per_success(&self) -> Option<u128> {
+        let successes = self.successes - self.unpriced.successes;
+        (successes > 0).then(|| figures::divided(self.cost_micros, successes.into()))
     }
 
     /// Prompt and completion tokens together.

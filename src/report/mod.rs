@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pricing;
 use crate::report::aggregate::Aggregate;
 use crate::report::days::WEEKS_SHOWN;
 use crate::report::dimension::{Dimension, Key};
@@ -80,6 +81,8 @@ pub struct Ask {
     pub origins: Option<Arc<Origins>>,
     /// The day before which rows are pruned, where that is one day for all ledgers.
     pub border: Option<Day>,
+    /// Whether a repository has prices of its own.
+    pub has_own_prices: bool,
 }
 
 /// One line of a table.
@@ -150,6 +153,30 @@ pub struct Report {
     pub default_branch: Option<String>,
     /// The day before which rows are pruned, where that is one day for all ledgers.
     pub border: Option<Day>,
+    /// The day of the list prices.
+    pub prices_day: Option<Day>,
+    /// Whether a repository has prices of its own.
+    pub has_own_prices: bool,
+}
+
+impl Report {
+    /// Whether any row has a price: else nothing is said of cost.
+    pub fn has_costs(&self) -> bool {
+        self.totals.unpriced.rows < self.totals.rows
+    }
+
+    /// The models with rows that have no price, those with the most tokens first.
+    pub fn unpriced_models(&self) -> Vec<(&str, &Measures)> {
+        let models = self.breakdowns.iter().find(|it| it.dimension == Dimension::Model);
+        let groups = models.map(|it| it.groups.as_slice()).unwrap_or_default();
+        let named = groups.iter().filter_map(|group| match &group.key {
+            Key::Text(name) if group.measures.unpriced.rows > 0 => Some((&**name, &group.measures)),
+            _ => None,
+        });
+        let mut named: Vec<(&str, &Measures)> = named.collect();
+        named.sort_by_key(|(_, measures)| Reverse(measures.unpriced.tokens));
+        named
+    }
 }
 
 /// Makes the report.
@@ -183,6 +210,8 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
         commits: ask.commits.clone(),
         default_branch: ask.origins.as_ref().and_then(|it| it.default.clone()),
         border: ask.border,
+        prices_day: pricing::day(),
+        has_own_prices: ask.has_own_prices,
     }
 }
 
@@ -249,7 +278,7 @@ fn of_days(
     sums.into_iter().rev().map(group).collect()
 }
 
-/// Enums and hours in their own order; names by tokens, then by name.
+/// Enums and hours in their own order; names by cost, then by tokens, then by name.
 fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
     let group = |(key, measures): (&Key, &Measures)| {
         let (key, measures) = (key.clone(), measures.clone());
@@ -257,17 +286,17 @@ fn of_groups(aggregate: &Aggregate, dimension: Dimension) -> Vec<Group> {
     };
     let mut groups: Vec<Group> = aggregate.of(dimension).map(group).collect();
     groups.sort_by(|a, b| {
-        let tokens = |group: &Group| match group.key {
-            Key::Number(_) => 0,
-            _ => group.measures.total_tokens(),
+        let size = |group: &Group| match group.key {
+            Key::Number(_) => (0, 0),
+            _ => (group.measures.cost_micros, group.measures.total_tokens()),
         };
-        tokens(b).cmp(&tokens(a)).then_with(|| a.key.cmp(&b.key))
+        size(b).cmp(&size(a)).then_with(|| a.key.cmp(&b.key))
     });
     groups
 }
 
 /// Says what git knows of each group, and puts them in order: commits as git log does; others by
-/// what became of them, then by tokens and name as they stand.
+/// what became of them, then by cost, tokens and name as they stand.
 fn of_git(breakdown: &mut Breakdown, origins: &Origins, span: Option<(Day, Day)>) {
     let Some(brought) = origins.of(breakdown.dimension) else { return };
     let newest = span.map(|(_, newest)| newest);

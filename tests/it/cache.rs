@@ -35,7 +35,9 @@ fn sealed() -> Sandbox {
     let sandbox = Sandbox::repository();
     for number in 1..=4 {
         let mut text = format!("{HEADER}\n");
-        for (model, task_type) in [("a", "plan"), ("b", "execute"), ("a", "quick")] {
+        for (model, task_type) in
+            [("claude-3-opus", "plan"), ("b", "execute"), ("claude-3-opus", "quick")]
+        {
             let hour = text.lines().count();
             let notes = "n".repeat(600);
             text += &format!(
@@ -69,7 +71,7 @@ const QUESTIONS: [&[&str]; 9] = [
     &["--weekly"],
     &["--by", "file", "--format", "csv"],
     &["--by", "hour", "--format", "csv"],
-    &["--model", "a"],
+    &["--model", "claude*"],
     &["--since", "2026-02-22", "--until", "2026-02-23"],
     &["--since", "2026-02-22T02:30:00Z"],
     &["--task-type", "plan", "--format", "json"],
@@ -279,16 +281,16 @@ proptest! {
         is_in_order: bool,
         more in prop::collection::vec((0usize..4, 0u32..40, 0usize..8, any::<bool>()), 0..3),
         query in (0usize..12, 0usize..4, 0u32..40),
-        borders in prop::collection::vec(prop::option::of(1u32..11), 2),
+        borders in prop::collection::vec((prop::option::of(1u32..11), 0u8..3), 2),
     ) {
         let notes =
-            ["", "", "", "{id=a}", "{id=a rev=1}", "{source=s id=b}", "{source=s id=b rev=2}", "{role=sub}"];
+            ["", "{cost_usd=0.250000}", "", "{id=a}", "{id=a rev=1}", "{source=s id=b}", "{source=s id=b rev=2}", "{role=sub}"];
         let sandbox = Sandbox::new();
         let place = Place::in_repository(&sandbox.path(""));
         let moment = |number: u32| format!("2026-02-{:02}T{:02}:00:00Z", 1 + number / 4, number % 4 * 6);
         let line = |(file, number, kind, odd): &(usize, u32, usize, bool)| {
             let number = if is_in_order { *file as u32 * 10 + number / 4 } else { *number };
-            let (model, success) = if *odd { ("a", "yes") } else { ("b", "true") };
+            let (model, success) = if *odd { ("claude-3-opus", "yes") } else { ("b", "true") };
             let success = if *kind == 2 { success } else { "true" };
             format!("{},{model},{kind},2,{success},plan,{number},{}\n", moment(number), notes[*kind])
         };
@@ -318,7 +320,10 @@ proptest! {
         let cache = Cache::of(&sandbox.path("cache"), &place.active());
         let mut rows = rows;
         write(&rows);
-        for border in borders {
+        for (border, price) in borders {
+            // A model's price changed, or nobody knows it any more.
+            let listed = if price > 0 { format!("b,{price},3\n") } else { String::new() };
+            sandbox.write(".telemetry/prices.csv", format!("model,input_per_mtok,output_per_mtok\n{listed}"));
             // Whatever was kept before the border moved.
             let border = border.map(|day| format!("2026-02-{day:02}\n")).unwrap_or_default();
             sandbox.write(".telemetry/pruned", border);

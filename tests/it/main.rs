@@ -38,6 +38,7 @@ mod merges;
 mod oracle;
 mod origins;
 mod places;
+mod prices;
 mod prune;
 mod range;
 mod redact;

@@ -222,6 +222,9 @@ pub(crate) struct Output {
     /// Count what the last commit holds, not the work tree
     #[arg(long)]
     pub(crate) committed: bool,
+    /// Price every row at the newest prices, whatever it says itself
+    #[arg(long)]
+    pub(crate) reprice: bool,
     /// Read sealed segments again; neither use nor keep their sums
     #[arg(long)]
     pub(crate) no_cache: bool,

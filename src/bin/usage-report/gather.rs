@@ -83,7 +83,11 @@ impl Gathered {
             gathered.inputs.extend(others);
         }
         let border = sources.border()?;
-        gathered.inputs.iter_mut().for_each(|input| input.border = border);
+        let prices = Arc::new(sources.prices()?);
+        for input in &mut gathered.inputs {
+            input.border = border;
+            input.prices = prices.clone();
+        }
         if is_by_git.is_some() {
             gathered.origins = Some(Arc::new(sources.origins(by)?));
         }

@@ -19,6 +19,7 @@ use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use terminal_size::{Width, terminal_size};
@@ -32,6 +33,7 @@ use usage_ledger::ledger::border;
 use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
+use usage_ledger::pricing::Prices;
 use usage_ledger::render::FORMATS;
 use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
@@ -85,6 +87,7 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         selection,
         by: by.clone(),
         keep_duplicates: cli.output.keep_duplicates,
+        is_repriced: cli.output.reprice,
         origins: gathered.origins.clone(),
         ..Query::default()
     };
@@ -105,7 +108,15 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     let unreadable = left_out.unreadable;
     let borders = || inputs.iter().map(|input| input.border);
     let border = borders().next().flatten().filter(|it| borders().all(|other| other == Some(*it)));
-    let ask = Ask { by, selection: cli.filters.words(), waiting, commits, origins, border };
+    let ask = Ask {
+        by,
+        selection: cli.filters.words(),
+        waiting,
+        commits,
+        origins,
+        border,
+        has_own_prices: inputs.iter().any(|input| input.prices.has_own()),
+    };
     let report = report::build(&aggregate, left_out, &ask);
     let text = drawn(&cli.output, &report, output.is_none());
     if cli.output.format.is_data {
@@ -182,6 +193,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         || output.for_spreadsheet
         || output.keep_duplicates
         || output.no_cache
+        || output.reprice
         || output.committed
         || output.strict;
     if is_of_reports {
@@ -269,6 +281,7 @@ impl Source {
                 let text = format!("{HEADER}\n{}\n", rows.join("\n"));
                 let mut waiting = Input::spooled("rows that wait", text.as_bytes())?;
                 waiting.border = border::load(&target.place)?;
+                waiting.prices = Arc::new(Prices::load(&target.place)?);
                 inputs.push(waiting);
             }
             return Ok(Found { inputs, ledger: Some(active), waiting: rows.len() as u64 });
