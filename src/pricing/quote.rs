@@ -83,8 +83,10 @@ impl Quote {
         if let Some(micros) = tags.cost_micros().filter(|_| self.is_told) {
             return Cost { micros: Some(micros), is_told: true };
         }
+        let Some(usual) = &self.rates else { return Cost::default() };
         // Nothing is known of what it used: 0 would be a guess.
-        if tags.get("reason") == Some("no-usage") {
+        let is_empty = row.prompt_tokens == 0 && row.completion_tokens == 0;
+        if is_empty && tags.get("reason") == Some("no-usage") {
             return Cost::default();
         }
         let count = |key| tags.count(key).unwrap_or_default();
@@ -96,10 +98,13 @@ impl Quote {
             cache_write_1h: count("cache_write_1h"),
         };
         // What several requests read together says nothing of how long each of them was.
-        let is_one = tags.count("requests").is_none_or(|requests| requests == 1);
-        let tiers = self.tiers.iter().filter(|tier| is_one && usage.prompt > tier.above_tokens);
-        let rates = tiers.map(|tier| &tier.rates).next_back().or(self.rates.as_ref());
-        Cost { micros: rates.map(|rates| rates.cost(&usage)), is_told: false }
+        let is_one = || tags.count("requests").is_none_or(|requests| requests == 1);
+        let rates = match usage.prompt > self.usual_tokens_max && is_one() {
+            true => self.tiers.iter().rfind(|tier| usage.prompt > tier.above_tokens),
+            false => None,
+        };
+        let rates = rates.map_or(usual, |tier| &tier.rates);
+        Cost { micros: Some(rates.cost(&usage)), is_told: false }
     }
 }
 

@@ -186,8 +186,14 @@ fn read(text: &str, lines: &mut Vec<Line>) -> Result<(), (usize, String)> {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let fields = unquoter.fields(line).ok_or_else(|| fail("too many fields".to_owned()))?;
-        let fields: Vec<&str> = fields.map(str::trim).collect();
+        let fields: Vec<&str> = match line.contains('"') {
+            false => line.split(',').map(str::trim).collect(),
+            true => {
+                let fields = unquoter.fields(line);
+                let fields = fields.ok_or_else(|| fail("too many fields".to_owned()))?;
+                fields.map(str::trim).collect()
+            }
+        };
         if columns.is_empty() {
             columns = header(&fields).map_err(fail)?;
         } else if fields.len() != columns.len() {

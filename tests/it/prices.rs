@@ -55,7 +55,8 @@ fn a_cost_that_was_frozen_stands_until_rows_are_repriced() {
         row("2026-01-01", "claude-sonnet-5-5", true, " cost_usd=0.123456"),
         row("2026-01-02", "claude-sonnet-5-5", true, ""),
         row("2026-01-03", "acme-1", true, " cost_usd=0.100000"),
-        row("2026-01-04", "claude-sonnet-5-5", false, " reason=no-usage"),
+        row("2026-01-04", "claude-sonnet-5-5", false, " reason=no-usage")
+            .replace(",1000000,", ",0,"),
     ];
     let sandbox = ledger(&rows);
     let report = sandbox.json(&[]);
@@ -144,4 +145,30 @@ fn a_range_says_its_cost_in_one_line() {
     assert_eq!(report, expected);
     let by_branch = sandbox.ok("usage-report", &["--range", "main..HEAD", "--by", "author"]);
     assert!(by_branch.contains("Cost * | $/success |"), "{by_branch}");
+}
+
+/// Only a person is told; the price is not looked up for a script.
+#[test]
+fn a_person_who_logs_a_row_sees_its_price() {
+    let sandbox = Sandbox::repository();
+    if sandbox.command("script").args(["-qec", "true", "/dev/null"]).ok().is_err() {
+        eprintln!("SKIPPED a_person_who_logs_a_row_sees_its_price: no script(1) on this machine");
+        return;
+    }
+    let seen = |command: &str| sandbox.ok("script", &["-qec", command, "/dev/null"]);
+    let row = "1500 3200 true execute 45000 notes";
+    let priced = seen(&format!("log-usage claude-3-opus {row}"));
+    let line = "logged  claude-3-opus  1,500 read + 3,200 written  execute, success, 45.0 s  $0.26";
+    assert_eq!(priced.lines().next(), Some(line));
+    let unknown = seen(&format!("log-usage acme-1 {row}"));
+    assert!(unknown.trim_end().ends_with("execute, success, 45.0 s"), "{unknown}");
+    sandbox.write(".telemetry/prices.csv", format!("{COLUMNS}acme-1,100,100,\n"));
+    let own = seen(&format!("log-usage acme-1 {row}"));
+    assert!(own.trim_end().ends_with("45.0 s  $0.47"), "{own}");
+    let frozen = seen(&format!("log-usage --tag cost_usd=0.004000 acme-1 {row}"));
+    assert!(frozen.trim_end().ends_with("45.0 s  <$0.01"), "{frozen}");
+    // The row is stored all the same.
+    sandbox.write(".telemetry/prices.csv", "nonsense\n");
+    assert!(seen(&format!("log-usage claude-3-opus {row}")).contains("$0.26"));
+    assert_eq!(sandbox.rows().len(), 5);
 }

@@ -39,10 +39,12 @@ use std::process::ExitCode;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::figures;
 use usage_ledger::intake::draft::{Draft, check};
+use usage_ledger::ledger::compose::Entry;
+use usage_ledger::notes::Tags;
+use usage_ledger::pricing::Prices;
 use usage_ledger::redact::Redactor;
 use usage_ledger::redact::withheld::Withheld;
-use usage_ledger::row::Row;
-use usage_ledger::workspace::Config;
+use usage_ledger::workspace::{Config, Place};
 
 use crate::row_form::{Asked, RowForm};
 use crate::world::Target;
@@ -124,20 +126,28 @@ fn log(form: &RowForm) -> Result<ExitCode> {
     let mut entries = [entry];
     let appended = append(&target, &config, policy, &mut entries, form.quiet)?;
     if let Some(appended) = appended.filter(|_| !form.quiet) {
-        tell(&target, &appended, &|verb| one_line(verb, &entries[0].row));
+        tell(&target, &appended, &|verb| one_line(verb, &entries[0], &target.place));
         tell_withheld(&withheld);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn one_line(verb: &str, row: &Row<'_>) -> String {
+/// What was stored, in the reader's words: only people see it, so only they wait for its price.
+fn one_line(verb: &str, entry: &Entry<'_>, place: &Place) -> String {
+    let row = &entry.row;
+    let day = if entry.is_dated { row.at.day() } else { world::now().day() };
+    // The row is stored, whatever is wrong with the prices; reports say it.
+    let prices = Prices::load(place).unwrap_or_default();
+    let tags = Tags::of(&row.notes);
+    let cost = prices.quote(&row.model, day).cost(row, Some(&tags)).micros;
     format!(
-        "{verb}  {}  {} read + {} written  {}, {}, {}",
+        "{verb}  {}  {} read + {} written  {}, {}, {}{}",
         row.model,
         figures::thousands(row.prompt_tokens.into()),
         figures::thousands(row.completion_tokens.into()),
         row.task_type.name(),
         if row.success { "success" } else { "failure" },
         figures::duration(row.duration_ms.into()),
+        cost.map(|micros| format!("  {}", figures::dollars(micros))).unwrap_or_default(),
     )
 }

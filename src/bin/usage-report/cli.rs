@@ -222,10 +222,12 @@ pub(crate) struct Output {
     /// Count what the last commit holds, not the work tree
     #[arg(long)]
     pub(crate) committed: bool,
-    /// Price every row at the newest prices, whatever it says itself
+    /// Price all rows at the newest list prices
+    ///
+    /// Whatever rows say themselves of their cost, and whatever day they are of.
     #[arg(long)]
     pub(crate) reprice: bool,
-    /// Read sealed segments again; neither use nor keep their sums
+    /// Neither use nor keep the sums of sealed segments
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// Exit with 3 if rows cannot be read
