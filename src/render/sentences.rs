@@ -224,19 +224,22 @@ fn cost_note(report: &Report) -> Option<String> {
             0 => counted(unpriced.rows, "row"),
             tasks => counted(tasks, "task"),
         };
-        let tokens = match unpriced.tokens {
-            0 => "no tokens".to_owned(),
-            tokens => format!(
-                "{} tokens ({})",
-                figures::thousands(tokens),
-                share(tokens, totals.total_tokens())
-            ),
-        };
-        format!("{}, {tasks}, {tokens}", name_text(name))
+        let tokens = figures::thousands(unpriced.tokens);
+        let share = share(unpriced.tokens, totals.total_tokens());
+        format!("{}, {tasks}, {tokens} tokens ({share})", name_text(name))
     };
     if !models.is_empty() {
         let models = listed(models.iter().map(model).collect(), "; ");
         note += &format!(" No price: {models}: left out of cost and $/success.");
+    }
+    let named: u64 = report.unpriced_models().iter().map(|(_, it)| it.unpriced.rows).sum();
+    match totals.unpriced.rows.saturating_sub(named) {
+        0 => {}
+        1 => note += " 1 row without tokens has no cost.",
+        rows => {
+            note +=
+                &format!(" {} rows without tokens have no cost.", figures::thousands(rows.into()))
+        }
     }
     Some(note)
 }

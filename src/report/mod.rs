@@ -165,12 +165,14 @@ impl Report {
         self.totals.unpriced.rows < self.totals.rows
     }
 
-    /// The models with rows that have no price, those with the most tokens first.
+    /// The models with tokens that have no price, those with the most first.
     pub fn unpriced_models(&self) -> Vec<(&str, &Measures)> {
         let models = self.breakdowns.iter().find(|it| it.dimension == Dimension::Model);
         let groups = models.map(|it| it.groups.as_slice()).unwrap_or_default();
         let named = groups.iter().filter_map(|group| match &group.key {
-            Key::Text(name) if group.measures.unpriced.rows > 0 => Some((&**name, &group.measures)),
+            Key::Text(name) if group.measures.unpriced.tokens > 0 => {
+                Some((&**name, &group.measures))
+            }
             _ => None,
         });
         let mut named: Vec<(&str, &Measures)> = named.collect();
