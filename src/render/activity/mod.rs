@@ -81,12 +81,3 @@ fn table(page: &Page<'_>, screen: Screen) -> String {
     }
     out
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_format_of_reports_is_one_of_activity() {
-        let names = super::FORMATS.map(|it| it.name);
-        assert_eq!(names, crate::render::FORMATS.map(|it| it.name));
-    }
-}
