@@ -297,6 +297,15 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_before_a_host_is_no_password() {
+        let redactor = Redactor::default();
+        let (text, hits) = redactor.redact("see https://aaaA0aAA0aAa12bckBCd@host/x");
+        assert_eq!((&*text, hits.len()), ("see https://[redacted:url-token]@host/x", 1));
+        let (text, _) = redactor.redact("https://[redacted:email]:hunter2-Xy9@host/");
+        assert_eq!(text, "https://[redacted:email]:[redacted:url-password]@host/");
+    }
+
+    #[test]
     fn an_address_that_holds_the_login_is_seen_whole() {
         let redactor = Redactor::of_user(Some("mkrausz"), None, []);
         for text in ["mkrausz@corp.example", "m.mkrausz@corp.example", "mkrausz%40corp.example"] {

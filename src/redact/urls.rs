@@ -1,7 +1,7 @@
 //! What stands before the host of an address.
 
 use crate::redact::bytes::{Text, is_filler, is_random};
-use crate::redact::hit::Hit;
+use crate::redact::hit::{Hit, marked};
 use crate::redact::values::is_placeholder;
 
 /// No name and password together are longer.
@@ -28,7 +28,12 @@ pub(super) fn userinfo(text: &Text<'_>, at: usize) -> Option<Hit> {
         word[..next].iter().position(|b| *b == b'@').filter(|_| !is_port)
     })?;
     let userinfo = &word[..host];
-    let Some(colon) = userinfo.iter().position(|b| *b == b':') else {
+    // The colon of a mark is none of the address.
+    let marks = marked(userinfo, 0).unwrap_or(0);
+    if marks == userinfo.len() {
+        return None;
+    }
+    let Some(colon) = userinfo[marks..].iter().position(|b| *b == b':').map(|at| marks + at) else {
         let is_token = userinfo.len() >= TOKEN_BYTES_MIN && is_random(userinfo, 3.0);
         return is_token.then_some(Hit { rule: "url-token", start, end: start + host });
     };
