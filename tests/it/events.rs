@@ -61,10 +61,11 @@ fn lines(count: usize) -> String {
 
 #[test]
 fn without_consent_nothing_is_written_and_one_line_says_how_to_give_it() {
-    let refusals: [(&str, &str, &[(&str, &str)], &str); 5] = [
-        ("", "", &[], "log-usage consent grant events"),
-        ("ledger", "", &[], "log-usage consent grant events"),
-        ("events", "[consent]\nceiling = \"ledger\"\n", &[], "config.toml"),
+    let none: &[(&str, &str)] = &[];
+    let refusals = [
+        ("", "", none, "log-usage consent grant events"),
+        ("ledger", "", none, "log-usage consent grant events"),
+        ("events", "[consent]\nceiling = \"ledger\"\n", none, "config.toml"),
         ("events", "", &[("DO_NOT_TRACK", "1")], "DO_NOT_TRACK"),
         ("capture", "", &[("LOG_USAGE_DISABLED", "1")], "LOG_USAGE_DISABLED"),
     ];

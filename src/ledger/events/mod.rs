@@ -160,6 +160,10 @@ pub fn files(place: &Place) -> Result<Vec<(PathBuf, String)>> {
 }
 
 /// What stands in a line of a file.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is nearly always an event"
+)]
 pub enum Line<'a> {
     /// An event.
     Event(Event),
@@ -167,12 +171,15 @@ pub enum Line<'a> {
     Bad(&'a str),
 }
 
-/// Reads one file of [`files`], line by line; each with its number, the first being 1, and its bytes
-/// without the line end. The last may lack that.
+/// Takes a line: its number, the first being 1; its bytes without the line end; what stands in it; and
+/// whether it has a line end, which the last may lack.
+pub type Found<'a> = dyn FnMut(u64, &[u8], Line<'_>, bool) + 'a;
+
+/// Reads one file of [`files()`], line by line.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn read(path: &Path, found: &mut dyn FnMut(u64, &[u8], Line<'_>, bool)) -> Result<()> {
+pub fn read(path: &Path, found: &mut Found<'_>) -> Result<()> {
     let mut bytes = Vec::new();
     match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
         Ok(_) => {}
