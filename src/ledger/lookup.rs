@@ -1,8 +1,9 @@
 //! Rows by their id, and the newest rows: of the rows that are the same, the one that stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
+use sha2::{Digest, Sha256};
 
 use crate::error::Result;
 use crate::ledger::border;
@@ -93,6 +94,101 @@ pub fn newest(place: &Place, waiting: &[String], count: usize) -> Result<Vec<Sta
         }
     })?;
     Ok(found.into_values().collect())
+}
+
+/// What an import must know of a row that came from a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Its revision.
+    pub rev: u64,
+    /// All its tokens.
+    pub tokens: u64,
+}
+
+/// The rows that came from sources.
+#[derive(Debug, Default)]
+pub struct Imported {
+    rows: HashMap<u64, Known>,
+    sessions: HashSet<u64>,
+    /// For each source what ids of its rows begin with, up to the last hyphen.
+    prefixes: BTreeSet<(String, String)>,
+}
+
+impl Imported {
+    /// Looks through a ledger; the lines of `waiting` are rows of it, too.
+    ///
+    /// # Errors
+    /// As [`by_id`].
+    pub fn load(place: &Place, waiting: &[String]) -> Result<Imported> {
+        let mut imported = Imported::default();
+        each(place, waiting, &mut |row| {
+            let tags = Tags::of(&row.notes);
+            let (Some(source), Some(id)) = (tags.get("source"), tags.get("id")) else { return };
+            let rev = tags.count("rev").unwrap_or(0);
+            let tokens = row.total_tokens();
+            let known = imported.rows.entry(identity(source, id)).or_default();
+            if (rev, tokens) >= (known.rev, known.tokens) {
+                *known = Known { rev, tokens };
+            }
+            let prefix = id.rfind('-').map_or("", |at| &id[..=at]);
+            if let Some(session) = tags.get("session") {
+                imported.sessions.insert(identity(&format!("{source}|{prefix}"), session));
+            }
+            let is_new = |(s, p): &(String, String)| s == source && p == prefix;
+            if !imported.prefixes.iter().any(is_new) {
+                imported.prefixes.insert((source.to_owned(), prefix.to_owned()));
+            }
+        })?;
+        Ok(imported)
+    }
+
+    /// What is known of a row.
+    pub fn get(&self, source: &str, id: &str) -> Option<Known> {
+        self.by_identity(identity(source, id))
+    }
+
+    /// The same by its [`identity`].
+    pub fn by_identity(&self, identity: u64) -> Option<Known> {
+        self.rows.get(&identity).copied()
+    }
+
+    /// Whether a session has rows whose ids begin so.
+    pub fn has_session(&self, source: &str, prefix: &str, session: &str) -> bool {
+        self.sessions.contains(&identity(&format!("{source}|{prefix}"), session))
+    }
+
+    /// What ids of a source's rows begin with, up to the last hyphen.
+    pub fn prefixes<'a>(&'a self, source: &'a str) -> impl Iterator<Item = &'a str> {
+        self.prefixes.iter().filter(move |(it, _)| it == source).map(|(_, prefix)| prefix.as_str())
+    }
+}
+
+/// What tells a row of a source from all others, as 64 bits.
+pub fn identity(source: &str, id: &str) -> u64 {
+    let digest = Sha256::digest(format!("{source}\0{id}"));
+    digest.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+}
+
+/// Of the rows with these identities those that stand.
+///
+/// # Errors
+/// As [`by_id`].
+pub fn by_identity(
+    place: &Place,
+    waiting: &[String],
+    wanted: &HashSet<u64>,
+) -> Result<HashMap<u64, Standing>> {
+    let mut found: HashMap<u64, Standing> = HashMap::new();
+    each(place, waiting, &mut |row| {
+        let tags = Tags::of(&row.notes);
+        let (Some(source), Some(id)) = (tags.get("source"), tags.get("id")) else { return };
+        let identity = identity(source, id);
+        if wanted.contains(&identity) {
+            let of = || Standing::of(row, id.to_owned());
+            found.entry(identity).or_insert_with(of).meet(row);
+        }
+    })?;
+    Ok(found)
 }
 
 /// Every row of the ledger that was not pruned.

@@ -290,6 +290,11 @@ fn split(notes: &str) -> Option<(&str, Tags<'_>)> {
     Some((body, tags))
 }
 
+/// The text of stored notes, without the tag block.
+pub fn text(notes: &str) -> &str {
+    split(notes).map_or(notes, |(text, _)| text)
+}
+
 fn is_word(value: &str) -> bool {
     let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"._:/@+-".contains(b);
     (1..=TAG_VALUE_BYTES_MAX).contains(&value.len()) && value.as_bytes().iter().all(allowed)

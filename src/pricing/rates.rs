@@ -38,6 +38,11 @@ pub struct Usage {
 impl Rates {
     /// The cost in millionths of a dollar.
     pub fn cost(&self, usage: &Usage) -> u128 {
+        rounded(self.pico(usage))
+    }
+
+    /// The cost in 10⁻¹² dollars, for a part of what is summed up and then rounded.
+    pub fn pico(&self, usage: &Usage) -> u128 {
         // A hand-made tag may say that more came from the caches than was read at all.
         let mut rest = usage.prompt;
         let mut part = |tokens: u64| {
@@ -54,7 +59,7 @@ impl Rates {
             (write_1h, self.cache_write_1h),
             (u128::from(usage.completion), self.output),
         ];
-        rounded(priced.into_iter().map(|(tokens, rate)| tokens * u128::from(rate)).sum())
+        priced.into_iter().map(|(tokens, rate)| tokens * u128::from(rate)).sum()
     }
 
     /// The cost in millionths of a dollar where no cache is known of.

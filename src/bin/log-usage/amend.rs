@@ -10,7 +10,6 @@ use usage_ledger::intake::draft::{Draft, check};
 use usage_ledger::ledger::compose::Entry;
 use usage_ledger::ledger::lock::Lock;
 use usage_ledger::ledger::lookup::{self, ID_PREFIX_MIN, Standing};
-use usage_ledger::ledger::waiting;
 use usage_ledger::notes;
 use usage_ledger::notes::{Screen, Tags};
 use usage_ledger::redact::Redactor;
@@ -21,9 +20,9 @@ use usage_ledger::workspace::Config;
 
 use crate::redact;
 use crate::voice;
-use crate::world::{Choice, Target};
+use crate::world::Target;
 use crate::write::{append, permitted, policy, refused_by_environment, screen, tell};
-use crate::write::{tell_withheld, work_tree};
+use crate::write::{tell_withheld, waiting_for};
 
 /// Correct a row: a new revision is written, which stands for the old one
 ///
@@ -126,14 +125,6 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
         tell_withheld(&withheld);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The lines of rows that wait for the next commit: they can be amended, too.
-fn waiting_for(target: &Target) -> Result<Vec<String>> {
-    match work_tree(target).filter(|_| target.choice == Choice::Repository) {
-        Some(tree) => waiting::lines(&tree, &target.place),
-        None => Ok(Vec::new()),
-    }
 }
 
 impl Amend {

@@ -25,6 +25,7 @@ use crate::hook;
 use crate::hook_log;
 use crate::hooks;
 use crate::identity;
+use crate::import;
 use crate::merge_driver;
 use crate::prune;
 use crate::redact;
@@ -47,6 +48,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "run", run: |arguments| parsed(arguments, run::run) },
     Command { name: "compact", run: |arguments| parsed(arguments, compact::run) },
     Command { name: "event", run: |arguments| parsed(arguments, event::run) },
+    Command { name: "import", run: |arguments| parsed(arguments, import::run) },
     Command { name: "init", run: |arguments| parsed(arguments, run_init) },
     Command { name: "hooks", run: |arguments| parsed(arguments, hooks::run) },
     Command { name: "consent", run: |arguments| parsed(arguments, consent::run) },

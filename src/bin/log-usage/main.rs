@@ -31,6 +31,8 @@ mod event_stream;
 mod event;
 mod captured;
 mod run;
+mod import_told;
+mod import;
 mod commands;
 
 use std::ffi::OsString;

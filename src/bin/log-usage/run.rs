@@ -90,9 +90,8 @@ const COMMAND_BYTES_MAX: usize = 64 << 10;
 pub(crate) fn run(options: Run) -> Result<ExitCode> {
     let target = options.target_if_sound()?;
     let correlation = correlation();
-    let run = |tee: Option<Tee<'_>>| {
-        child::run(&options.command, (CORRELATION_ID, &correlation), tee)
-    };
+    let run =
+        |tee: Option<Tee<'_>>| child::run(&options.command, (CORRELATION_ID, &correlation), tee);
     let ended = match (options.capture, &target) {
         (false, _) => run(None),
         (true, Ok(target)) => captured::around(target, &options.command, options.quiet, &run)?,

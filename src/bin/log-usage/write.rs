@@ -11,6 +11,7 @@ use usage_ledger::ledger::around::Around;
 use usage_ledger::ledger::compose::{Appended, Entry};
 use usage_ledger::ledger::lock;
 use usage_ledger::ledger::segment::Policy;
+use usage_ledger::ledger::waiting;
 use usage_ledger::notes::Screen;
 use usage_ledger::privacy::consent::{Consent, Level, Source};
 use usage_ledger::redact::Redactor;
@@ -80,6 +81,14 @@ pub(crate) fn sign(
 /// The work tree around the target.
 pub(crate) fn work_tree(target: &Target) -> Option<WorkTree> {
     target.work_tree()
+}
+
+/// The lines of rows that wait for the next commit: they are rows of the ledger, too.
+pub(crate) fn waiting_for(target: &Target) -> Result<Vec<String>> {
+    match work_tree(target).filter(|_| target.choice == Choice::Repository) {
+        Some(tree) => waiting::lines(&tree, &target.place),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// That work tree while rows are written; in a hook git waits for us.

@@ -73,9 +73,7 @@ impl Target {
 
     /// The ledger of the repository around the current folder.
     pub(crate) fn of_repository() -> Result<Target> {
-        let here = env::current_dir()
-            .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
-        let place = Place::in_repository(&find_root(&here)?);
+        let place = Place::in_repository(&root()?);
         Ok(Target { place: place.resolved()?, choice: Choice::Repository })
     }
 
@@ -120,6 +118,13 @@ fn name(path: &Path) -> String {
         Some(text) => text.to_owned(),
         None => format!("sha256:{}", line_hash(path.as_os_str().as_encoded_bytes(), 32)),
     }
+}
+
+/// The root of the repository around the current folder; else that folder.
+pub(crate) fn root() -> Result<PathBuf> {
+    let here = env::current_dir()
+        .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
+    find_root(&here)
 }
 
 /// The clock on the wall, with its offset.

@@ -1,0 +1,345 @@
+//! Codex CLI: one rollout for each thread, cumulative counts, and children that repeat what their
+//! parents counted.
+
+pub mod line;
+pub mod thread;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::error::Result;
+use crate::intake::import::codex::line::Tokens;
+use crate::intake::import::codex::thread::{Counted, Part, Thread};
+use crate::intake::import::homes::Homes;
+use crate::intake::import::peek;
+use crate::intake::import::reading::{Names, Reading, hash};
+use crate::intake::import::turn::{End, Request, Turn, millis_between};
+use crate::intake::import::walk::{self, File, Group};
+
+/// What the row's `source` tag says.
+pub const NAME: &str = "codex";
+
+const ENDINGS: [&str; 2] = [".jsonl", ".jsonl.zst"];
+
+/// The rollouts: those of threads that descend from one another together.
+pub fn find(homes: &Homes) -> Vec<Group> {
+    // Of a file that was archived or compressed the one that is still in use counts.
+    let mut files: BTreeMap<PathBuf, File> = BTreeMap::new();
+    for folder in folders(homes) {
+        let mut found = walk::files(&folder, &ENDINGS);
+        found.sort_by_key(|file| file.name().ends_with(".zst"));
+        for file in found {
+            let relative = file.path.strip_prefix(&folder).unwrap_or(&file.path);
+            let relative = match relative.to_str().and_then(|it| it.strip_suffix(".zst")) {
+                Some(plain) => PathBuf::from(plain),
+                None => relative.to_owned(),
+            };
+            // A file that was named has no folder of its own.
+            let key = if relative.as_os_str().is_empty() { file.path.clone() } else { relative };
+            files.entry(key).or_insert(file);
+        }
+    }
+    let parents: HashMap<String, String> = files
+        .values()
+        .filter_map(|file| Some((peek::value(&file.path, "id")?, parent(&file.path)?)))
+        .collect();
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for (_, file) in files {
+        let mut root = peek::value(&file.path, "id").unwrap_or_else(|| file.stem().to_owned());
+        // No thread descends from itself; a file that says so has an end, too.
+        for _ in 0..parents.len() {
+            match parents.get(&root) {
+                Some(parent) => root.clone_from(parent),
+                None => break,
+            }
+        }
+        groups.entry(root).or_default().files.push(file);
+    }
+    groups.into_values().collect()
+}
+
+fn folders(homes: &Homes) -> Vec<PathBuf> {
+    if !homes.named.is_empty() {
+        return homes.named.clone();
+    }
+    let roots = match homes.codex.is_empty() {
+        true => homes.in_home(".codex").into_iter().collect(),
+        false => homes.codex.clone(),
+    };
+    let folders =
+        roots.iter().flat_map(|root| ["sessions", "archived_sessions"].map(|it| root.join(it)));
+    folders.filter(|folder| folder.is_dir()).collect()
+}
+
+fn parent(path: &Path) -> Option<String> {
+    let keys = ["forked_from_id", "parent_thread_id"];
+    keys.iter().find_map(|key| peek::first_line_value(path, key))
+}
+
+/// Reads groups of files.
+///
+/// # Errors
+/// A file that was named cannot be read.
+pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
+    let mut names = Names::default();
+    let mut turns = Vec::new();
+    for (number, group) in groups {
+        let mut threads = Vec::new();
+        for file in &group.files {
+            threads.push(thread::read(file, &mut names, reading)?);
+        }
+        let mut family = Family { threads: &threads, number: *number, turns: Vec::new() };
+        family.resolve(reading);
+        turns.append(&mut family.turns);
+    }
+    Ok(turns)
+}
+
+/// Threads that descend from one another.
+struct Family<'a> {
+    threads: &'a [Thread],
+    number: usize,
+    turns: Vec<Turn>,
+}
+
+/// What a thread itself used, by its turns.
+#[derive(Default)]
+struct Own {
+    requests: Vec<(usize, Request)>,
+    /// Turns that hold what others counted.
+    replayed: HashSet<usize>,
+}
+
+impl Family<'_> {
+    fn resolve(&mut self, reading: &mut Reading<'_>) {
+        let by_id: HashMap<&str, usize> =
+            self.threads.iter().enumerate().map(|(at, it)| (it.id.as_str(), at)).rev().collect();
+        let mut responses = HashSet::new();
+        // Where the turns of a thread are in the result, or that of its parent which called it.
+        let mut places: Vec<Vec<Option<usize>>> = vec![Vec::new(); self.threads.len()];
+        for at in self.parents_first(&by_id) {
+            let thread = &self.threads[at];
+            let parent = thread.parent.as_ref().and_then(|id| by_id.get(id.as_str())).copied();
+            let own = self.own(at, &by_id, &mut responses, reading);
+            let first = own.requests.iter().map(|(_, request)| request.at).min();
+            if thread.is_sub
+                && let Some(parent) = parent.filter(|parent| *parent != at)
+                && let Some(place) = self.open_turn(parent, &places[parent], first)
+            {
+                self.attach(place, at, own);
+                places[at] = vec![Some(place); thread.turns.len()];
+            } else {
+                places[at] = self.add(at, parent, own, reading);
+            }
+        }
+    }
+
+    fn parents_first(&self, by_id: &HashMap<&str, usize>) -> Vec<usize> {
+        let depth = |mut at: usize| {
+            let mut depth = 0;
+            while let Some(parent) = self.threads[at].parent.as_ref()
+                && let Some(next) = by_id.get(parent.as_str())
+                && depth < self.threads.len()
+            {
+                (at, depth) = (*next, depth + 1);
+            }
+            depth
+        };
+        let mut order: Vec<usize> = (0..self.threads.len()).collect();
+        order.sort_by_key(|at| (depth(*at), *at));
+        order
+    }
+
+    /// What a thread used that no other thread counted.
+    fn own(
+        &self,
+        at: usize,
+        by_id: &HashMap<&str, usize>,
+        responses: &mut HashSet<u64>,
+        reading: &mut Reading<'_>,
+    ) -> Own {
+        let thread = &self.threads[at];
+        let request = |turn: usize, at, model: &std::rc::Rc<str>, tokens: &Tokens| {
+            let usage = tokens.usage();
+            let (is_sub, model) = (thread.is_sub, model.clone());
+            (turn, Request { model, at, usage, count: 1, is_sub, cost: None })
+        };
+        let mut own = Own::default();
+        if !thread.records.is_empty() {
+            for record in &thread.records {
+                let is_known = !record.response.is_empty()
+                    && !responses.insert(hash(&[&thread.id, &record.response]));
+                if is_known {
+                    reading.findings.repeated += 1;
+                } else if !record.usage.is_empty() {
+                    own.requests.push(request(
+                        record.turn,
+                        record.at,
+                        &record.model,
+                        &record.usage,
+                    ));
+                }
+            }
+            reading.findings.responses += own.requests.len() as u64;
+            return own;
+        }
+        let of_parents = self.totals_of_parents(at, by_id);
+        let shared = self.shared_with_siblings(at, by_id);
+        let mut before: Option<Tokens> = None;
+        let mut last_alone: Option<&Counted> = None;
+        for (number, counted) in thread.counts.iter().enumerate() {
+            let Some(total) = counted.total else {
+                let is_same = |it: &Counted| it.at == counted.at && it.last == counted.last;
+                let is_repeated = last_alone.is_some_and(is_same);
+                last_alone = Some(counted);
+                match counted.last.filter(|last| !is_repeated && !last.is_empty()) {
+                    Some(last) => {
+                        own.requests.push(request(counted.turn, counted.at, &counted.model, &last));
+                    }
+                    None => reading.findings.repeated += 1,
+                }
+                continue;
+            };
+            let last = counted.last.unwrap_or_default();
+            let first = match counted.last {
+                Some(last) => total.before(&last),
+                None => Tokens::default(),
+            };
+            let previous = before.replace(total).unwrap_or(first);
+            if number < shared || of_parents.contains(&total) {
+                reading.findings.replayed += 1;
+                own.replayed.insert(counted.turn);
+                continue;
+            }
+            // Where a sum becomes less, it was begun anew.
+            let used = total.since(&previous).unwrap_or(last);
+            match used.is_empty() {
+                true => reading.findings.repeated += 1,
+                false => {
+                    own.requests.push(request(counted.turn, counted.at, &counted.model, &used))
+                }
+            }
+        }
+        reading.findings.responses += own.requests.len() as u64;
+        own
+    }
+
+    /// The sums that stand in the threads that this one descends from.
+    fn totals_of_parents(&self, at: usize, by_id: &HashMap<&str, usize>) -> HashSet<Tokens> {
+        let mut totals = HashSet::new();
+        let mut thread = at;
+        for _ in 0..self.threads.len() {
+            let parent = self.threads[thread].parent.as_ref();
+            let Some(parent) = parent.and_then(|id| by_id.get(id.as_str())) else { break };
+            if *parent == at {
+                break;
+            }
+            thread = *parent;
+            totals.extend(self.threads[thread].counts.iter().filter_map(|it| it.total));
+        }
+        totals
+    }
+
+    /// With how many sums it begins that a sibling before it begins with: the history of a parent
+    /// that is gone.
+    fn shared_with_siblings(&self, at: usize, by_id: &HashMap<&str, usize>) -> usize {
+        let thread = &self.threads[at];
+        let Some(parent) = thread.parent.as_ref().filter(|id| !by_id.contains_key(id.as_str()))
+        else {
+            return 0;
+        };
+        let siblings = self.threads[..at].iter().filter(|it| it.parent.as_ref() == Some(parent));
+        let shared = siblings.map(|sibling| {
+            let both = sibling.counts.iter().zip(&thread.counts);
+            both.take_while(|(one, other)| one.total.is_some() && one.total == other.total).count()
+        });
+        shared.max().unwrap_or(0)
+    }
+
+    /// The parent's turn that was open at that moment.
+    fn open_turn(
+        &self,
+        parent: usize,
+        places: &[Option<usize>],
+        at: Option<crate::timestamp::Instant>,
+    ) -> Option<usize> {
+        let turns = self.threads[parent].turns.iter().zip(places);
+        let there = || turns.clone().filter_map(|(turn, place)| Some((turn, (*place)?)));
+        let open = there().filter(|(turn, _)| at.is_none_or(|at| turn.start <= at)).last();
+        open.or_else(|| there().next()).map(|(_, place)| place)
+    }
+
+    /// Adds a sub-agent's work to the turn that called it.
+    fn attach(&mut self, place: usize, at: usize, own: Own) {
+        let turn = &mut self.turns[place];
+        for part in &self.threads[at].turns {
+            turn.work.edits |= part.work.edits;
+            turn.work.checks |= part.work.checks;
+            turn.work.tools |= part.work.tools;
+        }
+        turn.requests.extend(own.requests.into_iter().map(|(_, request)| request));
+        turn.requests.sort_by_key(|request| request.at);
+    }
+
+    /// Adds the turns of a thread.
+    fn add(
+        &mut self,
+        at: usize,
+        parent: Option<usize>,
+        own: Own,
+        reading: &mut Reading<'_>,
+    ) -> Vec<Option<usize>> {
+        let thread = &self.threads[at];
+        let parents = parent.map(|parent| &self.threads[parent].turns);
+        let is_of_parent = |part: &Part| {
+            let is_same = |it: &Part| it.id.is_some() && it.id == part.id;
+            parents.is_some_and(|turns| turns.iter().any(is_same))
+        };
+        let mut requests: Vec<Vec<Request>> = vec![Vec::new(); thread.turns.len()];
+        own.requests.into_iter().for_each(|(turn, request)| requests[turn].push(request));
+        let last_replayed = own.replayed.iter().max().copied();
+        let mut places = Vec::new();
+        for (number, (part, requests)) in thread.turns.iter().zip(requests).enumerate() {
+            let is_replay = requests.is_empty()
+                && (is_of_parent(part) || last_replayed.is_some_and(|last| number <= last));
+            if is_replay || requests.is_empty() && !part.is_answered {
+                reading.findings.unanswered += u64::from(!is_replay);
+                places.push(None);
+                continue;
+            }
+            places.push(Some(self.turns.len()));
+            let turn = self.turn(thread, part, requests);
+            self.turns.push(turn);
+        }
+        places
+    }
+
+    fn turn(&self, thread: &Thread, part: &Part, requests: Vec<Request>) -> Turn {
+        let key = match &part.id {
+            Some(id) => id.clone(),
+            None => format!("{}@{}.{}", thread.id, part.start.seconds, part.start.nanos),
+        };
+        let model = requests.last().map(|it| it.model.clone()).or(part.model.clone());
+        let errors = model.clone().filter(|_| part.tool_errors > 0);
+        Turn {
+            source: NAME,
+            prefix: "",
+            key,
+            session: thread.session.as_str().into(),
+            start: part.start,
+            last: part.last,
+            duration_ms: part.duration_ms.unwrap_or(millis_between(part.start, part.last)),
+            end: part.end,
+            is_followed: part.is_followed,
+            model,
+            work: part.work,
+            lacks_usage: part.end == End::Done && requests.is_empty(),
+            requests,
+            tool_errors: errors.map(|model| (model, part.tool_errors)).into_iter().collect(),
+            is_here: part.is_here,
+            group: self.number,
+        }
+    }
+}

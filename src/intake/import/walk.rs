@@ -1,0 +1,78 @@
+//! Finds transcripts: files below folders, in one order on every machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Folders are not looked into deeper than this: a link that leads upwards has an end.
+const DEPTH_MAX: usize = 12;
+
+/// A file that may be a transcript.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How long it is.
+    pub bytes: u64,
+    /// When it was last changed.
+    pub modified: SystemTime,
+}
+
+/// Files that are read together, or not at all: what one says changes what another means.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// The files, the one that the others depend on first.
+    pub files: Vec<File>,
+}
+
+impl File {
+    /// The file at a path; None where there is none.
+    pub fn at(path: &Path) -> Option<File> {
+        let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let modified = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        Some(File { path: path.to_owned(), bytes: meta.len(), modified })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
+    /// Its name without what follows the first dot.
+    pub fn stem(&self) -> &str {
+        self.name().split('.').next().unwrap_or_default()
+    }
+}
+
+/// Every file below a folder with one of these endings; or the file itself, whatever its name.
+pub fn files(path: &Path, endings: &[&str]) -> Vec<File> {
+    let mut found = Vec::new();
+    match path.is_dir() {
+        true => look_in(path, endings, 0, &mut found),
+        false => found.extend(File::at(path)),
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn look_in(folder: &Path, endings: &[&str], depth: usize, found: &mut Vec<File>) {
+    // A folder that may not be read holds nothing that we may read.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() || kind.is_symlink() && path.is_dir() => {
+                if depth < DEPTH_MAX {
+                    look_in(&path, endings, depth + 1, found);
+                }
+            }
+            Ok(_) => {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if endings.iter().any(|ending| name.ends_with(ending)) {
+                    found.extend(File::at(&path));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+}
