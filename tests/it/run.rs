@@ -205,13 +205,17 @@ fn a_row_says_what_became_of_it() {
     assert!(run(&tags, "exit 1").ends_with(",{agent=codex reason=timeout}"));
     let report = sandbox.json(&[]);
     assert_eq!(report["totals"]["tasks"], 4);
+    // Where the repository wants no tags, none is missed.
+    sandbox.write(".telemetry/config.toml", "tags = \"none\"\n");
+    assert!(run(&["--model", "m"], "exit 1").ends_with(','));
+    std::fs::remove_file(sandbox.path(".telemetry/config.toml")).unwrap();
     // Options of the command are not ours.
     sandbox.ok("log-usage", &["run", "--model", "m", "sh", "-c", "exit $#", "sh"]);
     let named = sandbox.run("log-usage", &["run", "--file", "own.csv", "--model", "m", "true"]);
     assert!(named.status.success() && sandbox.read("own.csv").lines().count() == 2);
     sandbox.ok("log-usage", &["run", "--personal", "--model", "m", "true"]);
     assert_eq!(sandbox.json(&["--personal"])["totals"]["rows"], 1);
-    assert_eq!(sandbox.rows().len(), 5);
+    assert_eq!(sandbox.rows().len(), 6);
 }
 
 #[test]

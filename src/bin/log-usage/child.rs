@@ -55,7 +55,8 @@ pub(crate) fn run(
         #[cfg(unix)]
         let status = {
             let_go_of_streams(tee.is_some());
-            watch.wait(&mut child)?
+            // It runs, whatever becomes of us.
+            watch.wait(&mut child).or_else(|_| child.wait())?
         };
         #[cfg(not(unix))]
         let status = child.wait()?;

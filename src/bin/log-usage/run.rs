@@ -20,7 +20,7 @@ use usage_ledger::intake::events;
 use usage_ledger::ledger::compose::Entry;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::Refused;
-use usage_ledger::workspace::Config;
+use usage_ledger::workspace::{Config, Permission};
 
 use crate::captured;
 use crate::child::{self, Ended, Tee};
@@ -121,8 +121,10 @@ impl Run {
             Err(error) if is_usage(&error) => return Err(error),
             target => target,
         };
-        let config = target.as_ref().ok().and_then(|it| Config::load(&it.place).ok());
-        self.entry(&config.unwrap_or_default(), None, &mut Withheld::default())?;
+        if self.model.is_some() {
+            let config = target.as_ref().ok().and_then(|it| Config::load(&it.place).ok());
+            self.entry(&config.unwrap_or_default(), None, &mut Withheld::default())?;
+        }
         Ok(target)
     }
 
@@ -135,7 +137,8 @@ impl Run {
     ) -> Result<Option<Entry<'static>>> {
         let Some(model) = &self.model else { return Ok(None) };
         let mut tags: Vec<&str> = self.tag.iter().map(String::as_str).collect();
-        if !tags.iter().any(|tag| tag.starts_with("reason=")) {
+        let allows_tags = config.tags == Permission::Any;
+        if allows_tags && !tags.iter().any(|tag| tag.starts_with("reason=")) {
             tags.push(NO_USAGE);
         }
         let (succeeded, took) = match ended {
