@@ -91,12 +91,15 @@ pub struct Checker<'a> {
     key: Option<&'a Key>,
     random: RandomState,
     made: u64,
+    /// The last session as it was given, and as it is stored: a program has few.
+    session: (String, String),
 }
 
 impl<'a> Checker<'a> {
     /// A checker that knows its user, as far as the user consents.
     pub fn new(redactor: &'a Redactor, user: Option<String>, key: Option<&'a Key>) -> Checker<'a> {
-        Checker { redactor, user, key, random: RandomState::new(), made: 0 }
+        let (random, session) = (RandomState::new(), Default::default());
+        Checker { redactor, user, key, random, made: 0, session }
     }
 
     /// Checks a draft, field by field. What must not be written is left out, and counted in
@@ -110,7 +113,7 @@ impl<'a> Checker<'a> {
         let at = draft.timestamp.as_deref();
         let at = at.map(|text| Timestamp::parse(text).ok_or_else(|| refuse_timestamp(text)));
         let at = at.transpose()?.unwrap_or(now);
-        let name = Name::parse(&self.redactor.redact(&draft.name).0)?;
+        let name = self.name(&draft.name)?;
         self.made += 1;
         let mut event =
             Event::new(Id::new(at.instant(), self.random.hash_one(self.made)), at, name);
@@ -149,6 +152,15 @@ impl<'a> Checker<'a> {
         Ok(event)
     }
 
+    fn name(&self, name: &str) -> Result<Name, Refused> {
+        let parsed = Name::parse(name)?;
+        match parsed.is_known() {
+            true => Ok(parsed),
+            // What takes a secret's place is no name.
+            false => Name::parse(&self.redactor.redact(name).0),
+        }
+    }
+
     /// What belongs to different pieces of work would become one if what tells them apart were
     /// replaced.
     fn correlation(&self, id: &str) -> Result<String, Refused> {
@@ -164,15 +176,18 @@ impl<'a> Checker<'a> {
     }
 
     /// The agent's own id leads to its transcripts, so it is not stored as it is.
-    fn session(&self, id: &str) -> Result<String, Refused> {
-        match self.key {
-            _ if identity::is_session(id) => Ok(id.to_owned()),
+    fn session(&mut self, id: &str) -> Result<String, Refused> {
+        let stored = match self.key {
+            _ if id == self.session.0 && !id.is_empty() => return Ok(self.session.1.clone()),
+            _ if identity::is_session(id) => id.to_owned(),
             _ if id.is_empty() || id.len() > ID_BYTES_MAX => {
-                Err(Refused::new("session", id, "is not 1 to 128 bytes"))
+                return Err(Refused::new("session", id, "is not 1 to 128 bytes"));
             }
-            Some(key) => Ok(key.session(id)),
-            None => Ok(identity::session_without_key(id)),
-        }
+            Some(key) => key.session(id),
+            None => identity::session_without_key(id),
+        };
+        self.session = (id.to_owned(), stored.clone());
+        Ok(stored)
     }
 
     fn text(&self, text: &str, part: Part, bytes_max: usize, withheld: &mut Withheld) -> String {
@@ -185,13 +200,14 @@ impl<'a> Checker<'a> {
     /// What a key is called may say that its value is a secret.
     fn attr(&self, key: &str, value: &str, withheld: &mut Withheld) -> String {
         let clean = line::clean(value);
-        let (named, (alone, hits)) = (format!("{key}={clean}"), self.redactor.redact(&clean));
-        let named_hits = self.redactor.find(named.as_bytes());
-        if hits.is_empty()
-            && let Some(hit) = named_hits.first()
-        {
+        let named_hits = self.redactor.find(format!("{key}={clean}").as_bytes());
+        let Some(named_hit) = named_hits.first() else {
+            return cut(&clean, VALUE_BYTES_MAX).into_owned();
+        };
+        let (alone, hits) = self.redactor.redact(&clean);
+        if hits.is_empty() {
             withheld.add(Part::Attrs, &named_hits);
-            return mark(hit.rule);
+            return mark(named_hit.rule);
         }
         withheld.add(Part::Attrs, &hits);
         cut(&alone, VALUE_BYTES_MAX).into_owned()
@@ -268,5 +284,57 @@ impl Gate<'_> {
             return Ok(());
         }
         Err(Error::NotIgnored { path: rules })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_is_cut_at_the_border_of_a_character() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "lo…");
+        assert_eq!(cut("a日本語", 7), "a日…");
+        assert_eq!(cut("one two", 6), "one…");
+        assert_eq!(cut("日日", 5), "…");
+    }
+
+    #[test]
+    fn the_key_of_an_attribute_says_that_its_value_is_a_secret() {
+        let redactor = Redactor::default();
+        let checker = Checker::new(&redactor, None, None);
+        let mut withheld = Withheld::default();
+        for (key, value, stored) in [
+            ("password", "hunter22x", "[redacted:password]"),
+            ("note", "hunter22x", "hunter22x"),
+            ("tokens", "1500", "1500"),
+            ("mail", "to bob@corp.example", "to [redacted:email]"),
+            ("strategy", "split", "split"),
+        ] {
+            assert_eq!(checker.attr(key, value, &mut withheld), stored);
+        }
+        assert_eq!(withheld.lines(), ["2 secrets kept out of attrs: password, email"]);
+    }
+
+    /// Pieces that secrets, and what stands around them, are made of.
+    const PIECES: &str = "(sk-ant-|ghp_|AKIA|eyJ|xoxb-|password|token|secret|key|Bearer |Basic |Cookie|--|-p|-u |\
+        =|:|://|@|/|home/|Users/|C:|\"|'|,|;|&|\\?|a\\.example\\.com|%40| |[a-z]{1,8}|[A-Za-z0-9]{8,40}|[0-9]{12}|é)";
+
+    proptest! {
+        /// So a value that is clean behind its key need not be looked at again.
+        #[test]
+        fn what_is_found_in_a_value_alone_is_found_behind_its_key(
+            key in "[a-z][a-z0-9_]{0,6}",
+            pieces in prop::collection::vec(PIECES, 0..9),
+        ) {
+            let user = [("SOME_TOKEN", "aB3dE6gH9jK2mN5p")];
+            let redactor = Redactor::of_user(Some("mkrausz"), Some("/home/mkrausz"), user);
+            let value = pieces.concat();
+            let named = redactor.find(format!("{key}={value}").as_bytes());
+            prop_assert!(!named.is_empty() || redactor.find(value.as_bytes()).is_empty(), "{}", value);
+        }
     }
 }

@@ -31,6 +31,10 @@ const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// So many wait while the disk or the lock is slow: some 30 MB. More are dropped, and counted.
 const QUEUE_EVENTS_MAX: usize = 100_000;
 
+/// How long the program that pipes is held up, at most, where the queue is full: who writes as fast as
+/// it can, from a file, loses nothing, and who writes to a disk that hangs does not hang with it.
+const STALL: Duration = Duration::from_secs(1);
+
 /// How much is read in one go; as much as a pipe holds.
 const READ_BYTES: usize = 64 << 10;
 
@@ -58,6 +62,8 @@ struct State {
     waiting: Vec<Event>,
     /// How many found no room.
     lost: u64,
+    /// There was no room for a while, and still is none.
+    is_stalled: bool,
     /// Somebody wants to see what there is.
     is_flushed: bool,
     /// Nothing more will come.
@@ -77,6 +83,15 @@ impl Queue {
             return;
         }
         let mut state = self.state();
+        if !state.is_stalled {
+            let is_full = |state: &mut State| {
+                state.waiting.len() + events.len() > QUEUE_EVENTS_MAX && !state.has_ended
+            };
+            let waited = self.changed.wait_timeout_while(state, STALL, is_full);
+            let (after, wait) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            state.is_stalled = wait.timed_out();
+        }
         let was_empty = state.waiting.is_empty();
         let room = QUEUE_EVENTS_MAX.saturating_sub(state.waiting.len());
         state.lost += events.len().saturating_sub(room) as u64;
@@ -102,8 +117,10 @@ impl Queue {
         };
         let waited = self.changed.wait_timeout_while(state, FLUSH_AFTER, is_short);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.is_flushed = false;
-        (std::mem::take(&mut state.waiting), !state.has_ended)
+        (state.is_flushed, state.is_stalled) = (false, false);
+        let waiting = std::mem::take(&mut state.waiting);
+        self.changed.notify_all();
+        (waiting, !state.has_ended)
     }
 }
 
@@ -419,18 +436,43 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_full_queue_counts_what_it_has_no_room_for() {
-        let event = |line: &str| Event::parse(line);
+    fn event() -> Event {
         let line = "{\"v\":1,\"id\":\"019c8c95-c8e3-7000-bfff-ffffffffffff\",\
             \"timestamp\":\"2026-02-23T22:19:12Z\",\"name\":\"a.b\",\"correlation\":\"c\"}";
-        let event = event(line).unwrap();
+        Event::parse(line).unwrap()
+    }
+
+    #[test]
+    fn a_full_queue_counts_what_it_has_no_room_for() {
         let queue = Queue::default();
-        queue.push(&mut vec![event.clone(); QUEUE_EVENTS_MAX - 1]);
-        queue.push(&mut vec![event; 5]);
+        queue.push(&mut vec![event(); QUEUE_EVENTS_MAX - 1]);
+        queue.push(&mut vec![event(); 5]);
+        assert!(queue.state().is_stalled);
         let (events, may_come) = queue.take();
         assert_eq!((events.len(), queue.state().lost, may_come), (QUEUE_EVENTS_MAX, 4, true));
         queue.tell(|state| state.has_ended = true);
         assert_eq!((queue.take().0.len(), queue.take().1), (0, false));
+    }
+
+    #[test]
+    fn who_writes_as_fast_as_it_can_loses_nothing() {
+        let queue = Queue::default();
+        let taken = thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut taken = 0;
+                loop {
+                    let (events, may_come) = queue.take();
+                    taken += events.len();
+                    if !may_come {
+                        return taken;
+                    }
+                }
+            });
+            let events = vec![event(); QUEUE_EVENTS_MAX / 10];
+            (0..25).for_each(|_| queue.push(&mut events.clone()));
+            queue.tell(|state| state.has_ended = true);
+            writer.join().unwrap()
+        });
+        assert_eq!((taken, queue.state().lost), (25 * QUEUE_EVENTS_MAX / 10, 0));
     }
 }

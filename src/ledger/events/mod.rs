@@ -17,7 +17,7 @@ use crate::ledger::around::Around;
 use crate::ledger::events::tally::Tally;
 use crate::ledger::files;
 use crate::ledger::lock::Lock;
-use crate::ledger::segment::{self, Outcome, Policy};
+use crate::ledger::segment::{self, Newest, Outcome, Policy};
 use crate::ledger::tail::Format;
 use crate::row::{LINE_BYTES_MAX, line_hash};
 use crate::timestamp::Timestamp;
@@ -108,9 +108,10 @@ fn append_kept(
         event.write_line(&mut lines);
         lines.push('\n');
     }
-    let bytes = lines.into_bytes();
-    let appended =
-        segment::append(place, policy, &FORMAT, &Around::NOTHING, &mut |_| Ok(bytes.clone()))?;
+    let mut bytes = lines.into_bytes();
+    // Asked for once.
+    let mut compose = |_: &Newest| Ok(std::mem::take(&mut bytes));
+    let appended = segment::append(place, policy, &FORMAT, &Around::NOTHING, &mut compose)?;
     Ok(Some(appended))
 }
 
