@@ -111,6 +111,18 @@ fn the_conformance_set_gives_exactly_these_rows() {
     assert!(differences.is_empty(), "{differences}");
 }
 
+#[test]
+fn every_case_of_the_conformance_set_is_explained() {
+    let set = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let readme = fs::read_to_string(set.join("README.md")).unwrap();
+    for case in cases() {
+        let name = case.file_name().unwrap().to_str().unwrap();
+        assert!(readme.contains(&format!("| `{name}` | ")), "{name}");
+    }
+    let listed = readme.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(listed, cases().len());
+}
+
 /// What the ledger says in sum.
 fn sums(rows: &[String]) -> Truth {
     let mut truth = Truth::default();
@@ -351,6 +363,94 @@ fn secrets_of_a_transcript_stay_there() {
         let found = written.windows(secret.len()).any(|it| it == secret.as_bytes());
         assert!(!found, "{secret}: {}", text(&written));
     }
+}
+
+/// A compressed rollout is read, or it is said that it was not.
+#[test]
+fn compressed_rollouts_are_not_passed_over_in_silence() {
+    let sandbox = Sandbox::repository();
+    let here = root(&sandbox);
+    let set = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/transcripts/codex/worked-example/home/.codex/sessions/2026/11/03");
+    let rollout = fs::read_dir(set).unwrap().next().unwrap().unwrap().path();
+    let plain = replaced(&fs::read(rollout).unwrap(), DEMO.as_bytes(), here.as_bytes());
+    // One frame with one block that is stored as it is.
+    let size = plain.len() as u32;
+    let mut frame = vec![0x28, 0xB5, 0x2F, 0xFD, 0xA0];
+    frame.extend(size.to_le_bytes());
+    frame.extend(&(size << 3 | 1).to_le_bytes()[..3]);
+    frame.extend(&plain);
+    let folder = home(&sandbox).join(".codex/sessions");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("rollout-a.jsonl.zst"), frame).unwrap();
+    for _ in 0..2 {
+        let output = sandbox.run("log-usage", &["import"]);
+        assert!(output.status.success());
+        match cfg!(feature = "zstd") {
+            true => assert_eq!(sandbox.rows().len(), 2),
+            false => {
+                let said = text(&output.stderr);
+                assert!(said.contains("rollout-a.jsonl.zst: is compressed"), "{said}");
+            }
+        }
+    }
+    // Beside the plain one it is the same.
+    fs::write(folder.join("rollout-a.jsonl"), &plain).unwrap();
+    let output = sandbox.run("log-usage", &["import"]);
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(sandbox.rows().len(), 2);
+}
+
+/// The database of opencode is read, or it is said that it was not.
+#[test]
+fn a_database_is_not_passed_over_in_silence() {
+    let sandbox = Sandbox::repository();
+    let folder = home(&sandbox).join(".local/share/opencode");
+    fs::create_dir_all(&folder).unwrap();
+    make_database(&folder.join("opencode.db"), &root(&sandbox));
+    for _ in 0..2 {
+        let output = sandbox.run("log-usage", &["import"]);
+        assert!(output.status.success());
+        match cfg!(feature = "sqlite") {
+            true => {
+                let row = "2026-11-04T08:00:00Z,gpt-5.6-sol,1300,50,true,discuss,20000,";
+                assert!(sandbox.rows().len() == 1 && sandbox.rows()[0].starts_with(row));
+            }
+            false => {
+                let said = text(&output.stderr);
+                assert!(said.contains("opencode.db: is a database"), "{said}");
+            }
+        }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn make_database(path: &Path, cwd: &str) {
+    let database = rusqlite::Connection::open(path).unwrap();
+    database.execute_batch("CREATE TABLE message (id TEXT, session_id TEXT, data TEXT)").unwrap();
+    let begun = 1_793_779_200_000_u64;
+    let messages = [
+        ("m1", format!("{{\"role\":\"user\",\"time\":{{\"created\":{begun}}}}}")),
+        (
+            "m2",
+            format!(
+                "{{\"role\":\"assistant\",\"parentID\":\"m1\",\"modelID\":\"gpt-5.6-sol\",\"finish\":\"stop\",\
+             \"path\":{{\"cwd\":\"{cwd}\"}},\"time\":{{\"created\":{},\"completed\":{}}},\"tokens\":{{\
+             \"input\":100,\"output\":50,\"reasoning\":9,\"cache\":{{\"read\":1000,\"write\":200}}}}}}",
+                begun + 1_000,
+                begun + 20_000
+            ),
+        ),
+    ];
+    for (id, data) in messages {
+        let row = rusqlite::params![id, "s", data];
+        database.execute("INSERT INTO message VALUES (?1, ?2, ?3)", row).unwrap();
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn make_database(path: &Path, _: &str) {
+    fs::write(path, "SQLite format 3").unwrap();
 }
 
 fn refused(output: &Output, words: &str) {

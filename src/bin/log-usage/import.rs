@@ -9,9 +9,9 @@ use std::time::SystemTime;
 
 use chrono::{Local, TimeZone};
 use clap::Parser;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
-use usage_ledger::error::{Error, Result};
+use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::intake::import::cursor::Cursor;
 use usage_ledger::intake::import::homes::Homes;
 use usage_ledger::intake::import::scope::Scope;
@@ -91,8 +91,8 @@ const BATCH_ROWS: usize = 5_000;
 const PROGRESS_BYTES_MIN: u64 = 20_000_000;
 
 fn sources() -> impl TypedValueParser<Value = &'static Source> {
-    let names = SOURCES.iter().map(|source| source.name);
-    PossibleValuesParser::new(names)
+    let values = SOURCES.iter().map(|source| PossibleValue::new(source.name).help(source.about));
+    PossibleValuesParser::new(values)
         .try_map(|name| source(&name).ok_or_else(|| "a source".to_owned()))
 }
 
@@ -220,14 +220,17 @@ impl ImportOptions {
         let redactor = redact::redactor(config);
         let waiting = waiting_for(target)?;
         let bar = Bar::default();
+        let move_on = |progress| bar.move_on(progress);
+        let (homes, screen) = (homes(&self.from), screen(config, &redactor));
+        let prices = Prices::load(&target.place)?;
         let import = Import {
             place: &target.place,
             waiting: &waiting,
-            homes: &homes(&self.from),
+            homes: &homes,
             making: Making {
                 grain: self.group,
                 task_type: self.task_type,
-                prices: &Prices::load(&target.place)?,
+                prices: &prices,
                 local: &local,
             },
             since: self.since.as_deref().map(since).transpose()?,
@@ -235,8 +238,8 @@ impl ImportOptions {
             is_refresh: self.refresh,
             now: world::now().instant(),
             system_now: SystemTime::now(),
-            screen: &screen(config, &redactor),
-            progress: &|progress| bar.move_on(progress),
+            screen: &screen,
+            progress: &move_on,
         };
         // Whoever asks for an explanation or for what grew wants all files to be read.
         let imports = import.run(sources, scope, cursor.filter(|_| !self.explain && !self.refresh));
@@ -246,6 +249,10 @@ impl ImportOptions {
 
     fn tell(&self, target: &Target, imports: &Imports, appended: &Appended) {
         tell_withheld(&imports.withheld);
+        let left_out = imports.tallies.iter().flat_map(|it| &it.findings.left_out);
+        for file in left_out.filter(|it| it.line == 0 && !self.explain) {
+            voice::say(&format!("left out  {}: {}", shown(&file.path), file.why));
+        }
         let is_empty = imports.tallies.iter().all(|it| it.findings.files + it.unchanged == 0);
         if is_empty && !self.sources.is_empty() {
             let names: Vec<&str> = self.sources.iter().map(|source| source.name).collect();
@@ -295,8 +302,8 @@ impl Bar {
         }
     }
 
-    fn end(self) {
-        self.drawn.into_inner().iter().for_each(ProgressBar::finish_and_clear);
+    fn end(&self) {
+        self.drawn.borrow().iter().for_each(ProgressBar::finish_and_clear);
     }
 }
 

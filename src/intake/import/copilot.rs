@@ -27,7 +27,7 @@ pub fn find(homes: &Homes) -> Vec<Group> {
         false => homes.named.clone(),
     };
     let files = folders.iter().flat_map(|folder| walk::files(folder, &ENDINGS));
-    files.map(|file| Group { files: vec![file] }).collect()
+    files.map(|file| Group { number: 0, files: vec![file] }).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -126,11 +126,11 @@ impl Tokens {
 ///
 /// # Errors
 /// A file that was named cannot be read.
-pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
+pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
     let mut turns = Vec::new();
-    for (number, group) in groups {
+    for group in groups {
         for file in &group.files {
-            session(file, *number, &mut turns, reading)?;
+            session(file, group.number, &mut turns, reading)?;
         }
     }
     Ok(turns)

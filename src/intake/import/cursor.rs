@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::intake::import::open::READS_COMPRESSED;
 use crate::intake::import::reading::hash;
-use crate::intake::import::walk::Group;
+use crate::intake::import::walk::{File, Group};
 use crate::row::line_hash;
 
 /// Raised whenever transcripts would be read otherwise.
@@ -52,7 +53,13 @@ impl Known {
     /// What is to be known of these files; None while one of them may still be changing.
     pub fn of(group: &Group, now: SystemTime) -> Option<Known> {
         let settled = now.checked_sub(TICK)?;
-        let is_settled = group.files.iter().all(|file| file.modified < settled);
+        // What this build cannot read is to be said again, and to be read by another build.
+        let is_read = |file: &File| match file.path.extension() {
+            Some(it) if it == "zst" => READS_COMPRESSED,
+            Some(it) if it == "db" => cfg!(feature = "sqlite"),
+            _ => true,
+        };
+        let is_settled = group.files.iter().all(|file| file.modified < settled && is_read(file));
         is_settled.then(|| Known { files: looks(group), ..Known::default() })
     }
 }

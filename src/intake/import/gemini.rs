@@ -9,12 +9,11 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use crate::error::Result;
+use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::homes::Homes;
 use crate::intake::import::lenient::{self, Count, Maybe, Take, Text};
 use crate::intake::import::reading::{Names, Reading, instant};
-use crate::intake::import::turn::{
-    End, Request, Turn, UNKNOWN_MODEL, Work, checks, millis_between,
-};
+use crate::intake::import::turn::{End, Request, Turn, Work, checks, millis_between};
 use crate::intake::import::usage::Usage;
 use crate::intake::import::walk::{self, File, Group};
 use crate::timestamp::Instant;
@@ -40,7 +39,7 @@ pub fn find(homes: &Homes) -> Vec<Group> {
             };
             match groups.iter_mut().find(|(it, _)| *it == project) {
                 Some((_, group)) => group.files.push(file),
-                None => groups.push((project, Group { files: vec![file] })),
+                None => groups.push((project, Group { number: 0, files: vec![file] })),
             }
         }
     }
@@ -185,10 +184,10 @@ struct Session {
 ///
 /// # Errors
 /// A file that was named cannot be read.
-pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
+pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
     let mut names = Names::default();
     let mut turns = Vec::new();
-    for (number, group) in groups {
+    for group in groups {
         let mut sessions: Vec<Session> = Vec::new();
         for file in &group.files {
             let session = session(file, &mut names, reading)?;
@@ -210,7 +209,7 @@ pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<
                 Some(root) => reading.scope.holds(root),
                 None => reading.scope.holds_hash(&session.hash),
             };
-            let own = session.turns(*number, is_here, reading);
+            let own = session.turns(group.number, is_here, reading);
             match session.caller(&turns[begin..]) {
                 Some(at) => {
                     let caller: &mut Turn = &mut turns[begin + at];
@@ -241,10 +240,10 @@ fn session(file: &File, names: &mut Names, reading: &mut Reading<'_>) -> Result<
                 session.take(&line, names, reading);
             }
         })?;
-    } else if let Some(bytes) = reading.whole(file)? {
-        if let Some(whole) = reading.parse::<Line<'_>>(file, 0, &bytes) {
-            session.take(&whole, names, reading);
-        }
+    } else if let Some(bytes) = reading.whole(file)?
+        && let Some(whole) = reading.parse::<Line<'_>>(file, 0, &bytes)
+    {
+        session.take(&whole, names, reading);
     }
     Ok(session)
 }

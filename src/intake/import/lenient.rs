@@ -6,6 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// The key behind which the parser keeps a number that it does not judge.
 const NUMBER: &str = "$serde_json::private::Number";
@@ -78,23 +79,30 @@ impl<'de: 'a, 'a> Take<'de> for Text<'a> {
     }
 }
 
-impl Take<'_> for Count {
-    fn text(text: &str) -> Count {
-        Count::digits(text.trim())
-    }
-    fn digits(text: &str) -> Count {
+impl Count {
+    fn of(text: &str) -> Count {
         // What is negative or no number at all is nothing.
         let float = || text.parse::<f64>().ok().filter(|it| it.is_finite() && *it > 0.0);
         Count(text.parse().ok().or_else(|| float().map(|it| it.round() as u64)).unwrap_or(0))
     }
 }
 
-impl Take<'_> for Float {
-    fn text(text: &str) -> Float {
-        Float::digits(text.trim())
+/// A number, also where it stands in quotes, as it is written.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<&'de str, D::Error> {
+    let raw = <&RawValue>::deserialize(from)?.get();
+    Ok(raw.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(raw).trim())
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Count, D::Error> {
+        number(from).map(Count::of)
     }
-    fn digits(text: &str) -> Float {
-        Float(text.parse::<f64>().ok().filter(|it| it.is_finite()).unwrap_or(0.0))
+}
+
+impl<'de> Deserialize<'de> for Float {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Float, D::Error> {
+        let float = number(from)?.parse::<f64>().ok();
+        Ok(Float(float.filter(|it| it.is_finite()).unwrap_or(0.0)))
     }
 }
 
@@ -184,7 +192,7 @@ macro_rules! deserialize {
     )*};
 }
 
-deserialize!(Count, Float, Flag, Given);
+deserialize!(Flag, Given);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Text<'a>, D::Error> {

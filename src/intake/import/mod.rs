@@ -6,6 +6,7 @@ pub mod lines;
 pub mod homes;
 pub mod scope;
 pub mod walk;
+pub mod open;
 pub mod peek;
 pub mod usage;
 pub mod cost;
@@ -16,6 +17,7 @@ pub mod claude_code;
 pub mod codex;
 pub mod gemini;
 pub mod copilot;
+pub mod opencode;
 pub mod otlp;
 pub mod printed;
 
@@ -25,11 +27,12 @@ use std::time::SystemTime;
 use hashbrown::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
+use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::cursor::{Cursor, Known};
 use crate::intake::import::homes::Homes;
 use crate::intake::import::reading::{Findings, Reading};
 use crate::intake::import::scope::Scope;
-use crate::intake::import::turn::{Grain, Making, PATIENCE_S, Planned, Turn, UNKNOWN_MODEL};
+use crate::intake::import::turn::{Grain, Making, PATIENCE_S, Planned, Turn};
 use crate::intake::import::walk::Group;
 use crate::ledger::compose::Entry;
 use crate::ledger::lookup::{self, Imported, Standing};
@@ -49,8 +52,8 @@ pub struct Source {
     pub is_found: bool,
     /// Finds its files.
     pub find: fn(&Homes) -> Vec<Group>,
-    /// Reads them, each group with its number.
-    pub read: fn(&[(usize, Group)], &mut Reading<'_>) -> Result<Vec<Turn>>,
+    /// Reads them.
+    pub read: fn(&[Group], &mut Reading<'_>) -> Result<Vec<Turn>>,
 }
 
 /// Every source.
@@ -82,6 +85,13 @@ pub const SOURCES: &[Source] = &[
         is_found: true,
         find: copilot::find,
         read: copilot::read,
+    },
+    Source {
+        name: opencode::NAME,
+        about: "opencode's messages (~/.local/share/opencode)",
+        is_found: true,
+        find: opencode::find,
+        read: opencode::read,
     },
     Source {
         name: otlp::NAME,
@@ -232,7 +242,7 @@ impl Import<'_> {
         tally: &mut Tally,
     ) -> Result<Vec<Planned>> {
         let mut seen = HashSet::new();
-        let mut groups = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         let mut known: Vec<Option<Known>> = Vec::new();
         for group in (source.find)(self.homes) {
             let is_there =
@@ -249,11 +259,11 @@ impl Import<'_> {
                 }
                 None => {
                     known.push(Known::of(&group, self.system_now));
-                    groups.push((groups.len(), group));
+                    groups.push(Group { number: groups.len(), ..group });
                 }
             }
         }
-        let bytes = groups.iter().flat_map(|(_, group)| &group.files).map(|file| file.bytes);
+        let bytes = groups.iter().flat_map(|group| &group.files).map(|file| file.bytes);
         (self.progress)(Progress::Ahead(bytes.sum()));
         let mut reading = Reading {
             scope,
@@ -307,7 +317,7 @@ impl Import<'_> {
             true
         });
         // A group is known once its rows are in the ledger: which these are is said here.
-        let rows = turn::rows(&turns, &self.making);
+        let rows = turn::rows(turns, &self.making);
         for row in &rows {
             if self.border.is_none_or(|border| row.at.day() >= border)
                 && let Some(known) = &mut known[row.group]
@@ -374,7 +384,7 @@ impl Import<'_> {
         match row.entry(revision, self.screen, withheld) {
             Err(refused) if refused.field == "model" => {
                 let mut row = row.clone();
-                row.model = UNKNOWN_MODEL.to_owned();
+                row.model = UNKNOWN_MODEL.into();
                 row.entry(revision, self.screen, withheld)
             }
             entry => entry,
@@ -425,7 +435,7 @@ impl Import<'_> {
             let known = imported.get(row.source, &row.id).unwrap_or_default();
             // It must be the same row: at the same moment, of the same model.
             row.at = old.row.at;
-            row.model = old.row.model.clone().into_owned();
+            row.model = old.row.model.as_ref().into();
             // What a person corrected stays so.
             if known.rev > 0 {
                 (row.success, row.task_type) = (old.row.success, old.row.task_type);

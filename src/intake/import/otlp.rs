@@ -8,11 +8,12 @@ use hashbrown::HashSet;
 use serde::Deserialize;
 
 use crate::error::Result;
+use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::homes::Homes;
 use crate::intake::import::lenient::{Count, Maybe, Text};
 use crate::intake::import::lines::LINE_BYTES_MAX;
 use crate::intake::import::reading::{Names, Reading, hash};
-use crate::intake::import::turn::{End, Request, Turn, UNKNOWN_MODEL, Work, millis_between};
+use crate::intake::import::turn::{End, Request, Turn, Work, millis_between};
 use crate::intake::import::usage::Usage;
 use crate::intake::import::walk::{self, Group};
 use crate::timestamp::Instant;
@@ -30,7 +31,7 @@ const NANOS: u64 = 1_000_000_000;
 /// The files that were named, all together: a trace may be spread over several.
 pub fn find(homes: &Homes) -> Vec<Group> {
     let files: Vec<_> = homes.named.iter().flat_map(|path| walk::files(path, &ENDINGS)).collect();
-    if files.is_empty() { Vec::new() } else { vec![Group { files }] }
+    if files.is_empty() { Vec::new() } else { vec![Group { number: 0, files }] }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,10 +149,10 @@ struct Trace {
 ///
 /// # Errors
 /// A file that was named cannot be read.
-pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
+pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
     let mut names = Names::default();
     let mut turns = Vec::new();
-    for (number, group) in groups {
+    for group in groups {
         let mut traces: BTreeMap<String, Trace> = BTreeMap::new();
         let mut seen = HashSet::new();
         for file in &group.files {
@@ -178,7 +179,7 @@ pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<
             })?;
         }
         let of_group = traces.into_iter().filter(|(_, trace)| !trace.requests.is_empty());
-        turns.extend(of_group.map(|(id, trace)| trace.turn(id, *number)));
+        turns.extend(of_group.map(|(id, trace)| trace.turn(id, group.number)));
     }
     Ok(turns)
 }

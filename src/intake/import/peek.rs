@@ -1,8 +1,9 @@
 //! A look at the beginning of a file: the first value of a key, without reading the rest.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+
+use crate::intake::import::open::open;
 
 /// So much of a file is looked at.
 const PEEK_BYTES: u64 = 64 << 10;
@@ -10,14 +11,14 @@ const PEEK_BYTES: u64 = 64 << 10;
 /// The first string that stands behind this key; None where there is none.
 pub fn value(path: &Path, key: &str) -> Option<String> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(PEEK_BYTES).read_to_end(&mut bytes).ok()?;
+    open(path).ok()?.take(PEEK_BYTES).read_to_end(&mut bytes).ok()?;
     value_in(&bytes, key)
 }
 
 /// The same of the first line alone.
 pub fn first_line_value(path: &Path, key: &str) -> Option<String> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(PEEK_BYTES).read_to_end(&mut bytes).ok()?;
+    open(path).ok()?.take(PEEK_BYTES).read_to_end(&mut bytes).ok()?;
     value_in(bytes.split(|byte| *byte == b'\n').next()?, key)
 }
 

@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use crate::error::Result;
+use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::homes::Homes;
 use crate::intake::import::lenient::{Count, Flag, Float, Given, Maybe, Text};
 use crate::intake::import::reading::Reading;
-use crate::intake::import::turn::{End, Request, Turn, UNKNOWN_MODEL, Work};
+use crate::intake::import::turn::{End, Request, Turn, Work};
 use crate::intake::import::usage::Usage;
 use crate::intake::import::walk::{self, File, Group};
 use crate::row::line_hash;
@@ -34,7 +35,7 @@ const PICO: f64 = 1e12;
 /// The files that were named, each by itself.
 pub fn find(homes: &Homes) -> Vec<Group> {
     let files = homes.named.iter().flat_map(|path| walk::files(path, &ENDINGS));
-    files.map(|file| Group { files: vec![file] }).collect()
+    files.map(|file| Group { number: 0, files: vec![file] }).collect()
 }
 
 /// What one run of a tool came to.
@@ -48,7 +49,7 @@ pub struct Outcome {
     pub key: String,
     /// What each model took: its name, the tokens, how many requests (0 if not told), and what they
     /// cost in 10⁻¹² dollars, if told.
-    pub models: Vec<(String, Usage, u64, Option<u128>)>,
+    pub models: Vec<(String, Usage, u64, Option<u64>)>,
     /// Whether the tool says that it succeeded.
     pub success: bool,
     /// How long it took, if told.
@@ -175,13 +176,13 @@ impl Tokens {
         }
     }
 
-    fn cost(&self) -> Option<u128> {
+    fn cost(&self) -> Option<u64> {
         pico(self.cost_usd)
     }
 }
 
-fn pico(dollars: Option<Float>) -> Option<u128> {
-    dollars.filter(|it| it.0 > 0.0).map(|it| (it.0 * PICO).round() as u128)
+fn pico(dollars: Option<Float>) -> Option<u64> {
+    dollars.filter(|it| it.0 > 0.0).map(|it| (it.0 * PICO).round() as u64)
 }
 
 /// What was printed, one object after the other; what is none of ours is passed over.
@@ -242,7 +243,7 @@ impl Context {
     /// Claude Code and Cursor end alike.
     fn result(&self, it: &Printed<'_>, key: String) -> Outcome {
         let is_of_claude = it.model_usage.0.is_some() || it.total_cost_usd.is_some();
-        let mut models: Vec<(String, Usage, u64, Option<u128>)> = Vec::new();
+        let mut models: Vec<(String, Usage, u64, Option<u64>)> = Vec::new();
         for (name, tokens) in it.model_usage.0.iter().flatten() {
             if let Some(tokens) = tokens.0 {
                 models.push((name.clone(), tokens.split(), 0, tokens.cost()));
@@ -309,9 +310,9 @@ fn of_gemini(it: &Printed<'_>, key: String) -> Outcome {
 ///
 /// # Errors
 /// A file that was named cannot be read.
-pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
+pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
     let mut turns = Vec::new();
-    for (number, group) in groups {
+    for group in groups {
         for file in &group.files {
             let Some(bytes) = reading.whole(file)? else { continue };
             let outcomes = outcomes(&bytes);
@@ -320,7 +321,7 @@ pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<
             }
             for outcome in outcomes {
                 reading.findings.responses += outcome.models.len() as u64;
-                turns.push(turn(outcome, file, *number));
+                turns.push(turn(outcome, file, group.number));
             }
         }
     }

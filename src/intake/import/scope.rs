@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use crate::git::WorkTree;
-use crate::workspace::find_root;
+use crate::workspace::{FOLDER, find_root};
 
 /// The folders whose turns are imported.
 #[derive(Debug, Default)]
@@ -79,7 +79,10 @@ fn is_inside(folder: &Path, roots: &[PathBuf]) -> bool {
         return roots.iter().any(|root| folder.starts_with(root));
     };
     let is_below = roots.iter().any(|root| real.starts_with(root));
-    is_below && find_root(&real).is_ok_and(|root| roots.contains(&root) || is_above(&root, roots))
+    let is_marked = |root: &Path| root.join(".git").exists() || root.join(FOLDER).is_dir();
+    let is_ours =
+        |root: &PathBuf| roots.contains(root) || is_above(root, roots) || !is_marked(root);
+    is_below && find_root(&real).is_ok_and(|root| is_ours(&root))
 }
 
 /// A ledger may stand in a part of a repository that has no mark of its own.
@@ -93,7 +96,8 @@ fn canonical(path: &Path) -> PathBuf {
 
 /// The top folders of a repository's work trees, as git notes them.
 fn work_trees(tree: &WorkTree) -> Vec<PathBuf> {
-    let shared = tree.shared();
+    // That of a linked work tree is told by a way that goes up again.
+    let shared = canonical(&tree.shared());
     let mut tops: Vec<PathBuf> = match shared.file_name() {
         Some(name) if name == ".git" => shared.parent().map(Path::to_owned).into_iter().collect(),
         _ => Vec::new(),
@@ -124,6 +128,10 @@ mod tests {
         assert!(!holds("/vendor/b") && !holds("b") && !holds("/../ab"));
         assert!(!scope.holds("") && !scope.holds("src"));
         assert!(Scope::everywhere().holds(""));
+        // Before the first row there is no mark at all.
+        let bare = root.join("vendor");
+        fs::create_dir_all(bare.join("x")).unwrap();
+        assert!(Scope::of(&bare).holds(&bare.join("x").to_string_lossy()));
     }
 
     #[test]

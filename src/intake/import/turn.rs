@@ -5,17 +5,14 @@ use std::rc::Rc;
 
 use crate::error::Result;
 use crate::intake::draft::{Draft, check};
-use crate::intake::import::cost;
+use crate::intake::import::cost::{Book, UNKNOWN_MODEL};
 use crate::intake::import::usage::Usage;
 use crate::ledger::compose::Entry;
 use crate::notes::Screen;
 use crate::pricing::Prices;
 use crate::redact::withheld::Withheld;
-use crate::row::{COUNT_MAX, Refused, TaskType, check_model, line_hash};
+use crate::row::{COUNT_MAX, Refused, TaskType, line_hash};
 use crate::timestamp::{Instant, Timestamp};
-
-/// Where a source does not say which model it was.
-pub const UNKNOWN_MODEL: &str = "unknown";
 
 /// A turn without an end is waited for so long after its last record: then it failed.
 pub const PATIENCE_S: i64 = 24 * 3600;
@@ -46,7 +43,7 @@ pub struct Request {
     /// Whether a sub-agent made it.
     pub is_sub: bool,
     /// What it cost in picodollars, where the source knows better than a price list.
-    pub cost: Option<u128>,
+    pub cost: Option<u64>,
 }
 
 /// How a turn ended.
@@ -159,6 +156,14 @@ pub struct Making<'a> {
     pub local: &'a dyn Fn(Instant) -> Timestamp,
 }
 
+/// The same, with what was looked up meanwhile.
+struct Maker<'a> {
+    grain: Grain,
+    task_type: Option<TaskType>,
+    book: Book<'a>,
+    local: &'a dyn Fn(Instant) -> Timestamp,
+}
+
 /// A row to be.
 #[derive(Clone, Debug)]
 pub struct Planned {
@@ -169,7 +174,7 @@ pub struct Planned {
     /// Its source.
     pub source: &'static str,
     /// The model.
-    pub model: String,
+    pub model: Rc<str>,
     /// All tokens.
     pub usage: Usage,
     /// Whether it succeeded.
@@ -208,7 +213,7 @@ impl Turn {
         format!("{}{}{hash}", self.prefix, grain.prefix())
     }
 
-    fn task_type(&self, making: &Making<'_>) -> TaskType {
+    fn task_type(&self, making: &Maker<'_>) -> TaskType {
         let Work { plans, edits, checks, tools } = self.work;
         let written: u64 = self.requests.iter().map(|it| it.usage.completion).sum();
         match making.task_type {
@@ -231,12 +236,15 @@ impl Turn {
         }
     }
 
-    fn model(&self, making: &Making<'_>) -> String {
-        self.model.as_deref().map_or(UNKNOWN_MODEL.to_owned(), |raw| named(raw, making))
+    fn model(&self, making: &Maker<'_>) -> Rc<str> {
+        match &self.model {
+            Some(raw) => named(raw, making),
+            None => UNKNOWN_MODEL.into(),
+        }
     }
 
     /// The rows of this turn alone.
-    fn rows(&self, making: &Making<'_>) -> Vec<Planned> {
+    fn rows(&self, making: &Maker<'_>) -> Vec<Planned> {
         let mut rows: Vec<(Planned, Sum)> = Vec::new();
         let primary = self.primary(making);
         for request in &self.requests {
@@ -265,14 +273,14 @@ impl Turn {
     }
 
     /// The model whose row stands for the task: that of the final answer, if it took anything.
-    fn primary(&self, making: &Making<'_>) -> Option<String> {
+    fn primary(&self, making: &Maker<'_>) -> Option<Rc<str>> {
         let of_main = |request: &&Request| !request.is_sub;
         let mains = || self.requests.iter().filter(of_main).map(|it| named(&it.model, making));
         let last = self.model(making);
-        if mains().any(|model| model == last) { Some(last) } else { mains().last() }
+        if mains().any(|model| model == last) { Some(last) } else { mains().next_back() }
     }
 
-    fn row(&self, making: &Making<'_>, raw: &str, model: String, is_sub: bool) -> Planned {
+    fn row(&self, making: &Maker<'_>, raw: &str, model: Rc<str>, is_sub: bool) -> Planned {
         Planned {
             at: (making.local)(self.start).at_second(),
             id: self.id(making.grain, raw),
@@ -293,7 +301,7 @@ impl Turn {
     }
 
     /// A row for each request; the last one of the agent itself stands for the task.
-    fn requests(&self, making: &Making<'_>) -> Vec<Planned> {
+    fn requests(&self, making: &Maker<'_>) -> Vec<Planned> {
         if self.requests.is_empty() {
             return self.rows(making);
         }
@@ -347,15 +355,15 @@ struct Sum {
 }
 
 impl Sum {
-    fn take(&mut self, row: &mut Planned, request: &Request, making: &Making<'_>) {
+    fn take(&mut self, row: &mut Planned, request: &Request, making: &Maker<'_>) {
         row.usage.add(&request.usage);
         row.requests += request.count;
         self.has_requests = true;
         let (first, last) = self.span.unwrap_or((request.at, request.at));
         self.span = Some((first.min(request.at), last.max(request.at)));
         let Request { at, usage, count, .. } = request;
-        let listed = || cost::pico(making.prices, &row.model, *at, usage, *count);
-        match request.cost.or_else(listed) {
+        let listed = || making.book.model(&request.model).pico(*at, usage, *count);
+        match request.cost.map(u128::from).or_else(listed) {
             Some(cost) => self.cost = self.cost.saturating_add(cost),
             None => self.lacks_price = true,
         }
@@ -392,12 +400,8 @@ pub fn checks(command: &str) -> bool {
 }
 
 /// The name under which a model's rows are stored.
-fn named(raw: &str, making: &Making<'_>) -> String {
-    match cost::name(making.prices, raw) {
-        Some(name) => name,
-        None if check_model(raw).is_ok() => raw.to_owned(),
-        None => UNKNOWN_MODEL.to_owned(),
-    }
+fn named(raw: &Rc<str>, making: &Maker<'_>) -> Rc<str> {
+    making.book.model(raw).name.clone()
 }
 
 /// From one moment to a later one; 0 to an earlier one.
@@ -407,11 +411,13 @@ pub fn millis_between(from: Instant, to: Instant) -> u64 {
 }
 
 /// The rows of these turns, oldest first.
-pub fn rows(turns: &[Turn], making: &Making<'_>) -> Vec<Planned> {
-    let mut rows: Vec<Planned> = match making.grain {
-        Grain::Turn => turns.iter().flat_map(|turn| turn.rows(making)).collect(),
-        Grain::Request => turns.iter().flat_map(|turn| turn.requests(making)).collect(),
-        Grain::Session => sessions(turns).iter().flat_map(|it| it.rows(making)).collect(),
+pub fn rows(turns: Vec<Turn>, making: &Making<'_>) -> Vec<Planned> {
+    let Making { grain, task_type, prices, local } = *making;
+    let making = &Maker { grain, task_type, book: Book::of(prices), local };
+    let mut rows: Vec<Planned> = match grain {
+        Grain::Turn => turns.into_iter().flat_map(|turn| turn.rows(making)).collect(),
+        Grain::Request => turns.into_iter().flat_map(|turn| turn.requests(making)).collect(),
+        Grain::Session => sessions(&turns).iter().flat_map(|it| it.rows(making)).collect(),
     };
     rows.sort_by_key(|row| row.at.instant());
     rows

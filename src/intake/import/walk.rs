@@ -21,6 +21,8 @@ pub struct File {
 /// Files that are read together, or not at all: what one says changes what another means.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
+    /// Which one it is, of those that are read.
+    pub number: usize,
     /// The files, the one that the others depend on first.
     pub files: Vec<File>,
 }
@@ -52,6 +54,13 @@ pub fn files(path: &Path, endings: &[&str]) -> Vec<File> {
         false => found.extend(File::at(path)),
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// Every file in a folder itself with one of these endings.
+pub fn files_in(folder: &Path, endings: &[&str]) -> Vec<File> {
+    let mut found = Vec::new();
+    look_in(folder, endings, DEPTH_MAX, &mut found);
     found
 }
 

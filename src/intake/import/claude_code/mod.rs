@@ -81,17 +81,16 @@ fn session(file: &File) -> (PathBuf, String) {
 ///
 /// # Errors
 /// A file that was named cannot be read.
-pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
-    let mut order: Vec<(Option<String>, &(usize, Group))> = groups
-        .iter()
-        .map(|group| {
-            (group.1.files.first().and_then(|file| peek::value(&file.path, "timestamp")), group)
-        })
-        .collect();
-    order.sort_by(|a, b| (&a.0, &a.1.1.files[0].path).cmp(&(&b.0, &b.1.1.files[0].path)));
+pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
+    let first = |group: &Group| {
+        let path = group.files.first().map(|file| file.path.clone());
+        (path.as_deref().and_then(|path| peek::value(path, "timestamp")), path)
+    };
+    let mut order: Vec<&Group> = groups.iter().collect();
+    order.sort_by_cached_key(|group| first(group));
     let mut sessions = Sessions::default();
-    for (_, (number, group)) in order {
-        sessions.begin(*number);
+    for group in order {
+        sessions.begin(group.number);
         let (subs, mains): (Vec<&File>, Vec<&File>) =
             group.files.iter().partition(|file| is_of_sub_agent(&file.path));
         for file in mains {

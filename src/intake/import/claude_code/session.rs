@@ -8,8 +8,9 @@ use memchr::memmem::Finder;
 
 use crate::error::Result;
 use crate::intake::import::claude_code::line::{Kind, Line, Message, NAME};
+use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::reading::{Names, Reading, hash, instant};
-use crate::intake::import::turn::{End, Request, Turn, UNKNOWN_MODEL, Work, millis_between};
+use crate::intake::import::turn::{End, Request, Turn, Work, millis_between};
 use crate::intake::import::usage::Usage;
 use crate::intake::import::walk::File;
 use crate::timestamp::Instant;
@@ -446,13 +447,11 @@ impl Sessions {
     /// All turns with what they own.
     pub(super) fn finish(mut self, reading: &mut Reading<'_>) -> Vec<Turn> {
         self.responses.sort_by_key(|it| (it.turn, it.at));
-        let mut is_here: Vec<Option<bool>> = vec![None; self.turns.len()];
-        for response in &self.responses {
-            let here = &mut is_here[response.turn];
-            *here = Some(here.unwrap_or(false) | response.is_here);
-        }
-        for (building, here) in self.turns.iter_mut().zip(&is_here) {
-            building.turn.is_here = here.unwrap_or(building.turn.is_here);
+        for all in self.responses.chunk_by(|one, other| one.turn == other.turn) {
+            let turn = &mut self.turns[all[0].turn].turn;
+            turn.is_here = all.iter().any(|it| it.is_here);
+            // Most turns have one or two: what a vector takes by itself is more.
+            turn.requests.reserve_exact(all.len());
         }
         for response in self.responses {
             let turn = &mut self.turns[response.turn].turn;

@@ -82,15 +82,15 @@ fn parent(path: &Path) -> Option<String> {
 ///
 /// # Errors
 /// A file that was named cannot be read.
-pub fn read(groups: &[(usize, Group)], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
+pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
     let mut names = Names::default();
     let mut turns = Vec::new();
-    for (number, group) in groups {
+    for group in groups {
         let mut threads = Vec::new();
         for file in &group.files {
             threads.push(thread::read(file, &mut names, reading)?);
         }
-        let mut family = Family { threads: &threads, number: *number, turns: Vec::new() };
+        let mut family = Family { threads: &threads, number: group.number, turns: Vec::new() };
         family.resolve(reading);
         turns.append(&mut family.turns);
     }
@@ -267,7 +267,7 @@ impl Family<'_> {
     ) -> Option<usize> {
         let turns = self.threads[parent].turns.iter().zip(places);
         let there = || turns.clone().filter_map(|(turn, place)| Some((turn, (*place)?)));
-        let open = there().filter(|(turn, _)| at.is_none_or(|at| turn.start <= at)).last();
+        let open = there().rfind(|(turn, _)| at.is_none_or(|at| turn.start <= at));
         open.or_else(|| there().next()).map(|(_, place)| place)
     }
 

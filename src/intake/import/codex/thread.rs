@@ -6,8 +6,9 @@ use memchr::memmem::Finder;
 
 use crate::error::Result;
 use crate::intake::import::codex::line::{Line, Payload, Tokens};
+use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::reading::{Names, Reading, instant};
-use crate::intake::import::turn::{End, UNKNOWN_MODEL, Work};
+use crate::intake::import::turn::{End, Work};
 use crate::intake::import::walk::File;
 use crate::timestamp::Instant;
 
@@ -242,10 +243,10 @@ impl Thread {
                 self.work(at, failed, |_| {});
             }
             "entered_review_mode" => self.work(at, false, |work| work.checks = true),
-            "item_completed" => {
-                if payload.item.0.as_ref().is_some_and(|item| item.kind.0 == "Plan") {
-                    self.work(at, false, |work| work.plans = true);
-                }
+            "item_completed"
+                if payload.item.0.as_ref().is_some_and(|item| item.kind.0 == "Plan") =>
+            {
+                self.work(at, false, |work| work.plans = true);
             }
             _ => {}
         }
