@@ -24,15 +24,12 @@ pub mod stream;
 use std::borrow::Cow;
 
 use crate::redact::hit::{Hit, mark};
-use crate::redact::rules::RULES;
+use crate::redact::rules::{PATTERN, RULES};
 use crate::redact::scan::scan;
 use crate::redact::words::{Words, secret_values};
 
 /// How often a text is read again after hits; each time there is less left to find.
 const PASSES_MAX: usize = 4;
-
-/// What the source of a rule is called that no provider documents: it knows a text by its structure.
-const PATTERN: &str = "pattern";
 
 /// The rules of structures, beside the table of tokens: their names, what they find, and their
 /// sources.
@@ -95,7 +92,10 @@ pub fn listed_rules() -> Vec<ListedRule> {
             None => listed.push(ListedRule {
                 name: rule.name,
                 finds: format!("what begins with {prefixes}"),
-                source: format!("https://{}", rule.source),
+                source: match rule.source {
+                    PATTERN => PATTERN.to_owned(),
+                    page => format!("https://{page}"),
+                },
             }),
         }
     }

@@ -48,6 +48,9 @@ const fn may_be(
 /// How many bits a byte of a token tells at least where its prefix says little.
 const BITS_MIN: f32 = 3.0;
 
+/// What the source of a rule is called that no provider documents: it knows a text by its structure.
+pub(super) const PATTERN: &str = "pattern";
+
 /// Every provider. Where one prefix begins another the longer stands first.
 #[rustfmt::skip]
 pub(super) const RULES: &[Rule] = &[
@@ -191,7 +194,7 @@ pub(super) const RULES: &[Rule] = &[
     is("doppler-token", &["dp.pt.", "dp.st.", "dp.ct.", "dp.sa.", "dp.scim.", "dp.audit."], Dotted, 36, "docs.doppler.com/docs"),
     is("infisical-token", &["st."], Dotted, 60, "infisical.com/docs"),
     is("age-key", &["AGE-SECRET-KEY-1", "AGE-PLUGIN-"], Word, 40, "github.com/C2SP/C2SP/blob/main/age.md"),
-    is("usage-ledger-key", &["usage-ledger-key-1-"], Alnum, 52, "docs/privacy.md"),
+    is("usage-ledger-key", &["usage-ledger-key-1-"], Alnum, 52, PATTERN),
     is("stytch-secret", &["secret-live-", "secret-test-"], Wide, 30, "stytch.com/docs"),
     is("authress-key", &["authress_", "scauth_"], Wide, 40, "authress.io/knowledge-base"),
     is("bitwarden-token", &["0."], Wide, 70, "bitwarden.com/help/access-tokens"),

@@ -83,7 +83,7 @@ fn commands() -> Vec<String> {
 }
 
 /// One call of every command that does its work, in a row: arguments, standard input, exit code.
-const SWEEP: [(&[&str], &str, i32); 23] = [
+const SWEEP: [(&[&str], &str, i32); 32] = [
     (&["init"], "", 0),
     (&SEED, "", 0),
     (&["m", "1", "2", "maybe", "plan", "3"], "", 2),
@@ -93,6 +93,15 @@ const SWEEP: [(&[&str], &str, i32); 23] = [
         0,
     ),
     (&["run", "--model", "m", "--", "true"], "", 0),
+    (&["consent", "grant", "events", "--identity"], "", 0),
+    (&["consent", "status"], "", 0),
+    (&["consent", "show"], "", 0),
+    (&["consent", "export"], "", 0),
+    (&["event", "role.selected", "--role", "planner"], "", 0),
+    (&["event", "-"], "{\"name\":\"role.changed\",\"role\":\"reviewer\"}\n", 0),
+    (&["run", "--", "true"], "", 0),
+    (&["consent", "purge", "--all", "--yes"], "", 0),
+    (&["import"], "", 0),
     (&["amend", "--list"], "", 0),
     (&["amend", "--last", "--success", "false"], "", 0),
     (&["redact"], "mail bob@corp.example.com\n", 0),

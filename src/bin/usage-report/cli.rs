@@ -23,12 +23,12 @@ use crate::world;
     max_term_width = 80,
     after_help = "Examples:\n  \
         usage-report --weekly                        week by week\n  \
-        usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
+        usage-report --since 7d --model 'claude-*'   seven days of some models\n  \
         usage-report --format json | jq .totals      for programs\n\n\
         Log a row: log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\"",
     after_long_help = "Examples:\n  \
         usage-report --weekly                        week by week\n  \
-        usage-report --since 7d --model 'claude-*'   the last seven days of some models\n  \
+        usage-report --since 7d --model 'claude-*'   seven days of some models\n  \
         usage-report --range main..HEAD              what this branch took\n  \
         usage-report --by pr --all-branches          what each pull request took\n  \
         usage-report --format json | jq .totals      for programs\n\n\
@@ -61,7 +61,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Check every line of every file; exit code 1 if anything was found
     Verify,
-    /// Who was active: days, weeks, months, sessions, commands, roles and agents
+    /// Who was active, in which sessions, and what was done
     ///
     /// Of the events in .telemetry/events.jsonl (recorded only with consent: log-usage consent) and
     /// of the tags of rows. Nothing is said of single people, nor of fewer than five in a role.
