@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::sandbox::Sandbox;
+use crate::transcripts;
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -28,6 +29,10 @@ fn commands(text: &str, fence: &str) -> Vec<String> {
 fn every_command_of_the_readme_works() {
     let sandbox = Sandbox::repository();
     sandbox.write("examples/team/usage.csv", document("examples/team/usage.csv"));
+    // A coding agent has worked here.
+    let here = sandbox.path("").canonicalize().unwrap();
+    let folders = [here.to_str().unwrap(), "/w/elsewhere"];
+    transcripts::claude_code(&sandbox.path("../home"), folders, 20, 60, 1);
     let commands = commands(&document("README.md"), "console");
     assert!(commands.len() >= 12, "{commands:?}");
     for command in commands {
