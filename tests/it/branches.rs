@@ -151,7 +151,11 @@ impl Branches {
             let unmerged = self.git(&["ls-files", "--unmerged"]);
             if !unmerged.is_empty() {
                 self.conflicts += 1;
-                let is_right = self.way == Way::Plain || !is_of_content(&unmerged);
+                // Else git only does not know whether a file shall be there, or under which name.
+                let is_of_content = ["(content)", "(add/add)"]
+                    .iter()
+                    .any(|kind| said.contains(&format!("CONFLICT {kind}")));
+                let is_right = self.way == Way::Plain || !is_of_content;
                 assert!(is_right, "{:?}: git {arguments:?}: {said}", self.way);
                 self.git(&["add", "-A"]);
             }
@@ -230,14 +234,4 @@ impl Branches {
         };
         (count("calls"), count("doubts"))
     }
-}
-
-/// Whether a file stands in the index as both sides have it: else one of them deleted it.
-fn is_of_content(unmerged: &str) -> bool {
-    let mut stages: BTreeMap<&str, String> = BTreeMap::new();
-    for line in unmerged.lines() {
-        let (entry, path) = line.split_once('\t').unwrap();
-        *stages.entry(path).or_default() += entry.rsplit(' ').next().unwrap();
-    }
-    stages.values().any(|stages| stages.contains('2') && stages.contains('3'))
 }
