@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::ledger::compose::Entry;
 use crate::notes::{self, Screen, Tags};
+use crate::privacy::identity::CI;
 use crate::redact::Redactor;
 use crate::redact::withheld::{Part, Withheld};
 use crate::row::{COUNT_MAX, NOTES_BYTES_MAX, Refused, Row};
@@ -80,6 +81,18 @@ pub fn sign(entry: &mut Entry<'_>, user: &str) {
     {
         entry.row.notes = signed.into();
     }
+}
+
+/// Takes away who a row says that it is of, for a user who has not allowed that; whether it said so. No
+/// person is named by what stands there for jobs of CI.
+pub fn disown(entry: &mut Entry<'_>) -> bool {
+    if Tags::of(&entry.row.notes).get("user").is_none_or(|user| user == CI) {
+        return false;
+    }
+    if let Ok(notes) = notes::amended(&entry.row.notes, None, &[("user", None)]) {
+        entry.row.notes = notes.into();
+    }
+    true
 }
 
 /// No secret is shorter, and nearly every model's name is.

@@ -251,6 +251,47 @@ fn a_batch_carries_it_and_a_correction_keeps_whose_the_row_was() {
     assert_eq!(user(&sandbox.rows().pop().unwrap()).unwrap(), bobs);
 }
 
+/// Nor does a name that somebody types: without consent no row says whose it is, by whatever way it came.
+#[test]
+fn without_consent_no_row_names_anybody() {
+    let sandbox = identified();
+    let ann = Machine::new(&sandbox, "ann");
+    let row = ["m", "1", "2", "true", "plan", "3", "typed"];
+    let typed = |more: &[&'static str]| [&row[..], more].concat();
+    let said = |output: (String, String)| output.1;
+    let kept_out = "  user of 1 row not stored: identity is off";
+    let dry = ann.ok(&typed(&["--tag", "user=ann", "--dry-run"]));
+    assert!(dry.0.ends_with(",typed\n") && dry.1.contains(kept_out), "{dry:?}");
+    assert!(said(ann.ok(&typed(&["--tag=user=ann", "--tag=agent=x"]))).contains(kept_out));
+    ann.ok(&["m", "1", "2", "true", "plan", "3", "in the text {user=ann rev=1}"]);
+    ann.ok(&["run", "--model", "m", "--tag", "user=ann", "--", "true"]);
+    let rows = format!(
+        "{HEADER}\n,m,1,2,true,plan,3,one {{user=ann}}\n,m,1,2,true,plan,4,two {{user=bob}}\n"
+    );
+    let batch = said(ann.ok_with(&["batch"], &rows));
+    assert!(batch.contains("  user of 2 rows not stored") && batch.contains("grant"), "{batch}");
+    assert_eq!(said(ann.ok(&typed(&["--tag=user=ann", "--quiet"]))), "");
+    assert_eq!(sandbox.rows().len(), 6);
+    assert!(sandbox.rows()[0].ends_with(",typed {agent=x}"), "{:?}", sandbox.rows());
+    assert!(sandbox.rows().iter().all(|row| user(row).is_none()), "{:?}", sandbox.rows());
+    let ledger = sandbox.read(".telemetry/usage.csv");
+    let refused = ann.refused(&["amend", "--last", "--tag", "user=ann"]);
+    assert!(refused.contains("you have not allowed that"), "{refused}");
+    let refused = ann.refused(&["amend", "--last", "--notes", "x {user=ann}"]);
+    assert!(refused.contains("you have not allowed that"), "{refused}");
+    assert_eq!(sandbox.read(".telemetry/usage.csv"), ledger);
+    // What stands there for jobs of CI is no person.
+    assert_eq!(said(ann.ok(&typed(&["--tag=user=ci"]))), "");
+    assert_eq!(user(&sandbox.rows()[6]).unwrap(), "ci");
+    // Somebody else's row stays theirs, whoever corrects it.
+    let bob = Machine::new(&sandbox, "bob");
+    bob.ok(&GRANT);
+    bob.log("of bob");
+    let bobs = user(&sandbox.rows()[7]);
+    ann.ok(&["amend", "--last", "--success", "false"]);
+    assert!(bobs.is_some() && user(&sandbox.rows()[8]) == bobs, "{:?}", sandbox.rows());
+}
+
 #[test]
 fn an_event_carries_it_and_names_sessions_by_the_key() {
     let sandbox = identified();

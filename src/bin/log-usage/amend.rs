@@ -12,6 +12,7 @@ use usage_ledger::ledger::lock::Lock;
 use usage_ledger::ledger::lookup::{self, ID_PREFIX_MIN, Standing};
 use usage_ledger::notes;
 use usage_ledger::notes::{Screen, Tags};
+use usage_ledger::privacy::identity::CI;
 use usage_ledger::redact::Redactor;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::{Refused, Row};
@@ -20,8 +21,8 @@ use usage_ledger::workspace::Config;
 
 use crate::redact;
 use crate::voice;
-use crate::world::Target;
-use crate::write::{append, permitted, policy, refused_by_environment, screen, tell};
+use crate::world::{self, Target};
+use crate::write::{append_revisions, permitted, policy, refused_by_environment, screen, tell};
 use crate::write::{tell_withheld, waiting_for};
 
 /// Correct a row: a new revision is written, which stands for the old one
@@ -102,7 +103,8 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     }
     let policy = policy(&config, None, None);
     let screen = screen(&config, &redactor);
-    let (_, entry, withheld) = options.revise(&target, &screen)?;
+    let may_name = world::consent(&target, &config)?.identity;
+    let (_, entry, withheld) = options.revise(&target, &screen, may_name)?;
     if options.dry_run {
         if !options.quiet {
             tell_withheld(&withheld);
@@ -118,8 +120,9 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     let place = &target.place;
     let lock = || Lock::take(&place.amend_lock(), policy.wait);
     let _lock = place.folder().is_dir().then(lock).transpose()?;
-    let (standing, entry, withheld) = options.revise(&target, &screen)?;
-    let appended = append(&target, &config, policy, &mut [entry], options.quiet)?;
+    let (standing, entry, withheld) = options.revise(&target, &screen, may_name)?;
+    let entries = &mut [entry];
+    let appended = append_revisions(&target, &config, policy, entries, options.quiet)?;
     if let Some(appended) = appended.filter(|_| !options.quiet) {
         tell(&target, &appended, &|_| format!("amended  {}  {}", standing.id, standing.row.model));
         tell_withheld(&withheld);
@@ -133,6 +136,7 @@ impl Amend {
         &self,
         target: &Target,
         screen: &Screen<'_>,
+        may_name: bool,
     ) -> Result<(Standing, Entry<'static>, Withheld)> {
         let standing = self.find(target, &waiting_for(target)?, screen)?;
         let old = &standing.row;
@@ -140,6 +144,9 @@ impl Amend {
             |refused: &Refused| format!("log-usage amend {} {}", standing.id, option(refused));
         let refuse = |refused: Refused| refused.clone().into_error(fix(&refused));
         let notes = self.notes_of(old).map_err(refuse)?;
+        if !may_name {
+            refuse_another_user(&old.notes, &notes).map_err(refuse)?;
+        }
         let field =
             |given: &Option<String>, old: u64| given.clone().unwrap_or_else(|| old.to_string());
         let (prompt, completion, duration) = (
@@ -246,6 +253,18 @@ impl Amend {
         let kept = Tags::of(&old.notes);
         let kept: Vec<_> = IDENTITY.iter().map(|key| (*key, kept.get(key))).collect();
         notes::amended(&notes, None, &kept)
+    }
+}
+
+/// Whose a row is, nobody says who has not allowed that to be said of themselves.
+fn refuse_another_user(old: &str, new: &str) -> Result<(), Refused> {
+    match Tags::of(new).get("user") {
+        Some(user) if user != CI && Tags::of(old).get("user") != Some(user) => {
+            let problem = "says whose the row is, and you have not allowed that (log-usage consent \
+                           grant ledger --identity)";
+            Err(Refused::new("tag", &format!("user={user}"), problem))
+        }
+        _ => Ok(()),
     }
 }
 

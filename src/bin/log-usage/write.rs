@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use usage_ledger::error::{Result, excerpt};
+use usage_ledger::figures;
 use usage_ledger::git::{self, WorkTree};
+use usage_ledger::intake::draft;
 use usage_ledger::intake::{Deferral, Gate};
 use usage_ledger::ledger::around::Around;
 use usage_ledger::ledger::compose::{Appended, Entry};
@@ -41,9 +43,28 @@ pub(crate) fn append(
     quiet: bool,
 ) -> Result<Option<Appended>> {
     let Some(consent) = permitted(target, config, quiet)? else { return Ok(None) };
-    if consent.identity {
-        identity::sign(target, config, entries, quiet);
-    }
+    own(target, config, &consent, entries, quiet);
+    write(target, config, policy, entries).map(Some)
+}
+
+/// The same for corrections, which stay whose the rows were.
+pub(crate) fn append_revisions(
+    target: &Target,
+    config: &Config,
+    policy: Policy,
+    entries: &mut [Entry<'_>],
+    quiet: bool,
+) -> Result<Option<Appended>> {
+    let is_permitted = permitted(target, config, quiet)?.is_some();
+    is_permitted.then(|| write(target, config, policy, entries)).transpose()
+}
+
+fn write(
+    target: &Target,
+    config: &Config,
+    policy: Policy,
+    entries: &mut [Entry<'_>],
+) -> Result<Appended> {
     let place = &target.place;
     let is_tracked = || git::tracks(&place.active());
     let tree = target.work_tree();
@@ -58,11 +79,36 @@ pub(crate) fn append(
         clock: &world::now,
         around: around(tree, &is_tracked),
     };
-    let appended = match deferral {
+    match deferral {
         Some(deferral) => gate.defer(&deferral, entries),
         None => gate.append(entries),
-    };
-    appended.map(Some)
+    }
+}
+
+/// Makes rows say whose they are as far as the user has allowed it: no row of somebody who has not
+/// names anybody, whoever typed the name.
+fn own(
+    target: &Target,
+    config: &Config,
+    consent: &Consent,
+    entries: &mut [Entry<'_>],
+    quiet: bool,
+) {
+    if consent.identity {
+        return identity::sign(target, config, entries, quiet);
+    }
+    let rows = entries.iter_mut().map(draft::disown).filter(|was_owned| *was_owned).count();
+    if rows > 0 && !quiet {
+        let noun = if rows == 1 { "row" } else { "rows" };
+        let rows = figures::thousands(rows as u128);
+        let why = consent.identity_decided_by();
+        let grant = match why {
+            Source::Disabled | Source::DoNotTrack | Source::Repository => "",
+            _ => "; log-usage consent grant ledger --identity allows it",
+        };
+        let why = why.words();
+        voice::say(&format!("  user of {rows} {noun} not stored: identity is off ({why}){grant}"));
+    }
 }
 
 /// Makes rows look as [`append`] would store them, for those who only want to see them.
@@ -72,9 +118,7 @@ pub(crate) fn sign(
     entries: &mut [Entry<'_>],
     quiet: bool,
 ) -> Result<()> {
-    if config.repo_id.is_some() && world::consent(target, config)?.identity {
-        identity::sign(target, config, entries, quiet);
-    }
+    own(target, config, &world::consent(target, config)?, entries, quiet);
     Ok(())
 }
 
