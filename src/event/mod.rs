@@ -248,6 +248,15 @@ impl Event {
         Ok(())
     }
 
+    /// How much text it holds, in bytes: nearly all that it needs of the memory.
+    pub fn text_bytes(&self) -> usize {
+        let texts =
+            [&self.session, &self.user, &self.role, &self.agent, &self.command, &self.error];
+        let texts = texts.into_iter().flatten().chain(self.attrs.values()).chain(self.attrs.keys());
+        let bytes: usize = texts.chain(self.metrics.keys()).map(String::len).sum();
+        bytes + self.name.as_str().len() + self.correlation.len()
+    }
+
     /// The line of the file, without its line end. Equal events are equal bytes.
     pub fn to_line(&self) -> String {
         let mut line = String::with_capacity(256);
@@ -359,6 +368,7 @@ fn write_map<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::privacy::consent::EXAMPLE;
     use proptest::prelude::*;
 
     const LINE: &str = "{\"v\":1,\"id\":\"019c8c52-a34f-7b33-8000-00000000002a\",\
@@ -404,6 +414,14 @@ mod tests {
             let refused = Event::parse(&line).expect_err(&line).to_string();
             assert!(refused.contains(says), "{refused}");
         }
+    }
+
+    /// Nobody agrees to an example that is no event, or that no event looks like.
+    #[test]
+    fn the_example_that_users_agree_to_is_an_event() {
+        let event = Event::parse(EXAMPLE).unwrap();
+        assert!(event.name.is_known());
+        assert_eq!(event.to_line(), EXAMPLE);
     }
 
     #[test]

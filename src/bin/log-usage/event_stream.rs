@@ -31,6 +31,9 @@ const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// So many wait while the disk or the lock is slow: some 30 MB. More are dropped, and counted.
 const QUEUE_EVENTS_MAX: usize = 100_000;
 
+/// And of events as long as lines may be, so much text: some 4,000.
+const QUEUE_TEXT_BYTES_MAX: usize = 64 << 20;
+
 /// How long the program that pipes is held up, at most, where the queue is full: who writes as fast as
 /// it can, from a file, loses nothing, and who writes to a disk that hangs does not hang with it.
 const STALL: Duration = Duration::from_secs(1);
@@ -60,6 +63,8 @@ struct Queue {
 #[derive(Default)]
 struct State {
     waiting: Vec<Event>,
+    /// How much text they hold.
+    text_bytes: usize,
     /// How many found no room.
     lost: u64,
     /// There was no room for a while, and still is none.
@@ -84,8 +89,11 @@ impl Queue {
         }
         let mut state = self.state();
         if !state.is_stalled {
+            let text_bytes: usize = events.iter().map(Event::text_bytes).sum();
             let is_full = |state: &mut State| {
-                state.waiting.len() + events.len() > QUEUE_EVENTS_MAX && !state.has_ended
+                let is_full = state.waiting.len() + events.len() > QUEUE_EVENTS_MAX
+                    || state.text_bytes + text_bytes > QUEUE_TEXT_BYTES_MAX;
+                is_full && !state.has_ended
             };
             let waited = self.changed.wait_timeout_while(state, STALL, is_full);
             let (after, wait) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -93,10 +101,15 @@ impl Queue {
             state.is_stalled = wait.timed_out();
         }
         let was_empty = state.waiting.is_empty();
-        let room = QUEUE_EVENTS_MAX.saturating_sub(state.waiting.len());
-        state.lost += events.len().saturating_sub(room) as u64;
-        events.truncate(room);
-        state.waiting.append(events);
+        for event in events.drain(..) {
+            let text_bytes = state.text_bytes + event.text_bytes();
+            if state.waiting.len() < QUEUE_EVENTS_MAX && text_bytes <= QUEUE_TEXT_BYTES_MAX {
+                state.text_bytes = text_bytes;
+                state.waiting.push(event);
+            } else {
+                state.lost += 1;
+            }
+        }
         if was_empty || state.waiting.len() >= FLUSH_EVENTS {
             self.changed.notify_all();
         }
@@ -118,6 +131,7 @@ impl Queue {
         let waited = self.changed.wait_timeout_while(state, FLUSH_AFTER, is_short);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         (state.is_flushed, state.is_stalled) = (false, false);
+        state.text_bytes = 0;
         let waiting = std::mem::take(&mut state.waiting);
         self.changed.notify_all();
         (waiting, !state.has_ended)
@@ -326,7 +340,7 @@ pub(crate) fn run(
         queue.tell(|state| state.has_ended = true);
         (read, writer.join())
     });
-    let sum = sum.unwrap_or_default();
+    let sum = sum.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     tell_of(&reader, quiet);
     if !quiet {
         tell_torn(&sum.written, &sink.place);
@@ -450,8 +464,15 @@ mod tests {
         assert!(queue.state().is_stalled);
         let (events, may_come) = queue.take();
         assert_eq!((events.len(), queue.state().lost, may_come), (QUEUE_EVENTS_MAX, 4, true));
+        let mut long = event();
+        long.error = Some("x".repeat(LINE_BYTES_MAX));
+        let fit = QUEUE_TEXT_BYTES_MAX / LINE_BYTES_MAX;
+        queue.push(&mut vec![long.clone(); fit + 5]);
+        assert_eq!(queue.state().lost, 4 + 6, "each holds some bytes more");
+        assert_eq!(queue.take().0.len(), fit - 1);
+        queue.push(&mut vec![long; 2]);
         queue.tell(|state| state.has_ended = true);
-        assert_eq!((queue.take().0.len(), queue.take().1), (0, false));
+        assert_eq!((queue.take().0.len(), queue.take().1), (2, false));
     }
 
     #[test]
