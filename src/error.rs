@@ -111,8 +111,10 @@ pub enum Error {
     },
     /// git would commit events, which nobody but their user is to read.
     NotIgnored {
-        /// The rules that should name them.
+        /// The rules that should name them, or the file that git has.
         path: PathBuf,
+        /// Whether git has the file, so that no rule would help.
+        is_tracked: bool,
     },
     /// Another process held the lock until the deadline.
     Locked {
@@ -300,7 +302,10 @@ impl Error {
                 format!("this is a bare git repository: {}", shown(path))
             }
             Error::NoFolder { path } => format!("no folder {}", shown(path)),
-            Error::NotIgnored { path } => {
+            Error::NotIgnored { path, is_tracked: true } => {
+                format!("{} is in git, where events must never be", shown(path))
+            }
+            Error::NotIgnored { path, is_tracked: false } => {
                 format!("{} does not keep events out of commits", shown(path))
             }
             Error::Locked { path, waited_s } => {
@@ -464,8 +469,11 @@ impl Error {
                 "stand in a clone of it, or name a ledger with --file or --personal".to_owned()
             }
             Error::NoFolder { path } => format!("mkdir -p {}", shell_word(&shown(path))),
-            Error::NotIgnored { path } => format!(
-                "printf '/events.jsonl\\n/events/\\n/capture/\\n' >> {}",
+            Error::NotIgnored { path, is_tracked: true } => {
+                format!("git rm --cached {}, and commit that", shell_word(&shown(path)))
+            }
+            Error::NotIgnored { path, is_tracked: false } => format!(
+                "printf '/events.jsonl*\\n/events/\\n/capture/\\n' >> {}",
                 shell_word(&shown(path))
             ),
             Error::Locked { .. } => {

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -369,7 +370,13 @@ pub struct EventLimits {
     pub sample: Option<f64>,
     /// How many events are kept of a minute, at most.
     pub per_minute: Option<u64>,
+    /// How long they stay.
+    #[serde(default, deserialize_with = "capture::keep")]
+    pub keep: Option<Duration>,
 }
+
+/// How long events stay unless the settings say otherwise: a quarter, of which reports tell.
+pub const EVENTS_KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// So few identities a figure of theirs may be of, unless the settings say otherwise: then it says
 /// little of each.

@@ -7,7 +7,8 @@ use crate::engine::pass::LINES_NAMED_MAX;
 use crate::engine::query::Query;
 use crate::engine::scanned;
 use crate::error::Result;
-use crate::ledger::events::{self, Line};
+use crate::ledger::events::reading::{self, Line};
+use crate::ledger::events::tally;
 use crate::report::activity::seen::Seen;
 use crate::report::activity::watch::Watch;
 use crate::report::selection::Selection;
@@ -23,9 +24,10 @@ pub fn of_events(places: &[Place], selection: &Selection) -> Result<(Watch, Left
     let (mut watch, mut left_out) = (Watch::new(selection.clone()), LeftOut::default());
     let mut known = HashSet::new();
     for place in places {
-        watch.dropped = watch.dropped.plus(events::dropped(place)?);
-        for (path, label) in events::files(place)? {
-            events::read(&path, &mut |number, bytes, line, _| match line {
+        watch.dropped = watch.dropped.plus(tally::dropped(place)?);
+        for file in reading::files(place)? {
+            let label = &file.label;
+            reading::read(&file, &mut |number, bytes, line, _| match line {
                 Line::Event(event) if known.insert(event.id) => watch.add(&event),
                 Line::Event(_) => left_out.repeated += 1,
                 Line::Bad(_) if bytes.trim_ascii().is_empty() => {}

@@ -23,6 +23,7 @@ use crate::ledger::segment::Policy;
 use crate::notes::line;
 use crate::privacy::consent::Level;
 use crate::privacy::identity::{self, Key};
+use crate::privacy::private;
 use crate::redact::Redactor;
 use crate::redact::hit::mark;
 use crate::redact::withheld::{Part, Withheld};
@@ -35,7 +36,7 @@ use crate::workspace::{EventLimits, Place};
 const CUT: &str = "…";
 
 /// The lines of `.gitignore` that keep events out of commits.
-const IGNORED: [&str; 2] = ["/events.jsonl", "/events/"];
+const IGNORED: [&str; 3] = ["/events.jsonl", "/events/", "*.torn"];
 
 /// How often an empty `.gitignore` is looked at again, and after how long: a second in all.
 const RULES_TRIES: usize = 100;
@@ -252,9 +253,17 @@ impl Gate<'_> {
         if self.level < Level::Events || events.is_empty() {
             return Ok(Written::default());
         }
-        if fs::symlink_metadata(self.place.active()).is_err() {
-            setup::prepare(self.place, self.may_create_folder)?;
-            self.refuse_commit()?;
+        let active = self.place.active();
+        match fs::symlink_metadata(&active) {
+            Err(_) => {
+                setup::prepare(self.place, self.may_create_folder)?;
+                self.refuse_commit()?;
+            }
+            // We make no file that others may read: somebody else has, and it may be git.
+            Ok(meta) if private::is_open(&meta, false) || git::is_in_index(&active) => {
+                self.refuse_commit()?;
+            }
+            Ok(_) => {}
         }
         events::append(self.place, &self.policy, events, &self.limits, now, failed)
     }
@@ -266,11 +275,16 @@ impl Gate<'_> {
         if WorkTree::around(folder).is_none() {
             return Ok(());
         }
+        let active = self.place.active();
+        if git::tracks(&active) {
+            return Err(Error::NotIgnored { path: active, is_tracked: true });
+        }
         let rules = folder.join(".gitignore");
         for _ in 0..RULES_TRIES {
             let text = fs::read_to_string(&rules).unwrap_or_default();
             let is_named = |rule: &str| text.lines().any(|line| line.trim_end() == rule);
-            if IGNORED.into_iter().all(is_named) {
+            let is_taken_back = text.lines().any(|line| line.starts_with('!'));
+            if IGNORED.into_iter().all(is_named) && !is_taken_back {
                 return Ok(());
             }
             if !text.is_empty() {
@@ -279,11 +293,11 @@ impl Gate<'_> {
             // Another process is just laying it down.
             thread::sleep(RULES_NAP);
         }
-        let files = [self.place.active(), self.place.archive().join("x.jsonl")];
+        let files = [active, self.place.archive().join("x.jsonl"), self.place.torn()];
         if files.iter().all(|file| git::ignoring_rule(file).is_some()) {
             return Ok(());
         }
-        Err(Error::NotIgnored { path: rules })
+        Err(Error::NotIgnored { path: rules, is_tracked: false })
     }
 }
 

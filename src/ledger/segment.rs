@@ -33,6 +33,8 @@ pub struct Policy {
     pub durability: Durability,
     /// How long to wait for the lock.
     pub wait: Duration,
+    /// A segment that was last changed before then is sealed, however small it is.
+    pub seal_unchanged_since: Option<SystemTime>,
 }
 
 /// What an append did besides appending.
@@ -302,7 +304,11 @@ impl<'a> Active<'a> {
         let is_sealed = self.is_sealed;
         let header_bytes = self.format.head().len() as u64;
         let has_rows = self.size > header_bytes;
-        let room = match is_sealed {
+        let is_due = match (self.newest.changed, self.policy.seal_unchanged_since) {
+            (Some(changed), Some(since)) => changed < since,
+            _ => false,
+        };
+        let room = match is_sealed || is_due && has_rows {
             true => 0,
             false => self.policy.max_size.saturating_sub(self.size.max(header_bytes)),
         };

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use crate::error::Result;
 use crate::event::Event;
 use crate::event::id::Id;
-use crate::ledger::events::{self, Line};
+use crate::ledger::events::reading::{self, Line};
 use crate::notes::line;
 use crate::workspace::Place;
 
@@ -28,17 +28,17 @@ pub struct Verified {
 pub fn verify(place: &Place) -> Result<Verified> {
     let mut verified = Verified::default();
     let mut seen: HashMap<Id, (usize, u64)> = HashMap::new();
-    let files = events::files(place)?;
-    for (file, (path, label)) in files.iter().enumerate() {
-        let is_active = *path == place.active();
-        events::read(path, &mut |number, bytes, line, is_whole| {
+    let files = reading::files(place)?;
+    for (file, of) in files.iter().enumerate() {
+        let (label, is_active) = (&of.label, of.is_active());
+        reading::read(of, &mut |number, bytes, line, is_whole| {
             let mut find = |what: &str| verified.findings.push(format!("{label}:{number}: {what}"));
             match line {
                 Line::Event(event) => {
                     verified.events += 1;
                     let first = *seen.entry(event.id).or_insert((file, number));
                     if first != (file, number) {
-                        find(&format!("repeats {}:{}", files[first.0].1, first.1));
+                        find(&format!("repeats {}:{}", files[first.0].label, first.1));
                     }
                     if let Some(what) = breach(&event, bytes) {
                         find(what);

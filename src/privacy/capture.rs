@@ -71,7 +71,10 @@ fn recipients<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<S
     Ok(all)
 }
 
-fn keep<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+/// Reads how long something stays, such as `30d`.
+pub fn keep<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let refuse = || format!("keep: \"{}\" is no time such as 30d", excerpt(&text));
     let keep = humantime::parse_duration(&text).map_err(|_| serde::de::Error::custom(refuse()))?;

@@ -13,7 +13,7 @@ use usage_ledger::event::{
     ATTRS_MAX, Event, FIELDS, ID_BYTES_MAX, METRICS_MAX, TEXT_BYTES_MAX, VALUE_BYTES_MAX, VERSION,
     WORD_BYTES_MAX,
 };
-use usage_ledger::ledger::events;
+use usage_ledger::ledger::events::reading;
 use usage_ledger::row::COUNT_MAX;
 use usage_ledger::workspace::Place;
 
@@ -44,8 +44,8 @@ fn place(sandbox: &Sandbox) -> Place {
     Place::in_repository(&sandbox.path("")).events()
 }
 
-fn all(sandbox: &Sandbox) -> events::Events {
-    events::all(&place(sandbox)).unwrap()
+fn all(sandbox: &Sandbox) -> reading::Events {
+    reading::all(&place(sandbox)).unwrap()
 }
 
 /// What the program says of a batch; its exit code, and what stands on standard error.
@@ -324,9 +324,9 @@ fn what_a_writer_left_behind_is_mended_and_what_is_damaged_is_named() {
     sandbox.ok("usage-report", &["verify"]);
     assert_eq!(all(&sandbox).events.len(), 20);
 
-    let files = events::files(&place(&sandbox)).unwrap();
+    let files = reading::files(&place(&sandbox)).unwrap();
     assert!(files.len() >= 3, "{files:?}");
-    let (sealed, label) = &files[0];
+    let (sealed, label) = (&files[0].path, &files[0].label);
     let old = fs::read_to_string(sealed).unwrap();
     let first = old.lines().next().unwrap();
     let upside_down = first.replace("\"a\"}", "\"\\u202ea\"}");
@@ -489,6 +489,48 @@ fn no_link_is_followed() {
         let output = sandbox.run("log-usage", &["event", "a.b"]);
         assert_eq!(output.status.code(), Some(1), "{name}: {}", text(&output.stderr));
         assert_eq!(sandbox.read("victim"), "theirs");
+    }
+}
+
+/// A file that came with a clone would take with it, at the next commit, what is done here.
+#[test]
+fn nothing_is_added_to_a_file_that_git_has() {
+    let sandbox = agreed();
+    sandbox.write(EVENTS, "");
+    sandbox.git(["add", "--force", EVENTS]);
+    let refused = |sandbox: &Sandbox| {
+        let output = sandbox.run("log-usage", &["event", "a.b"]);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("git rm --cached"), "{}", text(&output.stderr));
+        assert_eq!(fs::read(sandbox.path(EVENTS)).unwrap_or_default(), b"");
+    };
+    refused(&sandbox);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let closed = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(sandbox.path(EVENTS), closed).unwrap();
+        refused(&sandbox);
+    }
+    fs::remove_file(sandbox.path(EVENTS)).unwrap();
+    refused(&sandbox);
+    sandbox.git(["rm", "--quiet", "--cached", EVENTS]);
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    // One that was laid there by hand, and that git has not, is taken and closed.
+    fs::write(sandbox.path(EVENTS), sandbox.read(EVENTS)).unwrap();
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    assert_eq!(all(&sandbox).events.len(), 2);
+}
+
+#[test]
+fn rules_that_are_taken_back_hide_nothing() {
+    for rules in ["/events.jsonl\n/events/\n*.torn\n!/events.jsonl\n", "/events.jsonl\n/events/\n"]
+    {
+        let sandbox = agreed();
+        sandbox.write(".telemetry/.gitignore", rules);
+        let output = sandbox.run("log-usage", &["event", "a.b"]);
+        assert_eq!(output.status.code(), Some(1), "{rules}");
+        assert!(!sandbox.path(EVENTS).exists(), "{rules}");
     }
 }
 

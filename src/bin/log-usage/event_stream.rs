@@ -151,6 +151,7 @@ impl Sum {
         self.written.written += written.written;
         self.written.dropped = self.written.dropped.plus(written.dropped);
         self.written.outcome.torn_bytes += written.outcome.torn_bytes;
+        self.written.expired += written.expired;
     }
 }
 

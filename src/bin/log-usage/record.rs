@@ -117,6 +117,10 @@ pub(crate) fn told(written: &Written) -> String {
     if limited > 0 {
         line += &format!(", {} beyond the limit of a minute", count(limited));
     }
+    if written.expired > 0 {
+        let noun = if written.expired == 1 { "file" } else { "files" };
+        line += &format!(", {} {noun} of old events deleted", count(written.expired as u64));
+    }
     line
 }
 

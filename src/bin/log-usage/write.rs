@@ -151,6 +151,7 @@ pub(crate) fn policy(
         max_size: max_size.or(config.max_size).unwrap_or(MAX_SIZE),
         durability: durability.or(config.durability).unwrap_or_default(),
         wait: if hook_log::is_hook() { lock::WAIT_IN_HOOKS } else { lock::WAIT },
+        seal_unchanged_since: None,
     }
 }
 

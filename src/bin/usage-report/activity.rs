@@ -5,7 +5,7 @@ use std::path::Path;
 use usage_ledger::engine::activity::{of_events, of_rows};
 use usage_ledger::engine::inputs::Input;
 use usage_ledger::error::{Error, Result};
-use usage_ledger::ledger::events;
+use usage_ledger::ledger::events::reading;
 use usage_ledger::render::activity::FORMATS;
 use usage_ledger::render::activity::csv;
 use usage_ledger::render::activity::page::Page;
@@ -101,7 +101,7 @@ impl<'a> Asked<'a> {
     /// Whether there is a file with events.
     pub(crate) fn has_events(&self) -> Result<bool> {
         for place in &self.places {
-            if !events::files(&place.events())?.is_empty() {
+            if !reading::files(&place.events())?.is_empty() {
                 return Ok(true);
             }
         }

@@ -1,21 +1,16 @@
-//! Events on the disk: appended as rows are, sealed as they are, and read back in order of time. They
-//! are the user's alone and never committed.
+//! Events on the disk: appended as rows are, and sealed as they are, day by day. They are the user's
+//! alone, never committed, and deleted when they are old.
 
-mod tally;
+pub mod tally;
+pub mod reading;
+mod retention;
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
 use std::str;
 
-use hashbrown::HashSet;
-
 use crate::error::{Error, Result};
-use crate::event::id::Id;
 use crate::event::{Dropped, Event};
 use crate::ledger::around::Around;
 use crate::ledger::events::tally::Tally;
-use crate::ledger::files;
 use crate::ledger::lock::Lock;
 use crate::ledger::segment::{self, Newest, Outcome, Policy};
 use crate::ledger::tail::Format;
@@ -42,6 +37,8 @@ pub struct Written {
     pub dropped: Dropped,
     /// What else was done.
     pub outcome: Outcome,
+    /// How many files of old events were deleted.
+    pub expired: usize,
 }
 
 /// Appends events, as many as the limits let through: all of those, or none. What was dropped, and
@@ -62,7 +59,8 @@ pub fn append(
             return Err(Error::NotAFile { path });
         }
     }
-    let is_limited = *limits != EventLimits::default();
+    let is_limited = limits.sample.is_some() || limits.per_minute.is_some();
+    let policy = &Policy { seal_unchanged_since: retention::midnight(now), ..*policy };
     // Where nothing was ever counted, nobody need wait for who counts.
     let counts = is_limited || place.tally().exists();
     let lock = counts.then(|| Lock::take(&place.tally_lock(), policy.wait)).transpose()?;
@@ -70,11 +68,8 @@ pub fn append(
     let mut tally = before;
     let kept: Vec<&mut Event> =
         events.iter_mut().filter_map(|event| tally.admit(event, limits, now.instant())).collect();
-    let mut written = Written {
-        written: kept.len() as u64,
-        dropped: tally.since(&before),
-        outcome: Outcome::default(),
-    };
+    let mut written =
+        Written { written: kept.len() as u64, dropped: tally.since(&before), ..Written::default() };
     let appended = append_kept(place, policy, kept, tally.told(failed));
     if counts {
         match &appended {
@@ -83,14 +78,20 @@ pub fn append(
             // What was to be stored is not; the caller counts it.
             Err(_) => tally.count = before.count_at(tally.minute),
         }
-        let kept = tally.save(place);
-        // What happened to the events is what the caller must hear of first.
-        written.outcome = appended?.unwrap_or_default();
-        kept?;
+        let saved = tally.save(place);
+        let appended = appended?;
+        // What is stored is stored, whatever becomes of a count of what is not.
+        if appended.is_none() {
+            saved?;
+        }
+        written.outcome = appended.unwrap_or_default();
     } else {
         written.outcome = appended?.unwrap_or_default();
     }
     drop(lock);
+    if written.outcome.sealed > 0 {
+        written.expired = retention::sweep(place, limits.keep, now);
+    }
     Ok(written)
 }
 
@@ -115,127 +116,6 @@ fn append_kept(
     Ok(Some(appended))
 }
 
-/// How many events were dropped since a line last said so.
-///
-/// # Errors
-/// A tally that cannot be read.
-pub fn dropped(place: &Place) -> Result<Dropped> {
-    Ok(Tally::load(place)?.dropped)
-}
-
-/// Every file with events once, oldest first, each with what it is called in messages: its path below
-/// the ledger's folder.
-///
-/// # Errors
-/// A folder that cannot be read.
-pub fn files(place: &Place) -> Result<Vec<(PathBuf, String)>> {
-    let folder = place.archive();
-    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut files = Vec::new();
-    match fs::read_dir(&folder) {
-        Ok(entries) => {
-            let begin = format!("{}-", place.stem().to_string_lossy());
-            for entry in entries {
-                let path = entry.map_err(|error| Error::io("list", &folder, &error))?.path();
-                let name = name(&path);
-                let is_ours = name.starts_with(&begin) && name.ends_with(place.extension());
-                // What a link leads to was not written here.
-                if is_ours && path.symlink_metadata().is_ok_and(|meta| meta.is_file()) {
-                    files.push((path, format!("{}/{name}", place.stem().to_string_lossy())));
-                }
-            }
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-        Err(error) => return Err(Error::io("list", &folder, &error)),
-    }
-    // The names begin with the time of the first event.
-    files.sort_by(|a, b| a.1.cmp(&b.1));
-    let active = place.active();
-    let is_there = active.symlink_metadata().is_ok_and(|meta| meta.is_file());
-    // A rotation that was cut short leaves one file under two names.
-    if is_there && !files.iter().any(|(path, _)| files::is_same(path, &active)) {
-        let label = name(&active);
-        files.push((active, label));
-    }
-    Ok(files)
-}
-
-/// What stands in a line of a file.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, and it is nearly always an event"
-)]
-pub enum Line<'a> {
-    /// An event.
-    Event(Event),
-    /// Something else, and why.
-    Bad(&'a str),
-}
-
-/// Takes a line: its number, the first being 1; its bytes without the line end; what stands in it; and
-/// whether it has a line end, which the last may lack.
-pub type Found<'a> = dyn FnMut(u64, &[u8], Line<'_>, bool) + 'a;
-
-/// Reads one file of [`files()`], line by line.
-///
-/// # Errors
-/// A file that cannot be read.
-pub fn read(path: &Path, found: &mut Found<'_>) -> Result<()> {
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
-        Ok(_) => {}
-        // It was sealed or purged since it was listed.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::io("read", path, &error)),
-    }
-    for (number, line) in (1..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
-        let (line, is_whole) = match line.strip_suffix(b"\n") {
-            Some(line) => (line, true),
-            None => (line, false),
-        };
-        let parsed = match str::from_utf8(line) {
-            Ok(text) => Event::parse(text).map_err(|refused| refused.to_string()),
-            Err(_) => Err("is not UTF-8".to_owned()),
-        };
-        match parsed {
-            Ok(event) => found(number, line, Line::Event(event), is_whole),
-            Err(why) => found(number, line, Line::Bad(&why), is_whole),
-        }
-    }
-    Ok(())
-}
-
-/// All events of a place.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Events {
-    /// In order of time, each once.
-    pub events: Vec<Event>,
-    /// Lines that cannot be read, as `file:line: what`.
-    pub unreadable: Vec<String>,
-    /// How many events were dropped and by no line are said to be.
-    pub dropped: Dropped,
-}
-
-/// Reads all events, in order of time.
-///
-/// # Errors
-/// A file or folder that cannot be read.
-pub fn all(place: &Place) -> Result<Events> {
-    let mut all = Events { dropped: dropped(place)?, ..Events::default() };
-    for (path, label) in files(place)? {
-        read(&path, &mut |number, bytes, line, _| match line {
-            Line::Event(event) => all.events.push(event),
-            Line::Bad(_) if bytes.trim_ascii().is_empty() => {}
-            Line::Bad(why) => all.unreadable.push(format!("{label}:{number}: {why}")),
-        })?;
-    }
-    // Who writes it down later may have read the clock before.
-    all.events.sort_by_key(|event| (event.at.instant(), event.id));
-    let mut seen: HashSet<Id> = HashSet::with_capacity(all.events.len());
-    all.events.retain(|event| seen.insert(event.id));
-    Ok(all)
-}
-
 fn read_line(line: &[u8]) -> Option<Event> {
     if line.len() > LINE_BYTES_MAX {
         return None;
@@ -253,16 +133,23 @@ fn seal(first: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    use std::time::Duration;
+    use std::fs::{self, File};
+    use std::time::{Duration, SystemTime};
 
+    use crate::event::id::Id;
     use crate::event::name::Name;
-    use crate::ledger::events::tally::lot;
+    use crate::ledger::events::reading::{self, all, files};
+    use crate::ledger::events::tally::{dropped, lot};
     use crate::privacy::private;
     use crate::timestamp::Instant;
     use crate::workspace::Durability;
 
-    const POLICY: Policy =
-        Policy { max_size: 1 << 20, durability: Durability::None, wait: Duration::from_secs(10) };
+    const POLICY: Policy = Policy {
+        max_size: 1 << 20,
+        durability: Durability::None,
+        wait: Duration::from_secs(10),
+        seal_unchanged_since: None,
+    };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::utc(Instant { seconds: 1_771_885_140 + seconds, nanos: 0 })
@@ -289,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_beyond_the_limit_of_a_minute_is_counted() {
         let (_folder, place) = place();
-        let limits = EventLimits { sample: None, per_minute: Some(3) };
+        let limits = EventLimits { per_minute: Some(3), ..EventLimits::default() };
         for number in 0..5 {
             let written = add(&place, &mut [event(number, "agent.started")], &limits, 0);
             assert_eq!(written.written, u64::from(number < 3));
@@ -308,7 +195,7 @@ mod tests {
     #[test]
     fn a_limit_counts_what_another_process_wrote_and_survives_a_torn_tally() {
         let (_folder, place) = place();
-        let limits = EventLimits { sample: None, per_minute: Some(1) };
+        let limits = EventLimits { per_minute: Some(1), ..EventLimits::default() };
         assert_eq!(add(&place, &mut [event(1, "a.b")], &limits, 0).written, 1);
         assert_eq!(add(&place, &mut [event(2, "a.b")], &limits, 0).written, 0);
         // Without limits, what was counted before is said.
@@ -321,7 +208,7 @@ mod tests {
     #[test]
     fn a_sample_keeps_whole_sessions_and_says_its_share() {
         let (_folder, place) = place();
-        let limits = EventLimits { sample: Some(0.25), per_minute: None };
+        let limits = EventLimits { sample: Some(0.25), ..EventLimits::default() };
         let mut events: Vec<Event> = (0..400).map(|it| event(it, "agent.started")).collect();
         for (number, event) in events.iter_mut().enumerate() {
             event.session = Some(format!("s_{}", number / 4));
@@ -353,14 +240,70 @@ mod tests {
         }
         let files = files(&place).unwrap();
         assert!(files.len() > 2, "{files:?}");
-        assert!(files[0].1.starts_with("events/events-20260223T"), "{files:?}");
-        assert_eq!(files.last().unwrap().1, "events.jsonl");
+        assert!(files[0].label.starts_with("events/events-20260223T"), "{files:?}");
+        assert_eq!(files.last().unwrap().label, "events.jsonl");
         let all = all(&place).unwrap();
         let order: Vec<&str> = all.events.iter().map(|it| it.correlation.as_str()).collect();
         assert_eq!(order, ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"]);
         // The same file once more is no other event.
-        fs::copy(&files[0].0, folder.path().join("events/events-zz.jsonl")).unwrap();
-        assert_eq!(super::all(&place).unwrap().events.len(), 10);
+        fs::copy(&files[0].path, folder.path().join("events/events-zz.jsonl")).unwrap();
+        assert_eq!(reading::all(&place).unwrap().events.len(), 10);
+    }
+
+    /// What is sealed between the listing and the reading is in the file that was open before both.
+    #[test]
+    fn what_is_sealed_while_it_is_read_is_read() {
+        let (_folder, place) = place();
+        let none = EventLimits::default();
+        add(&place, &mut [event(1, "a.b")], &none, 0);
+        let listed = files(&place).unwrap();
+        let policy = Policy { max_size: 1, ..POLICY };
+        append(&place, &policy, &mut [event(2, "a.b")], &none, at(0), 0).unwrap();
+        let mut read = Vec::new();
+        for file in &listed {
+            reading::read(file, &mut |_, _, line, _| {
+                if let reading::Line::Event(event) = line {
+                    read.push(event.correlation);
+                }
+            })
+            .unwrap();
+        }
+        assert_eq!(read, ["c1"]);
+        assert_eq!(all(&place).unwrap().events.len(), 2);
+    }
+
+    #[test]
+    fn each_day_has_its_file_and_old_ones_go() {
+        let (_folder, place) = place();
+        let limits = EventLimits::default();
+        let today = Timestamp::utc(Instant { seconds: 1_771_885_140 / 86_400 * 86_400, nanos: 0 });
+        let today = |seconds| today.at_microsecond(today.instant().seconds + seconds, 0);
+        let changed_at = |path: &std::path::Path, now: Timestamp| {
+            let seconds = Duration::from_secs(now.instant().seconds as u64);
+            let file = File::options().write(true).open(path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + seconds).unwrap();
+        };
+        let add = |number, seconds| {
+            let mut events = [event(number, "a.b"), event(number + 100, "a.b")];
+            let done = append(&place, &POLICY, &mut events, &limits, today(seconds), 0).unwrap();
+            changed_at(&place.active(), today(seconds));
+            (done.outcome.sealed, done.expired)
+        };
+        const DAY: i64 = 86_400;
+        assert_eq!([add(1, 0), add(2, 9), add(3, DAY - 1)], [(0, 0); 3]);
+        assert_eq!([add(4, DAY), add(5, DAY + 9)], [(1, 0), (0, 0)]);
+        // The first file was last changed in the last second of its day.
+        fs::write(place.torn(), "torn").unwrap();
+        changed_at(&place.torn(), today(DAY - 1));
+        assert_eq!([add(6, 90 * DAY), add(7, 91 * DAY)], [(1, 0), (1, 2)]);
+        assert!(!place.torn().exists());
+        let all = all(&place).unwrap();
+        assert_eq!(all.events.len(), 8);
+        assert!(all.events.iter().all(|it| !["c1", "c2", "c3"].contains(&&*it.correlation)));
+        let limits = EventLimits { keep: Some(Duration::from_secs(3_600)), ..limits };
+        let mut last = [event(8, "a.b")];
+        let done = append(&place, &POLICY, &mut last, &limits, today(92 * DAY), 0).unwrap();
+        assert_eq!((done.outcome.sealed, done.expired), (1, 3));
     }
 
     #[cfg(unix)]
@@ -369,7 +312,7 @@ mod tests {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
         let (folder, place) = place();
-        let limits = EventLimits { sample: None, per_minute: Some(1_000) };
+        let limits = EventLimits { per_minute: Some(1_000), ..EventLimits::default() };
         let policy = Policy { max_size: 400, ..POLICY };
         for number in 0..8 {
             let mut events = [event(number, "agent.started")];
@@ -377,8 +320,8 @@ mod tests {
         }
         assert_eq!(mode(&place.archive()), 0o700);
         assert_eq!(mode(&place.tally()), 0o600);
-        for (path, _) in files(&place).unwrap() {
-            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        for file in files(&place).unwrap() {
+            assert_eq!(mode(&file.path), 0o600, "{}", file.label);
         }
         // A torn line is kept as private as the rest.
         fs::write(place.active(), "{\"v\":1,\"id\":").unwrap();

@@ -98,6 +98,14 @@ impl Tally {
     }
 }
 
+/// How many events were dropped since a line last said so.
+///
+/// # Errors
+/// A tally that cannot be read.
+pub fn dropped(place: &Place) -> Result<Dropped> {
+    Ok(Tally::load(place)?.dropped)
+}
+
 /// The lot that an event draws, from 0 up to 1: the same for all of a session, else for all that
 /// belongs together, whichever process writes it.
 pub(super) fn lot(event: &Event) -> f64 {
