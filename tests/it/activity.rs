@@ -490,6 +490,40 @@ fn nothing_in_an_event_acts_in_what_is_printed() {
     }
 }
 
+/// Of one alone, nobody can be picked out; with the second, the first could be.
+#[test]
+fn roles_are_not_folded_where_all_is_of_one() {
+    let event = |minute: u8, user: &str| {
+        let line = format!(
+            "{{\"v\":1,\"id\":\"019c8c52-a34f-7b33-8000-0000000000{minute:02}\",\"correlation\":\"c{minute}\",\
+             \"timestamp\":\"2026-11-20T09:{minute:02}:00Z\",\"name\":\"command.completed\"{user},\
+             \"role\":\"planner\",\"command\":\"make\"}}"
+        );
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
+    let runs = |events: &[Value], rows: &[String], options: &[&str]| {
+        let sandbox = sandbox(events, rows);
+        let line = activity(&sandbox, options)["by_role_and_command"][0].clone();
+        (line["role"].clone(), line["runs"].as_u64(), sandbox.ok("usage-report", &["activity"]))
+    };
+    let (nobody, mine) = ([event(1, ""), event(2, "")], event(3, ",\"user\":\"u_a\""));
+    let all = [&nobody[..], &[mine]].concat();
+    for (events, count) in [(&nobody[..], 2), (&all, 3)] {
+        let (role, count_shown, said) = runs(events, &[], &[]);
+        assert_eq!((role, count_shown), ("planner".into(), Some(count)));
+        assert!(said.contains("whoever passes this report on"), "{said}");
+    }
+    // Whether selected or not, and of events or rows.
+    let row = |user: &str| format!("2026-10-20T09:00:00Z,m,1,2,true,plan,3,{{user={user}}}");
+    for options in [&[][..], &["--since", "2026-11-01"]] {
+        assert_eq!(runs(&all, &[row("u_a")], options).1, Some(3));
+        assert_eq!(runs(&all, &[row("ci")], options).1, Some(3));
+        let (_, count_shown, said) = runs(&all, &[row("u_b")], options);
+        assert_eq!(count_shown, None);
+        assert!(said.contains("at least 5 identities"), "{said}");
+    }
+}
+
 #[test]
 fn an_identity_of_rows_alone_is_active() {
     let row = |minute: u8, tags: &str| {

@@ -79,6 +79,7 @@ pub fn changing(page: &Page<'_>) -> Vec<String> {
     let none = (!granted).then(|| format!("No events are recorded without consent: {GRANT}."));
     let min = page.activity.identities_min;
     let folded = folded(page)
+        .filter(|_| min > 0)
         .map(|_| format!("Figures of a role are folded where they are of fewer than {min}."));
     let notes = [none, apart(page), folded, estimated(page), left_out(page)];
     notes.into_iter().flatten().collect()
@@ -142,12 +143,15 @@ fn folded(page: &Page<'_>) -> Option<String> {
     let activity = page.activity;
     let is_split = !activity.roles.is_empty() || !activity.commands_by_role.is_empty();
     let min = activity.identities_min;
-    is_split.then(|| {
-        format!(
+    is_split.then(|| match min {
+        0 => "Figures of a role are not folded, as all that is kept here is of one identity at most: \
+              whoever passes this report on passes on what one person does."
+            .to_owned(),
+        _ => format!(
             "Figures of a role stand only where they are of at least {min} identities; others are \
              folded, and with them those from which they could be worked out (`[activity] \
              min_identities` in config.toml; at least 3)."
-        )
+        ),
     })
 }
 

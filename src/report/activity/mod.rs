@@ -139,15 +139,18 @@ pub struct Activity {
     pub strategies: Vec<Strategy>,
     /// How many events there are of each name, by name.
     pub names: Vec<(Box<str>, u64)>,
-    /// So many identities a split by role must have.
+    /// So many identities a split by role must have; 0 where there is but one, or none.
     pub identities_min: u64,
 }
 
-/// Says what events and rows tell; a split by role must have so many identities.
+/// Says what events and rows tell; where there is more than one identity, selected or not, a split by role
+/// must have so many.
 pub fn build(mut events: Watch, rows: &Seen, identities_min: u64) -> Activity {
     let runs = events.commands();
     let mut seen = std::mem::take(&mut events.seen);
     seen.merge(rows);
+    // Of one alone nobody can tell whose the figures of a role are.
+    let identities_min = if seen.identities_stored() > 1 { identities_min } else { 0 };
     let days = || seen.days.keys().copied();
     let span = days().next().zip(days().next_back());
     let identities: BTreeSet<u32> =

@@ -164,6 +164,11 @@ impl Seen {
         }
     }
 
+    /// How many identities there are, selected or not.
+    pub fn identities_stored(&self) -> usize {
+        self.first_days.len()
+    }
+
     /// Whether this time is selected.
     pub fn takes(&self, at: Timestamp) -> bool {
         self.selection.takes_time(at)
