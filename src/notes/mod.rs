@@ -46,6 +46,11 @@ const TAGS: [(&str, Shape); 14] = [
     ("reason", Shape::Word),
 ];
 
+/// The keys of [`TAGS`].
+pub fn tag_keys() -> impl Iterator<Item = &'static str> {
+    TAGS.iter().map(|(key, _)| *key)
+}
+
 /// The tag block of one row: `{key=value key=value}` at the end of its notes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tags<'a> {

@@ -24,6 +24,20 @@ const SUFFIX: &str = ".jsonl.age";
 /// What the lines' readers may rely on.
 const SCHEMA: &str = "usage-ledger-capture/1";
 
+/// Every field of a capture's lines, in order: its name, and what it says. The first line has the first
+/// four, the last one the last three, and those between have the other two.
+pub const FIELDS: [(&str, &str); 9] = [
+    ("schema", "the version of the lines' form: usage-ledger-capture/1"),
+    ("session", "the session that it happened in, by its pseudonym"),
+    ("at", "when it began, RFC 3339 with offset"),
+    ("command", "the command line, without its secrets"),
+    ("stream", "stdout or stderr"),
+    ("text", "what it said there, without its secrets"),
+    ("exit", "its exit code"),
+    ("stdout_bytes_left_out", "how much of stdout was too much"),
+    ("stderr_bytes_left_out", "how much of stderr was"),
+];
+
 /// How long a capture stays unless the settings say otherwise.
 pub const KEEP: Duration = Duration::from_secs(30 * 86_400);
 

@@ -22,6 +22,7 @@ mod docs;
 mod errors;
 mod events;
 mod faults;
+mod fields;
 mod floors;
 mod git;
 mod golden;

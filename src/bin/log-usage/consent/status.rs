@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use usage_ledger::error::{Result, shown};
+use usage_ledger::event;
+use usage_ledger::notes;
+use usage_ledger::privacy::capture;
 use usage_ledger::privacy::consent::{
     Choice, Consent, EXPORT_STORES, IDENTITY_STORES, Level, Limit, Scope, Source, TEXT_VERSION,
 };
@@ -90,12 +93,26 @@ fn text(
     for (name, is_on, stores) in switched(consent) {
         text += &format!("{} {name:<9} {stores}\n", if is_on { '>' } else { ' ' });
     }
+    text += "\nEvery field:\n";
+    for (what, names) in fields() {
+        text += &format!("  {what:<9} {}\n", names.join(" "));
+    }
     text += "\nWhere:\n";
     for (what, path) in paths {
         let missing = if kept::is_there(path) { "" } else { "  (nothing there)" };
         text += &format!("  {what:<12} {}{missing}\n", shown(path));
     }
     text + "\nChange it: log-usage consent grant LEVEL, log-usage consent revoke; delete it: log-usage consent purge\n"
+}
+
+/// The fields of everything that may be stored.
+fn fields() -> [(&'static str, Vec<&'static str>); 4] {
+    [
+        ("row", COLUMNS.to_vec()),
+        ("tags", notes::tag_keys().collect()),
+        ("event", event::FIELDS.map(|(name, ..)| name).to_vec()),
+        ("capture", capture::FIELDS.map(|(name, _)| name).to_vec()),
+    ]
 }
 
 fn switched(consent: &Consent) -> [(&'static str, bool, &'static str); 2] {
@@ -136,7 +153,7 @@ fn json(consent: &Consent, choice: Option<(Scope, Choice)>, paths: &[(&str, Path
         "text_version": TEXT_VERSION,
         "levels": stores(&Level::ALL.map(|level| (level.name(), level.stores()))),
         "switches": stores(&switched(consent).map(|(name, _, stores)| (name, stores))),
-        "ledger_fields": COLUMNS,
+        "fields": fields().into_iter().map(|(what, names)| (what.to_owned(), json!(names))).collect::<Map<_, _>>(),
         "paths": paths.collect::<Map<_, _>>(),
     })
 }
