@@ -306,7 +306,7 @@ impl Error {
                 format!("{} is in git, where events must never be", shown(path))
             }
             Error::NotIgnored { path, is_tracked: false } => {
-                format!("{} does not keep events out of commits", shown(path))
+                format!("{} does not keep events and captures out of commits", shown(path))
             }
             Error::Locked { path, waited_s } => {
                 format!("{} is locked, gave up after {waited_s} s", shown(path))

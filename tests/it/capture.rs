@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use usage_ledger::privacy::capture::{OUTPUT_BYTES_MAX, Output, Settings, Site, captures};
+use usage_ledger::privacy::capture::{FIELDS, OUTPUT_BYTES_MAX, Output, Settings, Site, captures};
 use usage_ledger::redact::Redactor;
 use usage_ledger::redact::hit::Hit;
 use usage_ledger::timestamp::Timestamp;
@@ -264,6 +264,9 @@ fn a_command_is_captured_and_notices_nothing() {
     let kept: String = lines.iter().filter_map(|line| line["text"].as_str()).collect();
     assert_eq!(kept.len(), 3_000_001 + 5);
     assert_eq!(lines.last().unwrap()["exit"], 7);
+    let is_known = |name: &String| FIELDS.iter().any(|(known, _)| known == name);
+    let fields = lines.iter().flat_map(|line| line.as_object().unwrap().keys());
+    assert!(fields.clone().all(is_known), "{:?}", fields.collect::<Vec<_>>());
     // The row says what it always says, and no report tells of more.
     let row = sandbox.rows().pop().unwrap();
     assert!(row.contains(",m,0,0,false,execute,"), "{row}");
@@ -276,6 +279,22 @@ fn a_command_is_captured_and_notices_nothing() {
     assert_eq!(captures(&folder).unwrap().len(), 1);
     // A command that does not exist was asked for, all the same.
     assert_eq!(sandbox.run("log-usage", &["run", "--capture", "nowhere"]).status.code(), Some(127));
+}
+
+/// A folder that came with a clone may hide nothing.
+#[cfg(unix)]
+#[test]
+fn nothing_is_captured_where_git_would_take_it() {
+    let Some(keys) = Keys::new("nothing_is_captured_where_git_would_take_it", 1) else { return };
+    let sandbox = allowed(&keys);
+    sandbox.write(".telemetry/.gitignore", "");
+    sandbox.write(".telemetry/capture/.gitignore", "");
+    let output = run(&sandbox, "touch ran");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("out of commits"), "{}", text(&output.stderr));
+    assert!(!sandbox.path("ran").exists());
+    sandbox.write(".telemetry/.gitignore", "/capture/\n");
+    assert!(run(&sandbox, "touch ran").status.success() && sandbox.path("ran").exists());
 }
 
 /// From the terminal it goes to the whole group, of which `age` is none.

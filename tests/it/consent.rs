@@ -440,13 +440,15 @@ fn a_repository_that_looks_public_is_said_to_be() {
     }
 }
 
+const OLD_EVENTS: &str = ".telemetry/events/events-20260101T000000Z-00000000.jsonl";
+
 /// A repository with something of everything.
 fn full() -> Sandbox {
     let sandbox = Sandbox::repository();
     sandbox.ok("log-usage", &SEED);
     grant(&sandbox, &["capture"]);
     sandbox.write(".telemetry/events.jsonl", "{\"v\":1,\"name\":\"the newest\"}\n");
-    sandbox.write(".telemetry/events/20260101.jsonl", "{\"v\":1,\"name\":\"an older\"}\n");
+    sandbox.write(OLD_EVENTS, "{\"v\":1,\"name\":\"an older\"}\n");
     sandbox.write(".telemetry/capture/s_1.jsonl.age", b"age-encryption.org\xff\n");
     sandbox.write(&format!("{STATE}/identity.key"), b"0123456789abcdef0123456789abcde\xff");
     sandbox.write(&format!("{STATE}/hooks.log"), "2026-02-23T22:19:12Z  /x  error: locked\n");
@@ -485,7 +487,7 @@ fn everything_that_is_stored_is_exported_but_the_key() {
     };
     assert_eq!(of("work/.telemetry/usage.csv")["text"], sandbox.read(".telemetry/usage.csv"));
     assert_eq!(of("events.jsonl")["text"], sandbox.read(".telemetry/events.jsonl"));
-    assert!(of("20260101.jsonl")["text"].as_str().unwrap().contains("an older"));
+    assert!(of("-00000000.jsonl")["text"].as_str().unwrap().contains("an older"));
     assert_eq!(of("s_1.jsonl.age")["base64"], "YWdlLWVuY3J5cHRpb24ub3Jn/wo=");
     assert!(of("consent.toml")["text"].as_str().unwrap().contains("capture"));
     assert!(of("hooks.log")["text"].as_str().unwrap().contains("locked"));
@@ -603,6 +605,56 @@ fn purge_obeys_the_lock_and_follows_no_link() {
     sandbox.ok("log-usage", &["consent", "purge", "--events", "--capture", "--yes"]);
     assert_eq!(sandbox.read("theirs/precious"), "x");
     assert!(!sandbox.path(".telemetry/capture").is_symlink());
+}
+
+/// Whatever a writer leaves besides its events: what was torn, what a rotation had begun, its counts and
+/// locks; and what is kept beside the user's own ledger.
+#[test]
+fn no_event_is_left_where_nobody_looks() {
+    let sandbox = full();
+    let (torn, temp) = (".telemetry/events.jsonl.torn", ".telemetry/.events.jsonl.tmp.0");
+    sandbox.write(torn, "{\"v\":1,\"command\":\"a torn one\"");
+    sandbox.write(temp, "{\"v\":1,\"command\":\"a new file\"}\n");
+    sandbox.write(".telemetry/events/tally", "1 2 3 4 5\n");
+    sandbox.write(".telemetry/.events.jsonl.tally.lock", "");
+    sandbox.write(".telemetry/capture/.gitignore", "*\n");
+    let own = "../home/.local/share/usage-ledger";
+    sandbox.write(&format!("{own}/events.jsonl"), "{\"v\":1,\"command\":\"my own\"}\n");
+    sandbox.write(&format!("{own}/capture/s_2.jsonl.age"), "age-encryption.org\n");
+    sandbox.write(&format!("{own}/usage.csv"), "mine\n");
+    let said = sandbox.ok("log-usage", &["consent", "show"]);
+    assert!(!said.contains("1 2 3 4 5") && !said.contains(".gitignore"), "{said}");
+    let printed = sandbox.ok("log-usage", &["consent", "export"]);
+    for words in ["a torn one", "a new file", "my own", "s_2.jsonl.age", "mine"] {
+        assert!(printed.contains(words), "{words}: {printed}");
+    }
+    sandbox.ok("log-usage", &["consent", "purge", "--events", "--yes"]);
+    let left = |folder: &str| {
+        let entries = fs::read_dir(sandbox.path(folder)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let rows = [".gitattributes", ".gitignore", ".usage.csv.lock", "usage.csv"];
+    assert_eq!(left(".telemetry"), [&rows[..2], &rows[2..3], &["capture"], &rows[3..]].concat());
+    assert_eq!(left(own), ["capture", "events.jsonl", "usage.csv"]);
+    sandbox.ok("log-usage", &["consent", "purge", "--all", "--yes"]);
+    assert_eq!(
+        (left(".telemetry"), left(own)),
+        (rows.map(str::to_owned).to_vec(), vec!["usage.csv".to_owned()])
+    );
+}
+
+/// What a link of a hostile clone leads to is neither shown nor taken for ours.
+#[test]
+fn what_is_behind_a_link_is_not_shown() {
+    let sandbox = full();
+    sandbox.write("theirs", "precious\n");
+    fs::remove_file(sandbox.path(".telemetry/events.jsonl")).unwrap();
+    symlink(sandbox.path("theirs"), sandbox.path(".telemetry/events.jsonl")).unwrap();
+    let said = sandbox.ok("log-usage", &["consent", "show"]);
+    assert!(!said.contains("precious") && said.contains("an older"), "{said}");
 }
 
 /// One folder for everything would take the user's own ledger with it.

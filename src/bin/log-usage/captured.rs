@@ -3,11 +3,13 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use usage_ledger::error::Result;
+use usage_ledger::error::{Error, Result};
 use usage_ledger::figures;
+use usage_ledger::git;
 use usage_ledger::privacy::capture::{KEEP, OUTPUT_BYTES_MAX, Site};
 use usage_ledger::privacy::consent::{Consent, Level, Source};
 use usage_ledger::privacy::identity::{is_session, random_session, session_without_key};
@@ -17,7 +19,7 @@ use crate::child::{self, Ended, Tee};
 use crate::identity;
 use crate::redact;
 use crate::voice;
-use crate::world::{self, Target};
+use crate::world::{self, SESSION, Target};
 
 /// The program that encrypts.
 const AGE: &str = "age";
@@ -50,6 +52,7 @@ pub(crate) fn around(
         age: AGE.as_ref(),
         output_bytes_max: OUTPUT_BYTES_MAX,
     };
+    refuse_commit(target)?;
     let now = world::now();
     let capture = Mutex::new(site.start(&session(&consent)?, words, now, &find)?);
     if !quiet {
@@ -69,6 +72,23 @@ pub(crate) fn around(
         voice::say(&format!("log-usage: not captured: {what}"));
     }
     Ok(ended)
+}
+
+/// Captures are never committed. The folder that we make hides all that is in it; whether one that was
+/// there does, git knows.
+fn refuse_commit(target: &Target) -> Result<()> {
+    let folder = target.place.capture();
+    let capture = folder.join("s_-1.jsonl.age");
+    let is_hidden = fs::symlink_metadata(folder.join(".gitignore")).is_err()
+        || target.work_tree().is_none()
+        || git::ignoring_rule(&capture).is_some();
+    match is_hidden {
+        true => Ok(()),
+        false => {
+            let path = target.place.folder().join(".gitignore");
+            Err(Error::NotIgnored { path, is_tracked: false })
+        }
+    }
 }
 
 fn why_not(source: Source) -> String {
@@ -96,7 +116,7 @@ fn warn(site: &Site<'_>, deleted: usize) {
 
 /// The session that the environment names, else one of its own.
 fn session(consent: &Consent) -> Result<String> {
-    let agents_own = env::var("LOG_USAGE_SESSION").ok().filter(|id| !id.is_empty());
+    let agents_own = env::var(SESSION).ok().filter(|id| !id.is_empty());
     let key = || consent.identity.then(identity::session_key).flatten();
     Ok(match agents_own {
         None => random_session(&world::random()?),

@@ -16,7 +16,7 @@ use usage_ledger::workspace::Place;
 use crate::consent::choices::Which;
 use crate::consent::kept;
 use crate::voice;
-use crate::world::{self, Choice, Target};
+use crate::world::{self, Choice};
 use crate::write::work_tree;
 
 #[derive(Args)]
@@ -44,18 +44,15 @@ pub(super) fn run(options: &Export) -> Result<ExitCode> {
         }
         Ok(())
     };
-    ledger(place, &mut add)?;
-    for path in kept::all_events(place) {
-        add("events", &path)?;
+    for place in kept::places(&target) {
+        ledger(&place, &mut add)?;
+        for path in kept::events(&place) {
+            add("events", &path)?;
+        }
+        add("capture", &place.capture())?;
     }
-    add("capture", &kept::capture(place))?;
     for (what, folder) in [("choice", world::config_home()), ("state", world::state_home())] {
         folder.map_or(Ok(()), |folder| add(what, &folder))?;
-    }
-    if target.choice != Choice::Personal
-        && let Ok(own) = Target::find(None, true)
-    {
-        ledger(&own.place, &mut add)?;
     }
     kept::cache().map_or(Ok(()), |folder| add("cache", &folder))?;
     let tree = work_tree(&target).filter(|_| target.choice == Choice::Repository);

@@ -3,24 +3,34 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use usage_ledger::privacy::key_file::KeyFile;
 use usage_ledger::workspace::Place;
 
 use crate::hook_log;
-use crate::world::{self, Target};
+use crate::world::{self, Choice, Target};
 
-/// The file that events are appended to.
-pub(super) fn events(place: &Place) -> Place {
-    place.beside("events.jsonl")
+/// This ledger's place, and that of the user's own ledger.
+pub(super) fn places(target: &Target) -> Vec<Place> {
+    let mut places = vec![target.place.clone()];
+    if target.choice != Choice::Personal {
+        places.extend(Target::find(None, true).ok().map(|own| own.place));
+    }
+    places
 }
 
-/// Where events are, those that are appended to first.
-pub(super) fn all_events(place: &Place) -> [PathBuf; 2] {
-    [events(place).active(), place.folder().join("events")]
-}
-
-/// Where captures are.
-pub(super) fn capture(place: &Place) -> PathBuf {
-    place.folder().join("capture")
+/// Everything that may hold events: what is appended to, the old ones, what a writer that died left
+/// torn, and what a rotation that was cut short left behind.
+pub(super) fn events(place: &Place) -> Vec<PathBuf> {
+    let events = place.events();
+    let stem = events.temp_stem();
+    let is_temp = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.as_encoded_bytes().starts_with(stem.as_encoded_bytes())
+    };
+    let entries = fs::read_dir(place.folder()).into_iter().flatten().flatten();
+    let mut temps: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_temp).collect();
+    temps.sort();
+    [vec![events.active(), events.archive(), events.torn()], temps].concat()
 }
 
 /// What waits to be exported.
@@ -30,7 +40,7 @@ pub(super) fn spool() -> Option<PathBuf> {
 
 /// The key that the user's pseudonyms are made with.
 pub(super) fn identity() -> Option<PathBuf> {
-    Some(world::state_home()?.join("identity.key"))
+    Some(KeyFile::in_folder(&world::state_home()?).path())
 }
 
 /// What is known of sealed segments, of all ledgers.
@@ -40,13 +50,12 @@ pub(super) fn cache() -> Option<PathBuf> {
 
 /// Every place, by what is kept there.
 pub(super) fn paths(target: &Target) -> Vec<(&'static str, PathBuf)> {
-    let place = &target.place;
-    let [events, sealed] = all_events(place);
+    let (place, events) = (&target.place, target.place.events());
     let all = [
         ("ledger", Some(place.without_fragment().active())),
-        ("events", Some(events)),
-        ("old events", Some(sealed)),
-        ("capture", Some(capture(place))),
+        ("events", Some(events.active())),
+        ("old events", Some(events.archive())),
+        ("capture", Some(place.capture())),
         ("choice", world::consent_record()),
         ("identity", identity()),
         ("spool", spool()),

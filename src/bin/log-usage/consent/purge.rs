@@ -12,7 +12,7 @@ use usage_ledger::ledger::lock::{self, Lock};
 use usage_ledger::ledger::prune;
 use usage_ledger::ledger::waiting;
 use usage_ledger::privacy::record::Record;
-use usage_ledger::workspace::LEDGER;
+use usage_ledger::workspace::{LEDGER, Place};
 
 use crate::consent::choices::Which;
 use crate::consent::kept;
@@ -102,14 +102,16 @@ pub(super) fn answer() -> Result<Option<String>> {
 impl Purge {
     /// What there is of what was named.
     fn found(&self, target: &Target) -> Result<Vec<Doomed>> {
-        let place = &target.place;
         let mut paths: Vec<(&'static str, PathBuf)> = Vec::new();
-        if self.events || self.all {
-            paths.extend(kept::all_events(place).map(|path| ("events", path)));
-            paths.push(("the lock of the events", kept::events(place).lock()));
-        }
-        if self.capture || self.all {
-            paths.push(("captures", kept::capture(place)));
+        for place in self.places(target) {
+            if self.events || self.all {
+                paths.extend(kept::events(&place).into_iter().map(|path| ("events", path)));
+                let locks = locks(&place).map(|path| ("a lock of the events", path));
+                paths.extend(locks);
+            }
+            if self.capture || self.all {
+                paths.push(("captures", place.capture()));
+            }
         }
         if self.all {
             paths.extend(own_folders()?);
@@ -122,20 +124,32 @@ impl Purge {
         Ok(paths.into_iter().map(|(what, path)| Doomed::at(what, path)).collect())
     }
 
+    /// What is kept beside the user's own ledger belongs to no repository.
+    fn places(&self, target: &Target) -> Vec<Place> {
+        let mut places = kept::places(target);
+        places.truncate(if self.all { places.len() } else { 1 });
+        places
+    }
+
     fn delete(&self, target: &Target, found: &[Doomed]) -> Result<()> {
-        let events = kept::events(&target.place);
+        let mut places = self.places(target);
+        places.retain(|place| (self.events || self.all) && place.folder().is_dir());
+        let locks: Vec<PathBuf> = places.iter().flat_map(locks).collect();
         // Whoever appends an event meanwhile waits, and then begins anew.
-        let is_locked = (self.events || self.all) && events.folder().is_dir();
-        let lock = is_locked.then(|| Lock::take(&events.lock(), lock::WAIT)).transpose()?;
-        for doomed in found {
-            delete(&doomed.path)?;
+        let held = locks.iter().map(|path| Lock::take(path, lock::WAIT));
+        let held = held.collect::<Result<Vec<Lock>>>()?;
+        for path in found.iter().map(|doomed| &doomed.path).chain(&locks) {
+            delete(path)?;
         }
-        if lock.is_some() {
-            delete(&events.lock())?;
-        }
-        drop(lock);
+        drop(held);
         Ok(())
     }
+}
+
+/// The locks of those who write events, in the order in which they take them.
+fn locks(place: &Place) -> [PathBuf; 2] {
+    let events = place.events();
+    [events.tally_lock(), events.lock()]
 }
 
 /// The user's own folders, all that is in them ours.

@@ -13,18 +13,6 @@ use crate::hook_log;
 use crate::voice;
 use crate::world::{self, Target};
 
-/// Variables of which one is set wherever a machine builds.
-const CI: [&str; 8] = [
-    "CI",
-    "GITHUB_ACTIONS",
-    "GITLAB_CI",
-    "BUILDKITE",
-    "CIRCLECI",
-    "TF_BUILD",
-    "JENKINS_URL",
-    "TEAMCITY_VERSION",
-];
-
 /// Variables that agents set for the programs they run: an agent consents for nobody.
 const AGENTS: [&str; 6] =
     ["CLAUDECODE", "CURSOR_AGENT", "GEMINI_CLI", "CODEX_SANDBOX", "OPENCODE", "AI_AGENT"];
@@ -33,7 +21,8 @@ const AGENTS: [&str; 6] =
 pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
     let is_person = io::stdin().is_terminal()
         && io::stderr().is_terminal()
-        && !CI.iter().chain(&AGENTS).any(|name| world::is_set(name))
+        && !world::is_ci()
+        && !AGENTS.iter().any(|name| world::is_set(name))
         && !hook_log::is_hook();
     if !is_person {
         return Ok(());

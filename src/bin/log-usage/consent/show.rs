@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use usage_ledger::error::{Error, Result, is_unprintable, shown};
+use usage_ledger::ledger::events::reading;
 use usage_ledger::ledger::files;
 use usage_ledger::ledger::waiting;
+use usage_ledger::privacy::capture;
 use usage_ledger::row::HEADER;
 
 use crate::consent::choices::Which;
-use crate::consent::kept;
 use crate::voice;
 use crate::world::{Choice, Target};
 use crate::write::work_tree;
@@ -28,16 +29,16 @@ pub(super) struct Show {
 pub(super) fn run(options: &Show) -> Result<ExitCode> {
     let target = options.which.target()?;
     let place = &target.place;
-    let (rows, events, last) =
-        (rows(&target, options.last)?, kept::all_events(place), options.last);
+    let (rows, last) = (rows(&target, options.last)?, options.last);
     let mut text = section("rows", &shown(&place.active()), &rows);
     let mut lines = Vec::new();
-    let newest_first = events.iter().flat_map(|path| kept::files(path).into_iter().rev());
-    take_last(newest_first, last, &mut lines)?;
-    text += &section("events", &shown(&events[0]), &lines);
-    let captures = kept::files(&kept::capture(place));
+    let events = place.events();
+    let oldest_first = reading::files(&events)?;
+    take_last(oldest_first.iter().rev().map(|file| &file.path), last, &mut lines)?;
+    text += &section("events", &shown(&events.active()), &lines);
+    let captures = capture::captures(&place.capture())?;
     let names: Vec<String> = captures.iter().rev().take(last).rev().map(|it| shown(it)).collect();
-    text += &section("captures, encrypted", &shown(&kept::capture(place)), &names);
+    text += &section("captures, encrypted", &shown(&place.capture()), &names);
     Ok(voice::print(text.as_bytes()))
 }
 
