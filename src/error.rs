@@ -374,7 +374,7 @@ impl Error {
                 "it has no work tree, and the ledger lives in one; nothing was written".to_owned()
             }
             Error::Hooks { .. } => {
-                "hooks and settings of git are not ours alone; nothing was changed".to_owned()
+                "hooks and settings are not ours alone; nothing was changed".to_owned()
             }
             Error::NoFolder { .. } => {
                 "--file names a ledger in a folder that exists; nothing was written".to_owned()

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod merging;
 pub mod hook;
 pub mod status;
+pub mod agents;
 
 use std::path::{Path, PathBuf};
 

@@ -81,7 +81,11 @@ fn carry_out(step: &Step, site: &Site) -> Result<()> {
     }
 }
 
-fn write(path: &Path, bytes: &[u8], mode: Mode) -> io::Result<()> {
+/// Writes a file, whole or not at all.
+///
+/// # Errors
+/// The system refuses.
+pub fn write(path: &Path, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();

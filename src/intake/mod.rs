@@ -3,6 +3,7 @@
 pub mod draft;
 pub mod batch;
 pub mod events;
+pub mod called;
 pub mod import;
 
 use crate::error::{Error, Result};

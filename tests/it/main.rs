@@ -7,6 +7,7 @@
 mod sandbox;
 
 mod activity;
+mod agents;
 mod amend;
 mod batch;
 mod branches;

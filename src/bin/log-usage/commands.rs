@@ -56,7 +56,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "prune", run: |arguments| parsed(arguments, prune::run) },
     Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
-    Command { name: "hook", run: |arguments| parsed(arguments, hook::run) },
+    Command { name: "hook", run: hook::start },
     // Hidden: git's to run, so the help does not name it.
     Command { name: "merge-driver", run: |arguments| parsed(arguments, merge_driver::run) },
 ];

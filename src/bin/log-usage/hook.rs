@@ -1,7 +1,8 @@
-//! What git's hooks run. Whatever happens, git goes on: the exit code is 0, and at most one line is
-//! said.
+//! What the hooks of git and of coding agents run. Whatever happens, git goes on: the exit code is 0,
+//! and at most one line is said; agents hear nothing.
 
 use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -9,16 +10,21 @@ use clap::{Parser, ValueEnum};
 use usage_ledger::error::{Error, Result};
 use usage_ledger::fold::Commit;
 use usage_ledger::git::WorkTree;
+use usage_ledger::hooks::agents::agent;
 use usage_ledger::ledger::journal::Journal;
 use usage_ledger::ledger::lock::WAIT_IN_HOOKS;
 use usage_ledger::ledger::segment::Policy;
 
+use crate::agent_hook;
 use crate::hook_log;
 use crate::voice;
 use crate::world;
 use crate::write::policy;
 
-/// Called by git's hooks, which `log-usage hooks install` sets up
+/// Called by the hooks of git and of coding agents, which log-usage hooks install sets up
+///
+/// After the name of an agent (claude-code, codex or gemini) one JSON object is read
+/// from standard input, or from the last argument; nothing is ever said.
 #[derive(Parser)]
 #[command(name = "log-usage hook", bin_name = "log-usage hook")]
 pub(crate) struct Hook {
@@ -35,7 +41,18 @@ enum Event {
     PostCommit,
 }
 
-pub(crate) fn run(options: Hook) -> Result<ExitCode> {
+/// A code of ours must not keep git from committing, and 2 would keep an agent from stopping: it is
+/// always 0.
+pub(crate) fn start(arguments: Vec<OsString>) -> Result<Result<ExitCode>, ExitCode> {
+    let name = arguments.get(1).and_then(|word| word.to_str());
+    if let Some(agent) = name.and_then(agent) {
+        return Ok(Ok(agent_hook::run(agent, &arguments[2..])));
+    }
+    let parsed = voice::parse::<Hook>("log-usage hook", arguments);
+    parsed.map(run).map_err(|_| ExitCode::SUCCESS)
+}
+
+fn run(options: Hook) -> Result<ExitCode> {
     if let Err(error) = react(options.event) {
         hook_log::add(&error);
         let text = error.to_string();

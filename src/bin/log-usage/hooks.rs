@@ -1,5 +1,5 @@
 //! `log-usage hooks`: what lets rows ride in commits and branches merge row by row, put into the
-//! repository, taken out of it, looked at.
+//! repository, taken out of it, looked at; and what lets coding agents call us.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -15,6 +15,7 @@ use usage_ledger::hooks::site::{Keeper, Site};
 use usage_ledger::hooks::{self, FRAMEWORK, status};
 use usage_ledger::workspace::{Place, find_root};
 
+use crate::agents::{self, AgentOptions};
 use crate::voice;
 use crate::world;
 use crate::write::policy;
@@ -24,7 +25,10 @@ use crate::write::policy;
 /// The hooks pre-commit and post-commit get a few lines that call log-usage; a
 /// commit never fails by them. This clone's own attributes and settings get a merge
 /// driver. Nothing of it is committed, unless core.hooksPath leads into the work
-/// tree. LOG_USAGE_HOOKS=0 makes the hooks do nothing.
+/// tree. LOG_USAGE_HOOKS=0 makes the hooks do nothing. With --agent nothing of git
+/// changes: that agent's own settings get an entry, so that it calls log-usage at
+/// the end of each turn, and its turns go into the ledger. What else is in its
+/// settings stays byte for byte.
 #[derive(Parser)]
 #[command(
     name = "log-usage hooks",
@@ -42,17 +46,21 @@ enum Action {
     /// Install the hooks and the merge driver, or renew them
     Install {
         /// Write each row into the ledger at once, instead of at the next commit
-        #[arg(long)]
+        #[arg(long, conflicts_with = "agents")]
         direct: bool,
         /// Change hooks that others share too (husky, a folder outside)
-        #[arg(long)]
+        #[arg(long, conflicts_with = "agents")]
         force: bool,
+        #[command(flatten)]
+        agents: AgentOptions,
     },
     /// Take everything out again, byte for byte
     Uninstall {
         /// Change hooks that other repositories share too
-        #[arg(long)]
+        #[arg(long, conflicts_with = "agents")]
         force: bool,
+        #[command(flatten)]
+        agents: AgentOptions,
     },
     /// Say what is in effect; exit code 1 if anything is broken
     Status,
@@ -63,16 +71,25 @@ pub(crate) fn run(options: Hooks) -> Result<ExitCode> {
         .map_err(|error| Error::io("find", "the current folder".as_ref(), &error))?;
     // Hooks are the repository's, whichever ledger LOG_USAGE_FILE names.
     let root = find_root(&here)?;
+    match &options.action {
+        Action::Install { agents, .. } if !agents.agents.is_empty() => {
+            return agents::install(agents, &root);
+        }
+        Action::Uninstall { agents, .. } if !agents.agents.is_empty() => {
+            return agents::uninstall(agents, &root);
+        }
+        _ => {}
+    }
     let site = Site::around(&root)?;
     match options.action {
-        Action::Install { direct, force } => install(&site, direct, force),
-        Action::Uninstall { force } => {
+        Action::Install { direct, force, .. } => install(&site, direct, force),
+        Action::Uninstall { force, .. } => {
             let mut folded = 0;
             let plan = hooks::uninstall(&site, force, &mut |_| fold(&site, &mut folded))?;
             plan.carry_out(&site)?;
             Ok(tell(&plan, "nothing is installed here", &of_rows(folded)))
         }
-        Action::Status => Ok(look(&site, &Place::in_repository(&root).active())),
+        Action::Status => Ok(look(&site, &root)),
     }
 }
 
@@ -146,8 +163,9 @@ fn tell(plan: &Plan, nothing: &str, notes: &str) -> ExitCode {
     voice::print(text.as_bytes())
 }
 
-fn look(site: &Site, ledger: &Path) -> ExitCode {
-    let findings = status::findings(site, ledger);
+fn look(site: &Site, root: &Path) -> ExitCode {
+    let mut findings = status::findings(site, &Place::in_repository(root).active());
+    findings.extend(agents::findings(root));
     let mut text = String::new();
     for finding in &findings {
         match &finding.fix {

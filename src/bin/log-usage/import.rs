@@ -1,9 +1,8 @@
 //! `log-usage import`: what coding agents noted of themselves, as rows.
 
 use std::cell::RefCell;
-use std::env;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -13,7 +12,6 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::intake::import::cursor::Cursor;
-use usage_ledger::intake::import::homes::Homes;
 use usage_ledger::intake::import::scope::Scope;
 use usage_ledger::intake::import::turn::{Grain, Making};
 use usage_ledger::intake::import::{Import, Imports, Progress, SOURCES, Since, Source, source};
@@ -124,8 +122,8 @@ pub(crate) fn run(options: ImportOptions) -> Result<ExitCode> {
         false => Scope::of(&world::root()?),
     };
     let border = border::load(&target.place)?;
-    let of = format!("{} {border:?} {}", options.group.name(), scope.words());
-    let path = state_home().map(|state| Cursor::path(&state, &target.place.active()));
+    let of = depends_on(options.group, border, &scope);
+    let path = world::state_home().map(|state| Cursor::path(&state, &target.place.active()));
     let path = path.filter(|_| options.from.is_empty());
     let cursor = path.as_ref().map(|path| Cursor::load(path, &of));
     let mut imports =
@@ -221,7 +219,7 @@ impl ImportOptions {
         let waiting = waiting_for(target)?;
         let bar = Bar::default();
         let move_on = |progress| bar.move_on(progress);
-        let (homes, screen) = (homes(&self.from), screen(config, &redactor));
+        let (homes, screen) = (world::homes(&self.from), screen(config, &redactor));
         let prices = Prices::load(&target.place)?;
         let import = Import {
             place: &target.place,
@@ -239,6 +237,7 @@ impl ImportOptions {
             now: world::now().instant(),
             system_now: SystemTime::now(),
             screen: &screen,
+            bound: None,
             progress: &move_on,
         };
         // Whoever asks for an explanation or for what grew wants all files to be read.
@@ -307,8 +306,13 @@ impl Bar {
     }
 }
 
+/// What the rows depend on besides the transcripts: what a cursor knows is of one such set alone.
+pub(crate) fn depends_on(grain: Grain, border: Option<Day>, scope: &Scope) -> String {
+    format!("{} {border:?} {}", grain.name(), scope.words())
+}
+
 /// A moment on the clock of this machine, as it was then.
-fn local(at: Instant) -> Timestamp {
+pub(crate) fn local(at: Instant) -> Timestamp {
     match Local.timestamp_opt(at.seconds, at.nanos).earliest() {
         Some(time) => time.fixed_offset().into(),
         None => Timestamp::utc(at),
@@ -332,38 +336,4 @@ fn since(text: &str) -> Result<Since> {
     let seconds = i64::try_from(age.as_secs()).map_err(|_| refuse())?;
     let now = world::now().instant();
     Ok(Since::Moment(Instant { seconds: now.seconds.saturating_sub(seconds), ..now }))
-}
-
-/// What the environment says of where transcripts are.
-fn homes(named: &[PathBuf]) -> Homes {
-    let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // Several folders stand behind each other with commas.
-    let list = |name: &str| {
-        let text = env::var(name).unwrap_or_default();
-        let folders = text.split(',').map(str::trim).filter(|folder| !folder.is_empty());
-        folders.map(PathBuf::from).collect()
-    };
-    let home = path("HOME").or_else(|| path("USERPROFILE"));
-    let below = |name: &str, usual: &str| {
-        let home = home.as_ref().map(|home| home.join(usual));
-        path(name).filter(|path| path.is_absolute()).or(home)
-    };
-    Homes {
-        config: below("XDG_CONFIG_HOME", ".config"),
-        data: below("XDG_DATA_HOME", ".local/share"),
-        claude: list("CLAUDE_CONFIG_DIR"),
-        codex: list("CODEX_HOME"),
-        opencode: path("OPENCODE_DATA_DIR"),
-        copilot_otel: path("COPILOT_OTEL_FILE_EXPORTER_PATH"),
-        home,
-        named: named.iter().map(|path| std::path::absolute(path).unwrap_or(path.clone())).collect(),
-    }
-}
-
-/// The folder of what we keep of a user's doings.
-fn state_home() -> Option<PathBuf> {
-    let path = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let usual = || path("HOME").map(|home| home.join(".local/state"));
-    let state = path("XDG_STATE_HOME").filter(|path| Path::is_absolute(path)).or_else(usual);
-    state.map(|state| state.join("usage-ledger"))
 }

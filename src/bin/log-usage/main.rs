@@ -18,8 +18,8 @@ mod child;
 mod row_form;
 mod identity;
 mod write;
-mod hook;
 mod merge_driver;
+mod agents;
 mod hooks;
 mod redact;
 mod amend;
@@ -33,6 +33,8 @@ mod captured;
 mod run;
 mod import_told;
 mod import;
+mod agent_hook;
+mod hook;
 mod commands;
 
 use std::ffi::OsString;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::WorkTree;
+use usage_ledger::intake::import::homes::Homes;
 use usage_ledger::privacy::consent::{Consent, Environment};
 use usage_ledger::privacy::record::{self, Record};
 use usage_ledger::row::line_hash;
@@ -214,6 +215,31 @@ pub(crate) fn cache_home() -> Option<PathBuf> {
 /// Our own folder in each of the user's.
 #[allow(dead_code, reason = "the reader has none")]
 const OURS: &str = "usage-ledger";
+
+/// What the environment says of where transcripts are.
+pub(crate) fn homes(named: &[PathBuf]) -> Homes {
+    // Several folders stand behind each other with commas.
+    let list = |name: &str| {
+        let text = env::var(name).unwrap_or_default();
+        let folders = text.split(',').map(str::trim).filter(|folder| !folder.is_empty());
+        folders.map(PathBuf::from).collect()
+    };
+    let home = non_empty("HOME").or_else(|| non_empty("USERPROFILE"));
+    let below = |name: &str, usual: &str| {
+        let home = home.as_ref().map(|home| home.join(usual));
+        non_empty(name).filter(|path| path.is_absolute()).or(home)
+    };
+    Homes {
+        config: below("XDG_CONFIG_HOME", ".config"),
+        data: below("XDG_DATA_HOME", ".local/share"),
+        claude: list("CLAUDE_CONFIG_DIR"),
+        codex: list("CODEX_HOME"),
+        opencode: non_empty("OPENCODE_DATA_DIR"),
+        copilot_otel: non_empty("COPILOT_OTEL_FILE_EXPORTER_PATH"),
+        home,
+        named: named.iter().map(|path| std::path::absolute(path).unwrap_or(path.clone())).collect(),
+    }
+}
 
 fn data_home() -> Result<PathBuf> {
     home_of("XDG_DATA_HOME", ".local/share").ok_or_else(|| Error::Usage {

@@ -22,6 +22,7 @@ pub mod otlp;
 pub mod printed;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::SystemTime;
 
 use hashbrown::{HashMap, HashSet};
@@ -140,8 +141,19 @@ pub struct Import<'a> {
     pub system_now: SystemTime,
     /// What may not be stored.
     pub screen: &'a Screen<'a>,
+    /// How much is read at most; None reads everything.
+    pub bound: Option<Bound<'a>>,
     /// Is told of bytes: how many there are to be read, and every one that was.
     pub progress: &'a dyn Fn(Progress),
+}
+
+/// How much is read where somebody waits.
+#[derive(Clone, Copy)]
+pub struct Bound<'a> {
+    /// Whose group is read whatever its size.
+    pub is_first: &'a dyn Fn(&Path) -> bool,
+    /// So much of the other groups is read, the newest first.
+    pub bytes_max: u64,
 }
 
 /// How far reading is.
@@ -186,6 +198,12 @@ pub struct Tally {
     pub cost: u64,
     /// Files that did not change since they were imported.
     pub unchanged: u64,
+    /// Groups of files that were not read, for there was too much of them.
+    pub unread: u64,
+    /// Whether the files that were to be read first are there.
+    pub has_first: bool,
+    /// When the oldest of the files was changed that hold turns of ours.
+    pub oldest: Option<SystemTime>,
     /// What was found in the files.
     pub findings: Findings,
 }
@@ -245,6 +263,9 @@ impl Import<'_> {
         let mut groups: Vec<Group> = Vec::new();
         let mut known: Vec<Option<Known>> = Vec::new();
         for group in (source.find)(self.homes) {
+            if let Some(bound) = &self.bound {
+                tally.has_first |= bound.holds_first(&group);
+            }
             let is_there =
                 |it: &&Known| it.rows.iter().all(|row| imported.by_identity(*row).is_some());
             match cursor.and_then(|cursor| cursor.find(source.name, &group)).filter(is_there) {
@@ -262,6 +283,12 @@ impl Import<'_> {
                     groups.push(Group { number: groups.len(), ..group });
                 }
             }
+        }
+        if let Some(bound) = &self.bound {
+            bound.choose(&mut groups, tally);
+            let is_read = |number| groups.iter().any(|group| group.number == number);
+            let unread = known.iter_mut().enumerate().filter(|(number, _)| !is_read(*number));
+            unread.for_each(|(_, known)| *known = None);
         }
         let bytes = groups.iter().flat_map(|group| &group.files).map(|file| file.bytes);
         (self.progress)(Progress::Ahead(bytes.sum()));
@@ -308,6 +335,9 @@ impl Import<'_> {
                 return false;
             }
             tally.turns += 1;
+            let files = groups.iter().find(|group| group.number == turn.group);
+            let changed = files.and_then(|group| group.files.iter().map(|it| it.modified).max());
+            tally.oldest = [tally.oldest, changed].into_iter().flatten().min();
             let is_new = sessions.insert((turn.group, session));
             tally.sessions += u64::from(is_new);
             group.iter_mut().for_each(|it| {
@@ -452,6 +482,37 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl Bound<'_> {
+    fn holds_first(&self, group: &Group) -> bool {
+        group.files.iter().any(|file| (self.is_first)(&file.path))
+    }
+
+    /// Leaves those groups that are to be read.
+    fn choose(&self, groups: &mut Vec<Group>, tally: &mut Tally) {
+        let newest = |group: &Group| group.files.iter().map(|file| file.modified).max();
+        let mut order: Vec<(bool, Option<SystemTime>, usize, u64)> = groups
+            .iter()
+            .map(|group| {
+                let bytes = group.files.iter().map(|file| file.bytes).sum();
+                (self.holds_first(group), newest(group), group.number, bytes)
+            })
+            .collect();
+        order.sort_by(|a, b| b.cmp(a));
+        let mut left = self.bytes_max;
+        let mut chosen = HashSet::new();
+        for (is_first, _, number, bytes) in order {
+            if !is_first {
+                let Some(rest) = left.checked_sub(bytes) else { continue };
+                left = rest;
+            }
+            chosen.insert(number);
+        }
+        let before = groups.len();
+        groups.retain(|group| chosen.contains(&group.number));
+        tally.unread += (before - groups.len()) as u64;
     }
 }
 

@@ -1,0 +1,265 @@
+//! `log-usage hooks … --agent`: our entry in the settings of coding agents.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::hooks::agents::{AGENTS, Agent, Change, Level, Wanted, agent};
+use usage_ledger::hooks::plan;
+use usage_ledger::hooks::status::Finding;
+use usage_ledger::privacy::consent;
+use usage_ledger::workspace::Config;
+
+use crate::voice;
+use crate::world::{self, Target};
+
+/// Which agents' settings are meant.
+#[derive(Args)]
+pub(crate) struct AgentOptions {
+    /// In the settings of this agent instead; may be repeated
+    #[arg(long = "agent", value_name = "AGENT", value_parser = agents())]
+    pub(crate) agents: Vec<&'static Agent>,
+    /// In your own settings of the agent, for every project
+    #[arg(long, requires = "agents")]
+    pub(crate) user: bool,
+}
+
+fn agents() -> impl TypedValueParser<Value = &'static Agent> {
+    PossibleValuesParser::new(AGENTS.iter().map(|agent| agent.name))
+        .try_map(|name| agent(&name).ok_or_else(|| "an agent".to_owned()))
+}
+
+/// Settings of an agent.
+struct Settings {
+    agent: &'static Agent,
+    level: Level,
+    /// Where they are; a link is followed.
+    path: PathBuf,
+    /// The same as people write it.
+    name: String,
+}
+
+impl Settings {
+    fn of(agent: &'static Agent, level: Level, root: &Path) -> Option<Settings> {
+        let (path, name) = match level {
+            Level::Project => (root.join(agent.project), agent.project.to_owned()),
+            Level::User => {
+                let path = user_folder(agent.name)?.join(agent.user);
+                (path.clone(), shown(&path))
+            }
+        };
+        // Whoever keeps settings elsewhere has a link here, which is to stay one.
+        let path = fs::canonicalize(&path).unwrap_or(path);
+        Some(Settings { agent, level, path, name })
+    }
+
+    fn read(&self) -> Result<String> {
+        match fs::read(&self.path) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|error| Error::Hooks {
+                problem: format!("{}: is no text in UTF-8", self.name),
+                fix: format!("mend the file, then try again ({})", error.utf8_error()),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(Error::io("read", &self.path, &error)),
+        }
+    }
+
+    /// Makes the change; whether there was one.
+    fn change(&self, change: &Change) -> Result<bool> {
+        match change {
+            Change::None => return Ok(false),
+            Change::Write(text) => plan::write(&self.path, text.as_bytes(), plan::Mode::Kept)
+                .map_err(|error| Error::io("write", &self.path, &error))?,
+            Change::Remove => {
+                fs::remove_file(&self.path)
+                    .map_err(|error| Error::io("delete", &self.path, &error))?;
+                // A folder that was made for it goes with it.
+                let _ = self.path.parent().map(fs::remove_dir);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Where a user's settings of an agent are.
+pub(crate) fn user_folder(agent: &str) -> Option<PathBuf> {
+    let homes = world::homes(&[]);
+    let (named, usual) = match agent {
+        "claude-code" => (homes.claude.first(), ".claude"),
+        "codex" => (homes.codex.first(), ".codex"),
+        _ => (None, ".gemini"),
+    };
+    let named = named.map(|it| match it.ends_with("projects") {
+        true => it.parent().unwrap_or(it).to_owned(),
+        false => it.clone(),
+    });
+    named.or_else(|| homes.in_home(usual))
+}
+
+/// What starts us: our name where it is found, else our path.
+fn program() -> Result<String> {
+    if is_on_path() {
+        return Ok("log-usage".to_owned());
+    }
+    let path =
+        env::current_exe().map_err(|error| Error::io("find", "this program".as_ref(), &error))?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+fn is_on_path() -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let name = format!("log-usage{}", env::consts::EXE_SUFFIX);
+    env::split_paths(&path).any(|folder| plan::is_executable(&folder.join(&name)))
+}
+
+pub(crate) fn install(options: &AgentOptions, root: &Path) -> Result<ExitCode> {
+    let program = program()?;
+    let level = options.level();
+    let has_events = allows_events()?;
+    let told = options.each(root, |settings, text| {
+        let wanted = Wanted { level, program: &program, has_events };
+        settings.agent.install(text, &wanted).map_err(|it| it.into_error(&settings.name))
+    })?;
+    let lines = told.iter().map(|settings| {
+        let shared = match level {
+            Level::Project => " (commit it to share it)",
+            Level::User => "",
+        };
+        format!("{:<12} calls log-usage by {}{shared}\n", settings.agent.name, settings.name)
+    });
+    let mut text: String = lines.collect();
+    if told.iter().any(|it| it.agent.name == "codex" && level == Level::Project) {
+        text += "codex asks once whether you trust the hook\n";
+    }
+    if !text.is_empty() {
+        let user = if options.user { " --user" } else { "" };
+        let names = told.iter().map(|it| format!(" --agent {}", it.agent.name));
+        text +=
+            &format!("undo         log-usage hooks uninstall{}{user}\n", names.collect::<String>());
+    }
+    Ok(say(text, "everything is installed already"))
+}
+
+pub(crate) fn uninstall(options: &AgentOptions, root: &Path) -> Result<ExitCode> {
+    let told = options.each(root, |settings, text| {
+        let done = settings.agent.uninstall(text, settings.level);
+        done.map_err(|it| it.into_error(&settings.name))
+    })?;
+    let lines = told.iter().map(|settings| {
+        format!(
+            "{:<12} does not call log-usage by {} any more\n",
+            settings.agent.name, settings.name
+        )
+    });
+    Ok(say(lines.collect(), "nothing is installed there"))
+}
+
+fn say(text: String, nothing: &str) -> ExitCode {
+    let text = if text.is_empty() { format!("{nothing}; nothing was changed\n") } else { text };
+    voice::print(text.as_bytes())
+}
+
+/// Whether anything is to be recorded besides rows.
+fn allows_events() -> Result<bool> {
+    let target = Target::of_repository()?;
+    let config = Config::load(&target.place)?;
+    Ok(world::consent(&target, &config)?.allows(consent::Level::Events))
+}
+
+impl AgentOptions {
+    fn level(&self) -> Level {
+        if self.user { Level::User } else { Level::Project }
+    }
+
+    /// Changes the settings of all agents that are named, or none; gives those that changed.
+    fn each(
+        &self,
+        root: &Path,
+        change: impl Fn(&Settings, &str) -> Result<Change>,
+    ) -> Result<Vec<Settings>> {
+        let mut changes: Vec<(Settings, Change)> = Vec::new();
+        for agent in &self.agents {
+            let settings = Settings::of(agent, self.level(), root);
+            let settings = settings.ok_or_else(|| Error::Usage {
+                problem: "--user: HOME is not set, so your settings have no place".to_owned(),
+                fix: "leave out --user for the project's settings".to_owned(),
+            })?;
+            if changes.iter().any(|(it, _)| it.path == settings.path) {
+                continue;
+            }
+            let change = change(&settings, &settings.read()?)?;
+            changes.push((settings, change));
+        }
+        let mut changed = Vec::new();
+        for (settings, change) in changes {
+            if settings.change(&change)? {
+                changed.push(settings);
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// Whether the project's settings of this agent call us.
+pub(crate) fn is_wanted(agent: &'static Agent, root: &Path) -> bool {
+    let settings = Settings::of(agent, Level::Project, root);
+    settings.is_some_and(|it| {
+        let text = it.read().unwrap_or_default();
+        agent.called(&text, it.level).is_ok_and(|calls| !calls.is_empty())
+    })
+}
+
+/// What is in effect of all this: one finding for each settings that call us, or that are broken.
+pub(crate) fn findings(root: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for agent in &AGENTS {
+        for level in [Level::Project, Level::User] {
+            let Some(it) = Settings::of(agent, level, root) else { continue };
+            let user = if level == Level::User { " --user" } else { "" };
+            let install = format!("log-usage hooks install --agent {}{user}", agent.name);
+            let called = it.read().and_then(|text| {
+                agent.called(&text, level).map_err(|trouble| trouble.into_error(&it.name))
+            });
+            let (what, fix) = match called {
+                Ok(calls) if calls.is_empty() => continue,
+                Ok(calls) => {
+                    let mut events: Vec<&str> = calls.iter().map(|(it, _)| &**it).collect();
+                    events.dedup();
+                    let what = format!(
+                        "{} calls log-usage by {} ({})",
+                        agent.name,
+                        it.name,
+                        events.join(", ")
+                    );
+                    let is_found = |(_, command): &(String, String)| {
+                        command.contains(['/', '\\'])
+                            && !command.starts_with("command -v log-usage ")
+                            || is_on_path()
+                    };
+                    match calls.iter().all(is_found) {
+                        true => (what, None),
+                        false => (
+                            format!("{what}, which is not found"),
+                            Some("put log-usage on the PATH".to_owned()),
+                        ),
+                    }
+                }
+                Err(Error::Hooks { problem, .. }) => {
+                    (problem, Some(format!("mend the file, then {install}")))
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    let what = text.lines().next().unwrap_or_default();
+                    (what.trim_start_matches("error: ").to_owned(), Some(install))
+                }
+            };
+            findings.push(Finding { what, fix });
+        }
+    }
+    findings
+}
