@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::error::is_unprintable;
+
 /// A JSON string that is safe to print and to paste into a script: what JSON lets stand but
 /// terminals and JavaScript act on is escaped too.
 pub(super) fn write_text(text: &str, out: &mut String) {
@@ -17,21 +19,11 @@ pub(super) fn write_text(text: &str, out: &mut String) {
 fn write_char(c: char, out: &mut String) {
     match c {
         '"' | '\\' => out.extend(['\\', c]),
-        // Control characters, line separators, marks that turn the direction of text.
-        '\u{200E}'
-        | '\u{200F}'
-        | '\u{2028}'..='\u{202E}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{FEFF}' => {
-            escape(c, out);
-        }
-        c if c.is_control() => escape(c, out),
+        c if is_unprintable(c) => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| {
+            let _ = write!(out, "\\u{unit:04x}");
+        }),
         c => out.push(c),
     }
-}
-
-fn escape(c: char, out: &mut String) {
-    let _ = write!(out, "\\u{:04x}", u32::from(c));
 }
 
 /// The shortest digits that are read back as the same number.

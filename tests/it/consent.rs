@@ -646,6 +646,41 @@ fn no_event_is_left_where_nobody_looks() {
     );
 }
 
+#[test]
+fn no_key_is_exported_whoever_it_is_of() {
+    let sandbox = full();
+    let folder = "../home/.config/usage-ledger";
+    sandbox.write(&format!("{folder}/config.toml"), "team_key_file = \"team.key\"\n");
+    sandbox.write(&format!("{folder}/team.key"), "the team's secret, of forty characters or so");
+    sandbox.write(&format!("{STATE}/.key1a2b.tmp."), "half a secret");
+    sandbox.write(&format!("{STATE}/.identity.key.tmp.7"), "half a secret");
+    let printed = sandbox.ok("log-usage", &["consent", "export"]);
+    assert!(printed.contains("team.key") && !printed.contains("secret, of"), "{printed}");
+    assert!(!printed.contains("half a secret"), "{printed}");
+    assert!(printed.contains("team_key_file") && printed.contains("capture"), "{printed}");
+    let elsewhere = sandbox.path(folder).join("team.key");
+    sandbox.write(&format!("{folder}/config.toml"), "");
+    let variables = [("LOG_USAGE_TEAM_KEY_FILE", elsewhere.to_str().unwrap())];
+    let printed = text(&with(&sandbox, &variables, &["consent", "export"]).stdout);
+    assert!(printed.contains("team.key") && !printed.contains("secret, of"), "{printed}");
+}
+
+#[test]
+fn many_who_choose_at_once_take_nothing_back() {
+    let sandbox = Sandbox::repository();
+    let folders: Vec<String> = (0..12).map(|it| format!("../other-{it}")).collect();
+    folders.iter().for_each(|it| drop(sandbox.git(["init", "--quiet", it])));
+    std::thread::scope(|scope| {
+        for folder in &folders {
+            let mut command = sandbox.command("log-usage");
+            command.current_dir(sandbox.path(folder)).args(["consent", "grant", "events"]);
+            scope.spawn(move || assert!(command.output().unwrap().status.success()));
+        }
+    });
+    let record = sandbox.read(RECORD);
+    assert_eq!(record.matches("level = \"events\"").count(), folders.len(), "{record}");
+}
+
 /// What a link of a hostile clone leads to is neither shown nor taken for ours.
 #[test]
 fn what_is_behind_a_link_is_not_shown() {

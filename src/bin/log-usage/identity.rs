@@ -287,7 +287,7 @@ fn own_key_file() -> Result<KeyFile> {
 }
 
 /// The file of the team's key, if the user has one: as the environment says, else the user's settings.
-fn team_key_file() -> Result<Option<PathBuf>> {
+pub(crate) fn team_key_file() -> Result<Option<PathBuf>> {
     if let Some(file) = env::var_os(TEAM_KEY_FILE).filter(|file| !file.is_empty()) {
         return Ok(Some(PathBuf::from(file)));
     }

@@ -1,10 +1,12 @@
 //! Which ledger a choice is about, what it says, and where it is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use usage_ledger::error::{Error, Result};
+use usage_ledger::ledger::lock::{self, Lock};
 use usage_ledger::privacy::consent::{Choice, How, Level, TEXT_VERSION};
+use usage_ledger::privacy::private;
 
 use crate::world::{self, Target};
 
@@ -30,6 +32,14 @@ impl Which {
 pub(super) fn chosen(level: Level, how: How) -> Choice {
     let at = world::now().at_second();
     Choice { level, identity: false, export: false, text: TEXT_VERSION, at, how }
+}
+
+/// The lock of those who change the user's choices: of two who do at once, neither takes back what the
+/// other chose.
+pub(super) fn lock(path: &Path) -> Result<Lock> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private::make_folder(folder).map_err(|error| Error::io("make", folder, &error))?;
+    Lock::take(&folder.join(".consent.lock"), lock::WAIT)
 }
 
 /// Where the user's choices are kept.

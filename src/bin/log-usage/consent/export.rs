@@ -15,6 +15,7 @@ use usage_ledger::workspace::Place;
 
 use crate::consent::choices::Which;
 use crate::consent::kept;
+use crate::identity::team_key_file;
 use crate::voice;
 use crate::world::{self, Choice};
 use crate::write::work_tree;
@@ -28,8 +29,8 @@ pub(super) struct Export {
 /// What the JSON's readers may rely on.
 const SCHEMA: &str = "log-usage-consent-export/1";
 
-/// Whoever has the key can find this user's rows in every repository.
-const KEY_WITHHELD: &str = "a secret, left out: it tells your rows in every repository";
+/// Whoever has such a key can tell whose rows are whose.
+const KEY_WITHHELD: &str = "a secret, left out: it tells whose rows are whose";
 
 /// A cache holds nothing that the ledgers do not.
 const CACHE_WITHHELD: &str = "left out: made of the ledgers, and made anew";
@@ -77,9 +78,8 @@ fn ledger(place: &Place, add: &mut dyn FnMut(&str, &Path) -> Result<()>) -> Resu
 
 fn file(what: &str, path: &Path) -> Result<Value> {
     let name = shown(path);
-    let is_key = kept::identity().is_some_and(|key| key == path);
     if let Some(why) = match what {
-        _ if is_key => Some(KEY_WITHHELD),
+        _ if is_key(path) => Some(KEY_WITHHELD),
         "cache" => Some(CACHE_WITHHELD),
         _ => None,
     } {
@@ -96,6 +96,18 @@ fn file(what: &str, path: &Path) -> Result<Value> {
             json!({ "what": what, "path": name, "base64": base64(error.as_bytes()) })
         }
     })
+}
+
+/// Whether it is the user's key or the team's, or what is left of one that was being written.
+fn is_key(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_begun = [".key", ".identity.key"].iter().any(|it| name.starts_with(it));
+    let is_same = |key: PathBuf| key == path || files::is_same(&key, path);
+    // Settings that cannot be read may name any file.
+    let is_teams = |key: Result<Option<PathBuf>>| key.map_or(true, |key| key.is_some_and(is_same));
+    let is_ours = world::config_home().into_iter().chain(world::state_home());
+    let is_ours = is_ours.into_iter().any(|folder| path.starts_with(folder));
+    is_begun || kept::identity().is_some_and(is_same) || is_ours && is_teams(team_key_file())
 }
 
 /// Bytes that are no text, as RFC 4648 writes them.

@@ -19,7 +19,7 @@ use usage_ledger::privacy::consent::{Choice, How, Level, Scope};
 use usage_ledger::privacy::record::Record;
 use usage_ledger::workspace::{Config, Place};
 
-use crate::consent::choices::{Which, chosen, record_path};
+use crate::consent::choices::{Which, chosen, lock, record_path};
 use crate::consent::told::{in_effect, switches};
 use crate::identity::{self, Identity};
 use crate::voice;
@@ -121,6 +121,7 @@ pub(crate) fn run(options: Consent) -> Result<ExitCode> {
 /// Takes a choice for the target's repository alone.
 pub(crate) fn grant_here(target: &Target, level: Level) -> Result<()> {
     let path = record_path()?;
+    let _lock = lock(&path)?;
     let mut record = Record::load(&path)?;
     record.choose_here(target.repository(), chosen(level, How::Flag));
     record.save(&path)
@@ -158,6 +159,7 @@ fn revoke(options: &Revoke) -> Result<ExitCode> {
 fn choose(target: &Target, scope: Scope, choice: Choice, dry_run: bool) -> Result<ExitCode> {
     let config = Config::load(&target.place)?;
     let path = record_path()?;
+    let _lock = (!dry_run).then(|| lock(&path)).transpose()?;
     let narrows_all = scope == Scope::Everywhere && choice.level <= Level::Ledger;
     let mut record = match Record::load(&path) {
         // What cannot be read allows nothing, and is in nobody's way who takes everything back.

@@ -7,7 +7,7 @@ use usage_ledger::privacy::consent::{Ceiling, Consent, EXAMPLE, How, Level, QUES
 use usage_ledger::privacy::record::Record;
 use usage_ledger::workspace::Config;
 
-use crate::consent::choices::{chosen, record_path};
+use crate::consent::choices::{chosen, lock, record_path};
 use crate::consent::purge;
 use crate::hook_log;
 use crate::voice;
@@ -28,7 +28,7 @@ pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
         return Ok(());
     }
     let Ok(path) = record_path() else { return Ok(()) };
-    let mut record = Record::load(&path)?;
+    let record = Record::load(&path)?;
     let consent = world::consent_by(target, config, &record);
     let own = consent.limits.last().map_or(Source::Default, |it| it.source);
     if !matches!(own, Source::Default | Source::OldText(_)) || !could_be_events(config.consent) {
@@ -39,8 +39,11 @@ pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
     }
     voice::say(&format!("\n{}{EXAMPLE}{}", QUESTION[0], QUESTION[1]));
     voice::ask("Record events? [y/N/later] ");
-    let repository = target.repository();
-    match purge::answer()?.as_deref() {
+    let (repository, answer) = (target.repository(), purge::answer()?);
+    let _lock = lock(&path)?;
+    // Whoever thinks it over may have chosen elsewhere meanwhile.
+    let mut record = Record::load(&path)?;
+    match answer.as_deref() {
         Some("y" | "yes") => {
             record.choose_here(repository, chosen(Level::Events, How::Prompt));
             voice::say("events are recorded in this repository from now on");
