@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(name(event("SubagentStop"), false).as_deref(), Some("agent.completed"));
         assert_eq!(name(event("SubagentStop"), true).as_deref(), Some("agent.failed"));
         assert_eq!(name(event("Stop"), true), None);
-        assert_eq!(draft(json!([]), false), None);
+        assert!(draft(json!([]), false).is_none());
     }
 
     #[test]

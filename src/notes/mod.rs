@@ -46,7 +46,7 @@ const TAGS: [(&str, Shape); 14] = [
     ("reason", Shape::Word),
 ];
 
-/// The keys of [`TAGS`].
+/// Every key that a tag block may hold, in the order in which they are written.
 pub fn tag_keys() -> impl Iterator<Item = &'static str> {
     TAGS.iter().map(|(key, _)| *key)
 }

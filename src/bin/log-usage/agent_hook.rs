@@ -32,7 +32,8 @@ use crate::hook_log;
 use crate::import::{depends_on, local};
 use crate::record::record;
 use crate::redact;
-use crate::world::{self, CORRELATION_ID, Target};
+use crate::user::{self, CORRELATION_ID};
+use crate::world::{self, Target};
 use crate::write::{append, permitted, policy, screen, waiting_for};
 
 /// What an agent tells of a turn: its last answer, too.
@@ -68,7 +69,7 @@ fn silence() {
 
 fn react(agent: &'static Agent, arguments: &[OsString]) -> Result<()> {
     let is_off = env::var_os("LOG_USAGE_HOOKS").is_some_and(|it| it == "0");
-    if world::environment().disabled || is_off {
+    if user::environment().disabled || is_off {
         return Ok(());
     }
     let told = told(arguments)?;
@@ -201,16 +202,16 @@ impl Hook<'_> {
         let place = &self.target.place;
         let mut scope = Scope::of(self.root);
         let of = depends_on(grain, border::load(place)?, &scope);
-        let path = world::state_home().map(|state| Cursor::path(&state, &place.active()));
+        let path = user::state_home().map(|state| Cursor::path(&state, &place.active()));
         let cursor = path.as_ref().map(|path| Cursor::load(path, &of));
-        let mut imports = self.read(grain, &mut scope, &world::homes(&[]), cursor.as_ref())?;
+        let mut imports = self.read(grain, &mut scope, &user::homes(&[]), cursor.as_ref())?;
         let transcript = self.call.transcript.as_ref().filter(|path| path.is_file());
         if let Some(transcript) =
             transcript.filter(|_| !imports.tallies.iter().any(|it| it.has_first))
         {
             // It has no usual place; its sub-agents stand beside it.
             let named = [transcript.clone(), transcript.with_extension("")];
-            let more = self.read(grain, &mut scope, &world::homes(&named), None)?;
+            let more = self.read(grain, &mut scope, &user::homes(&named), None)?;
             imports.entries.extend(more.entries);
         }
         let policy = Policy { wait: WAIT_IN_HOOKS, ..policy(self.config, None, None) };

@@ -15,8 +15,9 @@ use usage_ledger::hooks::status::Finding;
 use usage_ledger::privacy::consent;
 use usage_ledger::workspace::Config;
 
+use crate::user;
 use crate::voice;
-use crate::world::{self, Target};
+use crate::world::Target;
 
 /// Which agents' settings are meant.
 #[derive(Args)]
@@ -88,7 +89,7 @@ impl Settings {
 
 /// Where a user's settings of an agent are.
 pub(crate) fn user_folder(agent: &str) -> Option<PathBuf> {
-    let homes = world::homes(&[]);
+    let homes = user::homes(&[]);
     let (named, usual) = match agent {
         "claude-code" => (homes.claude.first(), ".claude"),
         "codex" => (homes.codex.first(), ".codex"),
@@ -168,7 +169,7 @@ fn say(text: String, nothing: &str) -> ExitCode {
 fn allows_events() -> Result<bool> {
     let target = Target::of_repository()?;
     let config = Config::load(&target.place)?;
-    Ok(world::consent(&target, &config)?.allows(consent::Level::Events))
+    Ok(user::consent(&target, &config)?.allows(consent::Level::Events))
 }
 
 impl AgentOptions {

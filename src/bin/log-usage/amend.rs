@@ -20,8 +20,9 @@ use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::Config;
 
 use crate::redact;
+use crate::user;
 use crate::voice;
-use crate::world::{self, Target};
+use crate::world::Target;
 use crate::write::{append_revisions, permitted, policy, refused_by_environment, screen, tell};
 use crate::write::{tell_withheld, waiting_for};
 
@@ -103,7 +104,7 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     }
     let policy = policy(&config, None, None);
     let screen = screen(&config, &redactor);
-    let may_name = world::consent(&target, &config)?.identity;
+    let may_name = user::consent(&target, &config)?.identity;
     let (_, entry, withheld) = options.revise(&target, &screen, may_name)?;
     if options.dry_run {
         if !options.quiet {

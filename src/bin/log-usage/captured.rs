@@ -18,8 +18,9 @@ use usage_ledger::workspace::Config;
 use crate::child::{self, Ended, Tee};
 use crate::identity;
 use crate::redact;
+use crate::user::{self, SESSION};
 use crate::voice;
-use crate::world::{self, SESSION, Target};
+use crate::world::{self, Target};
 
 /// The program that encrypts.
 const AGE: &str = "age";
@@ -36,7 +37,7 @@ pub(crate) fn around(
     run: &dyn Fn(Option<Tee<'_>>) -> io::Result<Ended>,
 ) -> Result<io::Result<Ended>> {
     let config = Config::load(&target.place)?;
-    let consent = world::consent(target, &config)?;
+    let consent = user::consent(target, &config)?;
     if !consent.allows(Level::Capture) {
         if !quiet {
             voice::say(&format!("not captured: {}", why_not(consent.decided_by())));
@@ -119,7 +120,7 @@ fn session(consent: &Consent) -> Result<String> {
     let agents_own = env::var(SESSION).ok().filter(|id| !id.is_empty());
     let key = || consent.identity.then(identity::session_key).flatten();
     Ok(match agents_own {
-        None => random_session(&world::random()?),
+        None => random_session(&user::random()?),
         Some(id) if is_session(&id) => id,
         Some(id) => key().map_or_else(|| session_without_key(&id), |key| key.session(&id)),
     })

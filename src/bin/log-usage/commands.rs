@@ -30,6 +30,7 @@ use crate::merge_driver;
 use crate::prune;
 use crate::redact;
 use crate::run;
+use crate::user;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::{append, around, policy, refused_by_environment, screen, sign, tell};
@@ -253,7 +254,7 @@ fn run_init(options: Init) -> Result<ExitCode> {
     }
     let config = Config::load(place)?;
     let mut done = Vec::new();
-    if world::consent(&target, &config)?.identity {
+    if user::consent(&target, &config)?.identity {
         done = identity::switch_on(&target, &config)?;
     }
     if options.quiet {

@@ -17,6 +17,7 @@ use usage_ledger::redact::withheld::Withheld;
 use crate::event_stream::{self, Every};
 use crate::record::{Sink, record, refused, say_not_recorded, tell_torn, told};
 use crate::redact;
+use crate::user;
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::tell_withheld;
@@ -96,8 +97,8 @@ pub(crate) fn run(options: EventOptions) -> Result<ExitCode> {
         true => Target::find(None, true)?,
         false => Target::of_repository()?,
     };
-    let correlation = options.correlation.clone().or_else(|| word(world::CORRELATION_ID));
-    let session = options.session.clone().or_else(|| word(world::SESSION));
+    let correlation = options.correlation.clone().or_else(|| word(user::CORRELATION_ID));
+    let session = options.session.clone().or_else(|| word(user::SESSION));
     if options.batch || options.name.as_deref() == Some("-") {
         refuse_fields_of_one(&options)?;
         let every = Every { correlation, session };

@@ -17,6 +17,7 @@ use usage_ledger::ledger::segment::Policy;
 
 use crate::agent_hook;
 use crate::hook_log;
+use crate::user;
 use crate::voice;
 use crate::world;
 use crate::write::policy;
@@ -66,7 +67,7 @@ fn run(options: Hook) -> Result<ExitCode> {
 
 fn react(event: Event) -> Result<()> {
     // Rows wait until somebody commits who does not forbid it.
-    if world::environment().disabled {
+    if user::environment().disabled {
         return Ok(());
     }
     let here = env::current_dir()

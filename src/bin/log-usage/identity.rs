@@ -16,8 +16,9 @@ use usage_ledger::privacy::key_file::{self, KeyFile, team_key};
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Permission};
 
+use crate::user;
 use crate::voice;
-use crate::world::{self, Choice, Target};
+use crate::world::{Choice, Target};
 
 /// What to do with the key that your pseudonyms are made of
 #[derive(Clone, Copy, Subcommand)]
@@ -62,7 +63,7 @@ enum Maker {
 
 impl Maker {
     fn find() -> Result<Maker> {
-        if world::is_ci() {
+        if user::is_ci() {
             return Ok(Maker::Ci);
         }
         match team_key_file()? {
@@ -125,7 +126,7 @@ pub(crate) fn user_or_warn(target: &Target, config: &Config, quiet: bool) -> Opt
 /// The key that names the sessions of somebody who has allowed it; None where there is none. A session
 /// of nobody's is named without it.
 pub(crate) fn session_key() -> Option<Key> {
-    let file = own_key_file().ok().filter(|_| !world::is_ci());
+    let file = own_key_file().ok().filter(|_| !user::is_ci());
     file.and_then(|file| file.load().ok().flatten())
 }
 
@@ -134,14 +135,14 @@ pub(crate) fn session_key() -> Option<Key> {
 pub(crate) fn switch_on(target: &Target, config: &Config) -> Result<Vec<String>> {
     let mut done = Vec::new();
     if let Maker::Own(file) = Maker::find()? {
-        let (_, is_new) = file.begin(&Key::of(world::random()?))?;
+        let (_, is_new) = file.begin(&Key::of(user::random()?))?;
         if is_new {
             done.push(format!("your key is {}; no repository holds it", shown(&file.path())));
         }
     }
     let folder = target.place.folder();
     if config.repo_id.is_none() && (target.choice != Choice::Named || folder.is_dir()) {
-        setup::identify(&target.place, RepoId::of(world::random()?))?;
+        setup::identify(&target.place, RepoId::of(user::random()?))?;
         let settings = shown(&target.place.config());
         done.push(format!("{settings} has an id of the repository now: commit it, for all clones"));
     }
@@ -150,7 +151,7 @@ pub(crate) fn switch_on(target: &Target, config: &Config) -> Result<Vec<String>>
 
 fn show(target: &Target) -> Result<ExitCode> {
     let config = Config::load(&target.place)?;
-    let consent = world::consent(target, &config)?;
+    let consent = user::consent(target, &config)?;
     if !consent.identity {
         let why = consent.identity_decided_by().words();
         return Ok(print(&nothing(why, "log-usage consent grant ledger --identity")));
@@ -189,7 +190,7 @@ fn rotate(target: &Target) -> Result<ExitCode> {
     demand(target)?;
     let file = own_key_file()?;
     let had_one = file.path().is_file();
-    file.replace(&Key::of(world::random()?))?;
+    file.replace(&Key::of(user::random()?))?;
     let old = match had_one {
         true => {
             "a new key; the old one is gone, and what it marked cannot be joined to what comes\n"
@@ -258,7 +259,7 @@ fn typed() -> Result<String> {
 
 /// A key is made for somebody who has allowed it, and for nobody else.
 fn demand(target: &Target) -> Result<()> {
-    let consent = world::consent(target, &Config::load(&target.place)?)?;
+    let consent = user::consent(target, &Config::load(&target.place)?)?;
     if consent.identity {
         return Ok(());
     }
@@ -280,7 +281,7 @@ fn team_note() -> Result<String> {
 }
 
 fn own_key_file() -> Result<KeyFile> {
-    world::state_home().map(|folder| KeyFile::in_folder(&folder)).ok_or_else(|| Error::Usage {
+    user::state_home().map(|folder| KeyFile::in_folder(&folder)).ok_or_else(|| Error::Usage {
         problem: "neither XDG_STATE_HOME nor HOME is set: a key has no place".to_owned(),
         fix: "set HOME".to_owned(),
     })
@@ -291,7 +292,7 @@ pub(crate) fn team_key_file() -> Result<Option<PathBuf>> {
     if let Some(file) = env::var_os(TEAM_KEY_FILE).filter(|file| !file.is_empty()) {
         return Ok(Some(PathBuf::from(file)));
     }
-    world::config_home().map_or(Ok(None), |folder| key_file::of_team(&folder.join("config.toml")))
+    user::config_home().map_or(Ok(None), |folder| key_file::of_team(&folder.join("config.toml")))
 }
 
 fn print(text: &str) -> ExitCode {

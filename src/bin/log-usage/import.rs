@@ -24,6 +24,7 @@ use usage_ledger::workspace::{Config, Durability, Permission};
 
 use crate::import_told::{explanation, hints, stored, summary};
 use crate::redact;
+use crate::user;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::waiting_for;
@@ -123,7 +124,7 @@ pub(crate) fn run(options: ImportOptions) -> Result<ExitCode> {
     };
     let border = border::load(&target.place)?;
     let of = depends_on(options.group, border, &scope);
-    let path = world::state_home().map(|state| Cursor::path(&state, &target.place.active()));
+    let path = user::state_home().map(|state| Cursor::path(&state, &target.place.active()));
     let path = path.filter(|_| options.from.is_empty());
     let cursor = path.as_ref().map(|path| Cursor::load(path, &of));
     let mut imports =
@@ -219,7 +220,7 @@ impl ImportOptions {
         let waiting = waiting_for(target)?;
         let bar = Bar::default();
         let move_on = |progress| bar.move_on(progress);
-        let (homes, screen) = (world::homes(&self.from), screen(config, &redactor));
+        let (homes, screen) = (user::homes(&self.from), screen(config, &redactor));
         let prices = Prices::load(&target.place)?;
         let import = Import {
             place: &target.place,

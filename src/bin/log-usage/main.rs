@@ -11,6 +11,7 @@
 mod voice;
 #[path = "../shared/world.rs"]
 mod world;
+mod user;
 mod hook_log;
 #[cfg(unix)]
 mod signals;

@@ -13,6 +13,7 @@ use usage_ledger::workspace::{Config, Durability, Place};
 
 use crate::identity;
 use crate::redact;
+use crate::user;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::policy;
@@ -48,7 +49,7 @@ impl Sink {
         let own = if is_named { Some(Target::of_repository()?) } else { None };
         let target = own.as_ref().unwrap_or(target);
         let config = Config::load(&target.place)?;
-        let consent = world::consent(target, &config)?;
+        let consent = user::consent(target, &config)?;
         let is_known = consent.identity;
         Ok(Sink {
             place: target.place.events(),

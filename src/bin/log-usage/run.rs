@@ -27,8 +27,9 @@ use crate::child::{self, Ended, Tee};
 use crate::hook_log;
 use crate::record::{record, tell_torn};
 use crate::redact;
+use crate::user::{CORRELATION_ID, SESSION};
 use crate::voice;
-use crate::world::{self, CORRELATION_ID, SESSION, Target};
+use crate::world::{self, Target};
 use crate::write::{append, fail_where_a_file_is_full, policy, refused_by_environment};
 use crate::write::{screen, tell, tell_withheld};
 

@@ -22,6 +22,7 @@ use usage_ledger::workspace::{Config, Durability, Layout, MAX_SIZE, Permission, 
 
 use crate::hook_log;
 use crate::identity;
+use crate::user;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 
@@ -118,7 +119,7 @@ pub(crate) fn sign(
     entries: &mut [Entry<'_>],
     quiet: bool,
 ) -> Result<()> {
-    own(target, config, &world::consent(target, config)?, entries, quiet);
+    own(target, config, &user::consent(target, config)?, entries, quiet);
     Ok(())
 }
 
@@ -171,7 +172,7 @@ pub(crate) fn tell_withheld(withheld: &Withheld) {
 
 /// Whether the environment forbids logging, whatever else is set; says so.
 pub(crate) fn refused_by_environment(quiet: bool) -> bool {
-    let disabled = world::environment().disabled;
+    let disabled = user::environment().disabled;
     if disabled {
         say_not_logged(Source::Disabled, quiet);
     }
@@ -180,7 +181,7 @@ pub(crate) fn refused_by_environment(quiet: bool) -> bool {
 
 /// What may be recorded here besides rows; None, which is said, where not even they may.
 pub(crate) fn permitted(target: &Target, config: &Config, quiet: bool) -> Result<Option<Consent>> {
-    let consent = world::consent(target, config)?;
+    let consent = user::consent(target, config)?;
     if consent.allows(Level::Ledger) {
         return Ok(Some(consent));
     }

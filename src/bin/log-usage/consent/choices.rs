@@ -8,6 +8,7 @@ use usage_ledger::ledger::lock::{self, Lock};
 use usage_ledger::privacy::consent::{Choice, How, Level, TEXT_VERSION};
 use usage_ledger::privacy::private;
 
+use crate::user;
 use crate::world::{self, Target};
 
 /// Which ledger it is about.
@@ -44,7 +45,7 @@ pub(super) fn lock(path: &Path) -> Result<Lock> {
 
 /// Where the user's choices are kept.
 pub(super) fn record_path() -> Result<PathBuf> {
-    world::consent_record().ok_or_else(|| Error::Usage {
+    user::consent_record().ok_or_else(|| Error::Usage {
         problem: "neither XDG_CONFIG_HOME nor HOME is set: a choice has no place".to_owned(),
         fix: "set HOME".to_owned(),
     })

@@ -7,6 +7,7 @@ use usage_ledger::privacy::key_file::KeyFile;
 use usage_ledger::workspace::Place;
 
 use crate::hook_log;
+use crate::user;
 use crate::world::{self, Choice, Target};
 
 /// This ledger's place, and that of the user's own ledger.
@@ -35,12 +36,12 @@ pub(super) fn events(place: &Place) -> Vec<PathBuf> {
 
 /// What waits to be exported.
 pub(super) fn spool() -> Option<PathBuf> {
-    Some(world::state_home()?.join("spool"))
+    Some(user::state_home()?.join("spool"))
 }
 
 /// The key that the user's pseudonyms are made with.
 pub(super) fn identity() -> Option<PathBuf> {
-    Some(KeyFile::in_folder(&world::state_home()?).path())
+    Some(KeyFile::in_folder(&user::state_home()?).path())
 }
 
 /// What is known of sealed segments, of all ledgers.
@@ -56,7 +57,7 @@ pub(super) fn paths(target: &Target) -> Vec<(&'static str, PathBuf)> {
         ("events", Some(events.active())),
         ("old events", Some(events.archive())),
         ("capture", Some(place.capture())),
-        ("choice", world::consent_record()),
+        ("choice", user::consent_record()),
         ("identity", identity()),
         ("spool", spool()),
         ("hooks' log", hook_log::path()),

@@ -22,8 +22,9 @@ use usage_ledger::workspace::{Config, Place};
 use crate::consent::choices::{Which, chosen, lock, record_path};
 use crate::consent::told::{in_effect, switches};
 use crate::identity::{self, Identity};
+use crate::user;
 use crate::voice;
-use crate::world::{self, Target};
+use crate::world::Target;
 
 /// Say and choose what may be recorded; show, delete and export what was
 ///
@@ -178,7 +179,7 @@ fn choose(target: &Target, scope: Scope, choice: Choice, dry_run: bool) -> Resul
     if !dry_run {
         record.save(&path)?;
     }
-    let consent = world::consent_by(target, &config, &record);
+    let consent = user::consent_by(target, &config, &record);
     if consent.identity && !dry_run {
         identity::switch_on(target, &config)?.iter().for_each(|line| voice::say(line));
     }

@@ -16,8 +16,9 @@ use usage_ledger::workspace::{LEDGER, Place};
 
 use crate::consent::choices::Which;
 use crate::consent::kept;
+use crate::user;
 use crate::voice;
-use crate::world::{self, Choice, Target};
+use crate::world::{Choice, Target};
 use crate::write::work_tree;
 
 #[derive(Args)]
@@ -155,10 +156,10 @@ fn locks(place: &Place) -> [PathBuf; 2] {
 /// The user's own folders, all that is in them ours.
 fn own_folders() -> Result<Vec<(&'static str, PathBuf)>> {
     let folders = [
-        ("your choices, for all repositories", world::config_home()),
+        ("your choices, for all repositories", user::config_home()),
         (
             "the key of your pseudonyms, the hooks' log and what waits, everywhere",
-            world::state_home(),
+            user::state_home(),
         ),
         ("the cache of all reports", kept::cache()),
     ];
@@ -212,7 +213,7 @@ fn elsewhere(target: &Target) -> String {
     if let Some(own) = own.ok().filter(|own| kept::is_there(own) && *own != target.place.active()) {
         text += &format!("your own ledger stays: {}  (log-usage prune --personal)\n", shown(&own));
     }
-    let record = world::consent_record().and_then(|path| Record::load(&path).ok());
+    let record = user::consent_record().and_then(|path| Record::load(&path).ok());
     let here = target.repository();
     let others = record.unwrap_or_default().repositories.into_keys().filter(|it| *it != here);
     for other in others {

@@ -10,8 +10,9 @@ use usage_ledger::workspace::Config;
 use crate::consent::choices::{chosen, lock, record_path};
 use crate::consent::purge;
 use crate::hook_log;
+use crate::user;
 use crate::voice;
-use crate::world::{self, Target};
+use crate::world::Target;
 
 /// Variables that agents set for the programs they run: an agent consents for nobody.
 const AGENTS: [&str; 6] =
@@ -21,15 +22,15 @@ const AGENTS: [&str; 6] =
 pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
     let is_person = io::stdin().is_terminal()
         && io::stderr().is_terminal()
-        && !world::is_ci()
-        && !AGENTS.iter().any(|name| world::is_set(name))
+        && !user::is_ci()
+        && !AGENTS.iter().any(|name| user::is_set(name))
         && !hook_log::is_hook();
     if !is_person {
         return Ok(());
     }
     let Ok(path) = record_path() else { return Ok(()) };
     let record = Record::load(&path)?;
-    let consent = world::consent_by(target, config, &record);
+    let consent = user::consent_by(target, config, &record);
     let own = consent.limits.last().map_or(Source::Default, |it| it.source);
     if !matches!(own, Source::Default | Source::OldText(_)) || !could_be_events(config.consent) {
         return Ok(());
@@ -62,7 +63,7 @@ pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
 
 /// Whether anything but the user's own word stands in the way.
 fn could_be_events(ceiling: Ceiling) -> bool {
-    let free = Consent::least(world::environment(), ceiling, None);
+    let free = Consent::least(user::environment(), ceiling, None);
     let others = free.limits.iter().filter(|it| it.source != Source::Default);
     others.map(|it| it.level).all(|level| level >= Level::Events)
 }

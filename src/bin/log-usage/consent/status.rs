@@ -19,8 +19,8 @@ use usage_ledger::workspace::Config;
 use crate::consent::choices::Which;
 use crate::consent::kept;
 use crate::consent::told::{in_effect, switches};
+use crate::user;
 use crate::voice;
-use crate::world;
 
 #[derive(Args)]
 pub(super) struct Status {
@@ -37,9 +37,9 @@ const SCHEMA: &str = "log-usage-consent/1";
 pub(super) fn run(options: &Status) -> Result<ExitCode> {
     let target = options.which.target()?;
     let config = Config::load(&target.place)?;
-    let record = world::consent_record().map(|path| Record::load(&path)).transpose()?;
+    let record = user::consent_record().map(|path| Record::load(&path)).transpose()?;
     let record = record.unwrap_or_default();
-    let consent = world::consent_by(&target, &config, &record);
+    let consent = user::consent_by(&target, &config, &record);
     let choice = record.applied(target.names());
     let paths = kept::paths(&target);
     let text = match options.json {
