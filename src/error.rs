@@ -501,7 +501,9 @@ impl Error {
                 "correct the line, or put # before it to use the default".to_owned()
             }
             Error::Consent { .. } => {
-                "log-usage consent revoke puts a new one in its place, with the default".to_owned()
+                "correct the line; or log-usage consent revoke, which puts a new one in its place that \
+                 allows nothing"
+                    .to_owned()
             }
             Error::Prices { .. } => {
                 "correct the line; docs/prices.md tells what each column holds".to_owned()

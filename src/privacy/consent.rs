@@ -135,6 +135,17 @@ impl Choice {
         self.text == TEXT_VERSION
     }
 
+    /// The same as far as the other choice allows it, too.
+    #[must_use]
+    pub fn at_most(self, other: &Choice) -> Choice {
+        Choice {
+            level: self.level.min(other.level),
+            identity: self.identity && other.identity,
+            export: self.export && other.export,
+            ..self
+        }
+    }
+
     /// What it allows. Agreement to another text is none, but a refusal stays one.
     fn limit(self, scope: Scope) -> Limit {
         let Choice { level, identity, export, .. } = self;
@@ -262,9 +273,18 @@ impl Consent {
         level <= self.level
     }
 
-    /// Who decided on the level: the first that allows no more.
+    /// Who decided on the level: the first that allows no more; but what the user chose is no doing
+    /// of a repository that would allow as much.
     pub fn decided_by(&self) -> Source {
-        self.first(|it| it.level == self.level)
+        let first = self.first(|it| it.level == self.level);
+        match self.limits.last() {
+            Some(Limit { source: own @ Source::Choice(_), level, .. })
+                if first == Source::Repository && *level == self.level =>
+            {
+                *own
+            }
+            _ => first,
+        }
     }
 
     /// Who decided on the switch `identity`.
@@ -350,6 +370,7 @@ mod tests {
             (FREE, none, all, Capture, true, Source::Choice(Scope::Here)),
             (FREE, ceiling(Events), all, Events, true, Source::Repository),
             (FREE, ceiling(Off), all, Off, false, Source::Repository),
+            (FREE, ceiling(Capture), all, Capture, true, Source::Choice(Scope::Here)),
             (FREE, ceiling(Capture), None, Ledger, false, Source::Default),
             (FREE, none, old, Ledger, false, Source::OldText(Scope::Everywhere)),
             (FREE, none, off, Off, false, Source::OldText(Scope::Everywhere)),

@@ -63,8 +63,12 @@ impl Record {
         if !self.repositories.is_empty() {
             here = names.into_iter().find_map(|name| self.repositories.get(&name));
         }
-        let here = here.map(|it| (Scope::Here, *it));
-        here.or_else(|| self.everywhere.map(|it| (Scope::Everywhere, it)))
+        match here {
+            // It was narrowed by the choice for all, and says the same.
+            Some(here) if self.everywhere == Some(*here) => Some((Scope::Everywhere, *here)),
+            Some(here) => Some((Scope::Here, *here)),
+            None => self.everywhere.map(|it| (Scope::Everywhere, it)),
+        }
     }
 
     /// Takes a choice for one repository.
@@ -73,25 +77,38 @@ impl Record {
     }
 
     /// Takes a choice for all repositories: none may record more afterwards, and none that was told
-    /// to record less records more.
+    /// to record less records more, now or by any later choice for all.
     pub fn choose_everywhere(&mut self, choice: Choice) {
         self.everywhere = Some(choice);
-        self.repositories.retain(|_, here| {
-            here.level = here.level.min(choice.level);
-            here.identity &= choice.identity;
-            here.export &= choice.export;
-            allowed(here) != allowed(&choice)
-        });
+        for here in self.repositories.values_mut() {
+            let narrowed = here.at_most(&choice);
+            let is_all = allowed(&narrowed) == allowed(&choice);
+            *here = if is_all { choice } else { narrowed };
+        }
+    }
+
+    /// Takes back what goes beyond this choice in one repository; nothing is allowed that was not.
+    pub fn revoke_here(&mut self, repository: String, choice: Choice) {
+        let so_far = self.applied([repository.clone()]);
+        let choice = so_far.map_or(choice, |(_, so_far)| choice.at_most(&so_far));
+        self.choose_here(repository, choice);
+    }
+
+    /// The same in all repositories.
+    pub fn revoke_everywhere(&mut self, choice: Choice) {
+        let choice = self.everywhere.map_or(choice, |so_far| choice.at_most(&so_far));
+        self.choose_everywhere(choice);
     }
 
     /// Takes a no to the question that was asked in a repository: it is not asked again anywhere, and
     /// whatever was allowed elsewhere stays.
     pub fn refuse(&mut self, repository: String, choice: Choice) {
-        self.repositories.remove(&repository);
         match self.everywhere {
-            Some(all) if all.is_current() => self.choose_here(repository, choice),
-            _ => self.everywhere = Some(choice),
+            Some(all) if all.is_current() => {}
+            Some(all) => self.everywhere = Some(choice.at_most(&all)),
+            None => self.everywhere = Some(choice),
         }
+        self.revoke_here(repository, choice);
     }
 
     /// As the file holds it.
@@ -159,6 +176,8 @@ impl<'de> Deserialize<'de> for Choice {
 mod tests {
     use super::*;
 
+    use proptest::prelude::*;
+
     fn choice(level: Level, is_on: bool) -> Choice {
         let at = Timestamp::parse("2026-02-23T22:19:12+01:00").unwrap();
         Choice { level, identity: is_on, export: is_on, text: 1, at, how: How::Prompt }
@@ -194,6 +213,36 @@ mod tests {
         assert_eq!(level(&record, "elsewhere"), Some(Level::Events));
     }
 
+    proptest! {
+        /// However often it is chosen for all, and taken back, in whatever order.
+        #[test]
+        fn only_a_choice_for_a_repository_widens_it(
+            own in 0usize..4,
+            steps in proptest::collection::vec((0usize..4, any::<bool>(), 0u8..4), 0..6),
+        ) {
+            let mut record = Record::default();
+            let here = || "here".to_owned();
+            record.choose_here(here(), choice(Level::ALL[own], false));
+            for (level, is_on, step) in steps {
+                let before = record.clone();
+                let none = choice(Level::Ledger, false);
+                match step {
+                    0 => record.revoke_everywhere(none),
+                    1 => record.revoke_here(here(), none),
+                    2 => record.refuse(here(), none),
+                    _ => record.choose_everywhere(choice(Level::ALL[level], is_on)),
+                }
+                let of = |record: &Record, name: &str| record.applied([name.to_owned()]);
+                let found = of(&record, "here").map(|(_, it)| allowed(&it)).unwrap();
+                prop_assert!(found.0 <= Level::ALL[own] && !found.1 && !found.2);
+                if step < 3 && let Some((_, all)) = of(&before, "elsewhere") {
+                    let after = of(&record, "elsewhere").map(|(_, it)| allowed(&it)).unwrap();
+                    prop_assert!(after.0 <= all.level, "taking back allows more");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_choice_for_all_never_widens_one_for_a_repository() {
         let mut record = Record::default();
@@ -214,7 +263,12 @@ mod tests {
         assert_eq!(level(&record, "alone"), (Scope::Here, (Level::Events, false, false)));
         assert_eq!(level(&record, "capture"), (Scope::Everywhere, (Level::Events, true, true)));
         record.choose_everywhere(choice(Level::Ledger, false));
-        assert_eq!(record.repositories.keys().collect::<Vec<_>>(), ["off"]);
+        assert_eq!(level(&record, "alone"), (Scope::Everywhere, (Level::Ledger, false, false)));
+        for all in [Level::Off, Level::Ledger, Level::Capture] {
+            record.choose_everywhere(choice(all, true));
+            assert_eq!(level(&record, "off").1, (Level::Off, false, false));
+            assert!(level(&record, "ledger").1.0 <= Level::Ledger);
+        }
         record.choose_here("off".to_owned(), choice(Level::Events, false));
         assert_eq!(level(&record, "off"), (Scope::Here, (Level::Events, false, false)));
         assert_eq!(Record::default().applied(std::iter::from_fn(|| unreachable!())), None);

@@ -49,7 +49,7 @@ enum Action {
     Status(status::Status),
     /// Allow a level and no more, in this repository: off, ledger, events or capture
     Grant(Grant),
-    /// Take back everything beyond the ledger, in all repositories
+    /// Take back everything beyond the ledger, in all repositories; off stays off
     Revoke(Revoke),
     /// Print the last records as they are stored
     Show(show::Show),
@@ -95,6 +95,7 @@ struct Revoke {
 }
 
 #[derive(Args)]
+#[command(disable_help_subcommand = true, arg_required_else_help = false)]
 struct Pseudonym {
     #[command(subcommand)]
     action: Identity,
@@ -148,23 +149,37 @@ fn grant(options: &Grant) -> Result<ExitCode> {
     }
     let scope = if options.everywhere { Scope::Everywhere } else { Scope::Here };
     let choice = Choice { identity, export, ..chosen(level, How::Flag) };
-    choose(&options.which.target()?, scope, choice, options.dry_run)
+    choose(&options.which.target()?, scope, Step::Grant(choice), options.dry_run)
 }
 
 fn revoke(options: &Revoke) -> Result<ExitCode> {
     let scope = if options.here { Scope::Here } else { Scope::Everywhere };
-    choose(&options.which.target()?, scope, chosen(Level::Ledger, How::Flag), options.dry_run)
+    let step = Step::Revoke(chosen(Level::Ledger, How::Flag));
+    choose(&options.which.target()?, scope, step, options.dry_run)
+}
+
+/// What is done to the record.
+#[derive(Clone, Copy)]
+enum Step {
+    /// This much is allowed.
+    Grant(Choice),
+    /// What goes beyond this is taken back.
+    Revoke(Choice),
 }
 
 /// Takes a choice, and says what is in effect then.
-fn choose(target: &Target, scope: Scope, choice: Choice, dry_run: bool) -> Result<ExitCode> {
+fn choose(target: &Target, scope: Scope, step: Step, dry_run: bool) -> Result<ExitCode> {
     let config = Config::load(&target.place)?;
     let path = record_path()?;
     let _lock = (!dry_run).then(|| lock(&path)).transpose()?;
-    let narrows_all = scope == Scope::Everywhere && choice.level <= Level::Ledger;
+    let allows_nothing =
+        matches!(step, Step::Revoke(_) | Step::Grant(Choice { level: Level::Off, .. }));
     let mut record = match Record::load(&path) {
-        // What cannot be read allows nothing, and is in nobody's way who takes everything back.
-        Err(Error::Consent { .. }) if narrows_all => Record::default(),
+        // What cannot be read allows nothing, and is in nobody's way who takes everything back: then
+        // it goes on allowing nothing, for it may have said so.
+        Err(Error::Consent { .. }) if scope == Scope::Everywhere && allows_nothing => {
+            Record { everywhere: Some(chosen(Level::Off, How::Flag)), ..Record::default() }
+        }
         record => record?,
     };
     let repository = target.repository();
@@ -172,10 +187,18 @@ fn choose(target: &Target, scope: Scope, choice: Choice, dry_run: bool) -> Resul
         Scope::Here => format!("in {}", repository.trim_end_matches("/.git")),
         Scope::Everywhere => "in all repositories".to_owned(),
     };
-    match scope {
-        Scope::Here => record.choose_here(repository, choice),
-        Scope::Everywhere => record.choose_everywhere(choice),
+    match (scope, step) {
+        (Scope::Here, Step::Grant(choice)) => record.choose_here(repository.clone(), choice),
+        (Scope::Here, Step::Revoke(choice)) => record.revoke_here(repository.clone(), choice),
+        (Scope::Everywhere, Step::Grant(choice)) => record.choose_everywhere(choice),
+        (Scope::Everywhere, Step::Revoke(choice)) => record.revoke_everywhere(choice),
     }
+    let taken = match scope {
+        Scope::Here => record.applied([repository]).map(|(_, choice)| choice),
+        Scope::Everywhere => record.everywhere,
+    };
+    let (Step::Grant(asked) | Step::Revoke(asked)) = step;
+    let choice = taken.unwrap_or(asked);
     if !dry_run {
         record.save(&path)?;
     }

@@ -51,7 +51,10 @@ pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
         }
         Some("" | "n" | "no") => {
             record.refuse(repository, chosen(Level::Ledger, How::Prompt));
-            voice::say("no events; log-usage consent grant events would allow them");
+            voice::say(
+                "no events, and no other repository asks; log-usage consent grant events would \
+                 allow them",
+            );
         }
         _ => {
             voice::say("nothing was chosen; log-usage init asks again");
