@@ -397,6 +397,39 @@ fn no_figure_of_a_role_is_of_fewer_than_allowed() {
     assert!(shown > 8 && folded > 4, "too little was tested: {shown} shown, {folded} folded");
 }
 
+/// As the sum of all, a rare command is shown; that a single person's role ran it must not be.
+#[test]
+fn a_role_of_few_is_not_named_beside_a_command_of_few() {
+    let mut events = Vec::new();
+    let mut event = |user: u32, role: &str, name: &str, command: &str| {
+        let number = events.len();
+        events.push(json!({
+            "v": 1,
+            "id": format!("019c8c52-a34f-7b33-8000-{number:012x}"),
+            "timestamp": "2026-10-01T10:00:00Z",
+            "name": name,
+            "correlation": format!("c{number}"),
+            "user": format!("u_{user:012}"),
+            "role": role,
+            "command": command,
+        }));
+    };
+    for user in 0..6 {
+        event(user, "reviewer", "command.completed", "make");
+    }
+    event(9, "ceo", "command.failed", "payroll");
+    event(8, "cfo", "command.failed", "payroll");
+    let sandbox = sandbox(&events, &[]);
+    for format in ["markdown", "table", "csv", "json"] {
+        let said = sandbox.ok("usage-report", &["activity", "--format", format]);
+        assert!(said.contains("payroll") && said.contains("reviewer"), "{said}");
+        assert!(!said.contains("ceo") && !said.contains("cfo"), "{said}");
+    }
+    let report = activity(&sandbox, &[]);
+    let folded = &report["by_role_and_command"][1];
+    assert_eq!((&folded["folded_roles"], &folded["folded"]), (&json!(2), &json!(1)), "{folded}");
+}
+
 #[test]
 fn every_format_of_reports_is_one_of_activity() {
     let names = usage_ledger::render::activity::FORMATS.map(|it| it.name);

@@ -118,6 +118,9 @@ fn command(command: &Command) -> Value {
     let mut object = Map::new();
     if let Some(role) = &command.role {
         named("role", role, &mut object);
+        if let Some(roles) = object.remove("folded") {
+            object.insert("folded_roles".to_owned(), roles);
+        }
     }
     named("command", &command.name, &mut object);
     outcomes(command.runs.as_ref(), "runs", &mut object);

@@ -28,7 +28,8 @@ impl Name {
 /// Runs of one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The role they were run in; `None` where all roles are meant.
+    /// The role they were run in, or how many roles, each of too few to be named; `None` where all
+    /// roles are meant.
     pub role: Option<Name>,
     /// The command.
     pub name: Name,
@@ -80,7 +81,8 @@ fn shown(role: Option<Name>, command: &Label, runs: &Tally) -> Command {
 
 /// Runs by role and command: roles by name, in each the most frequent command first. The sum of
 /// every command is known from [`overall`]; what is folded in a role is not summed up, for with that
-/// sum, too, single cells could be worked out.
+/// sum, too, single cells could be worked out. A role of too few is not even named: of a command that
+/// no role shows it would be known that it was theirs.
 pub fn by_role(runs: &Runs, identities_min: u64) -> Vec<Command> {
     if runs.keys().all(|(_, role)| role.is_none()) {
         return Vec::new();
@@ -97,7 +99,13 @@ pub fn by_role(runs: &Runs, identities_min: u64) -> Vec<Command> {
     let lines: Vec<Vec<usize>> = of_commands.into_values().collect();
     let hidden = small::hidden(&cells, &lines, identities_min);
     let mut split = Vec::new();
+    let (mut small_roles, mut of_small) = (0, BTreeSet::new());
     for (role, of_role) in of_roles {
+        if (small::union(&cells, of_role.iter()).len() as u64) < identities_min {
+            small_roles += 1;
+            of_small.extend(of_role.iter().map(|cell| all[*cell].0));
+            continue;
+        }
         let (folded, bare): (Vec<usize>, Vec<usize>) =
             of_role.into_iter().partition(|cell| hidden[*cell]);
         let role = Some(Name::of(role));
@@ -111,6 +119,10 @@ pub fn by_role(runs: &Runs, identities_min: u64) -> Vec<Command> {
             let name = Name::Others(folded.len() as u64);
             split.push(Command { role, name, runs: None, is_of_few });
         }
+    }
+    if small_roles > 0 {
+        let (role, name) = (Some(Name::Others(small_roles)), Name::Others(of_small.len() as u64));
+        split.push(Command { role, name, runs: None, is_of_few: true });
     }
     split
 }
