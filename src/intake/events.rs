@@ -13,7 +13,7 @@ use serde_json::Number;
 
 use crate::error::{Error, Result};
 use crate::event::id::Id;
-use crate::event::name::{Name, check_key, check_metric};
+use crate::event::name::{ATTRS, METRICS, Name, check_key, check_metric};
 use crate::event::{
     Event, ID_BYTES_MAX, TEXT_BYTES_MAX, VALUE_BYTES_MAX, WORD_BYTES_MAX, check_id, refuse_json,
 };
@@ -134,13 +134,14 @@ impl<'a> Checker<'a> {
         (event.success, event.duration_ms) = (draft.success, draft.duration_ms);
         for (key, value) in &draft.attrs {
             check_key("attrs", key)?;
-            let value = self.attr(key, value, withheld);
-            event.attrs.insert(key.clone().into_owned(), value);
+            let key = self.key(key, &ATTRS.map(|it| it.0), withheld);
+            let value = self.attr(&key, value, withheld);
+            event.attrs.insert(key, value);
         }
         for (key, number) in &draft.metrics {
             let value = number.as_f64().unwrap_or(f64::INFINITY);
             check_metric(key, value)?;
-            event.metrics.insert(key.clone().into_owned(), value);
+            event.metrics.insert(self.key(key, &METRICS.map(|it| it.0), withheld), value);
         }
         event.check()?;
         // Only many attributes come near it.
@@ -151,6 +152,19 @@ impl<'a> Checker<'a> {
             }
         }
         Ok(event)
+    }
+
+    /// A key that readers do not know may name a person as any text may.
+    fn key(&self, key: &str, known: &[&str], withheld: &mut Withheld) -> String {
+        if known.contains(&key) {
+            return key.to_owned();
+        }
+        let (safe, hits) = self.redactor.redact(key);
+        withheld.add(Part::Attrs, &hits);
+        match hits.is_empty() {
+            true => key.to_owned(),
+            false => safe.replace("[redacted:", "redacted_").replace(']', "").replace('-', "_"),
+        }
     }
 
     fn name(&self, name: &str) -> Result<Name, Refused> {

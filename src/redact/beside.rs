@@ -9,6 +9,8 @@ use crate::redact::values::{is_password, is_placeholder, is_secret, named, value
 
 /// The shortest token, and token in a query.
 const SECRET_BYTES_MIN: usize = 12;
+/// The same where a variable of the environment or an option names it: that is no prose.
+const TOLD_SECRET_BYTES_MIN: usize = 8;
 const PARAMETER_BYTES_MIN: usize = 8;
 
 /// The pairs of one cookie header that are looked at.
@@ -63,10 +65,19 @@ pub(super) fn assigned(
         Key::Password if is_chosen(name, bytes) || is_password(bytes, value.is_quoted) => {
             "password"
         }
-        Key::Secret if is_secret(bytes, SECRET_BYTES_MIN) => "secret",
+        Key::Secret if is_secret(bytes, secret_bytes_min(text, at, name)) => "secret",
         _ => return None,
     };
     Some(named(text, value, rule))
+}
+
+/// How long a secret is at least that is assigned to this name: `GITHUB_TOKEN=…` is no prose.
+fn secret_bytes_min(text: &Text<'_>, at: usize, name: &[u8]) -> usize {
+    let is_variable = name.iter().all(|b| b.is_ascii_uppercase() || b"_0123456789".contains(b));
+    match is_variable && text.byte(at) == b'=' {
+        true => TOLD_SECRET_BYTES_MIN,
+        false => SECRET_BYTES_MIN,
+    }
 }
 
 /// Names that hold nothing but a password, whatever it looks like.
@@ -215,7 +226,7 @@ pub(super) fn flag(text: &mut Text<'_>, at: usize) -> Option<Hit> {
             let bytes = value.of(text);
             let rule = match key {
                 Key::Password if is_password(bytes, false) => "password",
-                Key::Secret if is_secret(bytes, SECRET_BYTES_MIN) => "secret",
+                Key::Secret if is_secret(bytes, TOLD_SECRET_BYTES_MIN) => "secret",
                 _ => return None,
             };
             (bytes[0] != b'-').then(|| named(text, value, rule))

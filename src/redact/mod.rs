@@ -47,7 +47,7 @@ const STRUCTURES: &[(&str, &str, &str)] = &[
     ("email", "e-mail addresses", PATTERN),
     ("home", "the user's name in the path of a home folder", PATTERN),
     ("login", "the login of whoever runs the program", PATTERN),
-    ("env-value", "the value of a variable of the environment that is named as a secret is", PATTERN),
+    ("env-value", "the value of a variable of the environment that is named as a secret is: any of 12 bytes or more, and of 8 or more with letters and digits", PATTERN),
     ("aws-account", "the account's number in an Amazon resource name", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"),
     ("telegram-token", "Telegram bot tokens", "https://core.telegram.org/bots/api"),
     ("discord-token", "Discord bot tokens", "https://discord.com/developers/docs/reference"),
@@ -57,6 +57,10 @@ const STRUCTURES: &[(&str, &str, &str)] = &[
 
 /// Rules of which nothing can be allowed: what they find is never harmless.
 const NEVER_ALLOWED: [&str; 3] = ["private-key", "url-password", "jwt"];
+
+/// Rules that find persons. A repository may allow the others; it does not speak for whoever runs the
+/// program.
+const PERSONS: [&str; 3] = ["login", "home", "email"];
 
 /// The name of every rule.
 fn rule_names() -> impl Iterator<Item = &'static str> {
@@ -129,6 +133,11 @@ impl Allowed {
             Some(rule) => Ok(Allowed { rule, value: value.to_owned() }),
         }
     }
+
+    /// Whether it is an e-mail address.
+    pub fn is_address(&self) -> bool {
+        self.rule == "email"
+    }
 }
 
 /// What is to be found besides what all rules find, and what is not.
@@ -149,10 +158,24 @@ impl Redactor {
         Redactor { words: Words::of_user(login, home, variables), allowed: Vec::new() }
     }
 
-    /// The same, with what the repository allows.
+    /// The same, with what the repository allows. Nobody else allows what names this user: the login,
+    /// the home folder, and these addresses.
     #[must_use]
-    pub fn allowing(self, allowed: &[Allowed]) -> Redactor {
-        Redactor { allowed: allowed.to_vec(), ..self }
+    pub fn allowing(self, allowed: &[Allowed], addresses: &[String]) -> Redactor {
+        let is_address = |value: &str| addresses.iter().any(|it| it.eq_ignore_ascii_case(value));
+        let is_own = |it: &Allowed| {
+            PERSONS.contains(&it.rule)
+                && (self.words.names_user(&it.value) || is_address(&it.value))
+        };
+        let allowed = allowed.iter().filter(|it| !is_own(it)).cloned().collect();
+        Redactor { allowed, ..self }
+    }
+
+    /// The same, knowing a secret that stands in a file of the user's.
+    #[must_use]
+    pub fn knowing(mut self, secret: &str) -> Redactor {
+        self.words.learn(secret);
+        self
     }
 
     /// Everything that must not be written, in the text's order; no two overlap.
@@ -290,7 +313,7 @@ mod tests {
     #[test]
     fn what_is_allowed_is_one_value_of_one_rule() {
         let allowed = [Allowed::parse("email:team@example.org").unwrap()];
-        let redactor = Redactor::default().allowing(&allowed);
+        let redactor = Redactor::default().allowing(&allowed, &[]);
         let (text, hits) = redactor.redact("team@example.org bob@example.org");
         assert_eq!((&*text, hits.len()), ("team@example.org [redacted:email]", 1));
         assert!(Allowed::parse("private-key:x").is_err());

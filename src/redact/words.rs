@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 
-use crate::redact::bytes::is_name;
 use crate::redact::keys::is_secret_name;
 use crate::redact::people::is_nobody;
 
@@ -12,6 +11,9 @@ const LOGIN_BYTES_MIN: usize = 3;
 /// Shorter values are found by the name beside them, or are no secret worth the name.
 const VALUE_BYTES_MIN: usize = 12;
 
+/// The same of values that have letters and digits, as words of the language have not.
+const MIXED_VALUE_BYTES_MIN: usize = 8;
+
 /// Where the shell stands and stood: `pwd` is a password elsewhere.
 const FOLDERS: [&str; 2] = ["PWD", "OLDPWD"];
 
@@ -20,12 +22,18 @@ pub(super) fn secret_values<'a>(
     variables: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> impl Iterator<Item = &'a str> {
     let is_secret = |(name, value): &(&str, &str)| {
-        value.len() >= VALUE_BYTES_MIN
-            && !FOLDERS.contains(name)
-            && is_secret_name(name.as_bytes())
-            && !is_name(value.as_bytes())
+        is_long(value) && !FOLDERS.contains(name) && is_secret_name(name.as_bytes())
     };
     variables.into_iter().filter(is_secret).map(|(_, value)| value)
+}
+
+/// Whether the value of a secret is long enough to stand for nothing else.
+fn is_long(value: &str) -> bool {
+    let has = |fits: fn(&u8) -> bool| value.as_bytes().iter().any(fits);
+    value.len() >= VALUE_BYTES_MIN
+        || (value.len() >= MIXED_VALUE_BYTES_MIN
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_alphabetic))
 }
 
 /// The words, each with the rule that it falls under.
@@ -59,9 +67,31 @@ impl Words {
             words.add("home", home);
         }
         secret_values(variables).for_each(|value| words.add("env-value", value));
-        // Of two that begin alike the longer one is meant.
-        words.words.sort_by_key(|(_, word)| Reverse(word.len()));
+        words.sort();
         words
+    }
+
+    /// Learns a secret that stands in a file of the user's.
+    pub(super) fn learn(&mut self, secret: &str) {
+        if is_long(secret) {
+            self.add("secret", secret);
+            self.sort();
+        }
+    }
+
+    /// Whether a text names this user: as the login, the home folder, or an address made of the login.
+    pub(super) fn names_user(&self, text: &str) -> bool {
+        let name = text.split_once('@').map_or(text, |(name, _)| name);
+        let is_own = |(rule, word): &(&str, String)| {
+            matches!(*rule, "login" | "home")
+                && [text, name].iter().any(|it| it.eq_ignore_ascii_case(word))
+        };
+        self.words.iter().any(is_own)
+    }
+
+    /// Of two that begin alike the longer one is meant.
+    fn sort(&mut self) {
+        self.words.sort_by_key(|(_, word)| Reverse(word.len()));
     }
 
     fn add(&mut self, rule: &'static str, word: &str) {

@@ -776,6 +776,92 @@ fn a_repository_decides_what_it_allows_and_forbids() {
     assert_eq!(sandbox.rows().len(), 2);
 }
 
+/// What a repository commits holds for everybody; it cannot publish the name of whoever works there.
+#[test]
+fn a_repository_cannot_allow_its_users_own_name() {
+    let sandbox = Sandbox::repository();
+    sandbox.git(["config", "user.email", "jane.doe@corp.example"]);
+    sandbox.write(
+        ".telemetry/config.toml",
+        "[redact]\nallow = [\"login:janedoe77\", \"home:janedoe77\", \"home:bob\", \
+         \"email:Jane.Doe@corp.example\", \"email:janedoe77@other.example\", \
+         \"email:a@example.org\", \"email:team@example.org\"]\n",
+    );
+    let mut row = SEED.to_vec();
+    row[6] = "janedoe77 /home/janedoe77/x /home/bob/x Jane.Doe@corp.example \
+              janedoe77@other.example a@example.org team@example.org";
+    let output = sandbox.command("log-usage").args(row).env("USER", "janedoe77").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let row = &sandbox.rows()[0];
+    assert!(!row.contains("janedoe77") && !row.contains("corp.example"), "{row}");
+    assert!(!row.contains("a@example.org"), "{row}");
+    assert!(row.contains("/home/bob/x") && row.ends_with("team@example.org"), "{row}");
+}
+
+/// The environment of a service, a cron job or `env -i` tells no login.
+#[test]
+fn the_login_is_known_without_the_environment() {
+    let sandbox = Sandbox::repository();
+    let login = sandbox.ok("id", &["-un"]).trim().to_owned();
+    let given = format!("ran by {login} here");
+    let printed = sandbox.ok("log-usage", &["redact", &given]);
+    // A login that is nobody's name, such as root, is left alone.
+    let mut told = sandbox.command("log-usage");
+    let told = told.args(["redact", &given]).env("USER", &login).output().unwrap();
+    assert_eq!(printed, text(&told.stdout));
+    let is_root = login == "root";
+    assert_eq!(printed.contains("[redacted:login]"), !is_root, "{printed}");
+    if is_root {
+        eprintln!("SKIPPED in part: root is the name of nobody");
+    }
+}
+
+#[test]
+fn keys_of_events_do_not_name_the_user() {
+    let sandbox = Sandbox::repository();
+    sandbox.ok("log-usage", &["consent", "grant", "events"]);
+    let mut command = sandbox.command("log-usage");
+    command.args(["event", "agent.completed", "--attr", "by_janedoe77=1", "--attr", "strategy=x"]);
+    command.args(["--metric", "janedoe77=2"]).env("USER", "janedoe77");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let events = sandbox.read(".telemetry/events.jsonl");
+    assert!(!events.contains("janedoe77"), "{events}");
+    assert!(events.contains("\"by_redacted_login\":\"1\""), "{events}");
+    assert!(events.contains("\"redacted_login\":2"), "{events}");
+}
+
+#[test]
+fn every_long_value_of_a_secret_variable_is_kept_out() {
+    let sandbox = Sandbox::repository();
+    for (name, value, is_kept_out) in [
+        ("DB_PASSWORD", "zebra-umbrella-42", true),
+        ("DB_PASSWORD", "aaaa-bbbb-cccc-dddd", true),
+        ("DB_PASSWORD", "hunter22", true),
+        ("SERVICE_TOKEN", "organization", true),
+        ("DB_PASSWORD", "postgres", false),
+        ("BUILD_FOLDER", "zebra-umbrella-42", false),
+    ] {
+        let mut command = sandbox.command("log-usage");
+        let command = command.args(["redact", &format!("it was {value} then")]).env(name, value);
+        let printed = text(&command.output().unwrap().stdout);
+        assert_eq!(!printed.contains(value), is_kept_out, "{name}: {printed}");
+    }
+    for (given, expected) in [
+        ("curl --api-key s3cr3tv4lue x", "curl --api-key [redacted:secret] x"),
+        ("GITHUB_TOKEN=abc12345 make", "GITHUB_TOKEN=[redacted:secret] make"),
+    ] {
+        assert_eq!(sandbox.ok("log-usage", &["redact", given]), format!("{expected}\n"));
+    }
+    let key = "5f".repeat(31) + "a1";
+    sandbox.write("../team.key", format!("{key}\n"));
+    let mut command = sandbox.command("log-usage");
+    command.args(["redact", &format!("we share {key} now")]);
+    command.env("LOG_USAGE_TEAM_KEY_FILE", sandbox.path("../team.key"));
+    let printed = text(&command.output().unwrap().stdout);
+    assert_eq!(printed, "we share [redacted:secret] now\n");
+}
+
 #[test]
 fn a_correction_passes_the_same_gate() {
     let sandbox = Sandbox::repository();

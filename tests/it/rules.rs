@@ -14,7 +14,8 @@ found becomes `[redacted:RULE]`: never a hash, for a hash of a weak password can
 
 It is best effort. A key that was published must be changed at its provider, since history keeps it. What a rule
 finds and your repository knows to be harmless is allowed in `.telemetry/config.toml`: `[redact]`,
-`allow = [\"RULE:VALUE\"]`; not so `private-key`, `url-password` and `jwt`.
+`allow = [\"RULE:VALUE\"]`; not so `private-key`, `url-password` and `jwt`,
+nor the login, home folder and address of whoever runs the program.
 
 A rule's source is where its provider tells of its tokens (not each gives their exact form there; nothing is asked over
 the network), or `pattern` where the structure of a text gives a secret away. `log-usage redact --list-rules --json`

@@ -2,6 +2,7 @@
 //! library to make it of.
 
 use std::env;
+use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::git;
 use usage_ledger::intake::draft;
 use usage_ledger::ledger::compose::Entry;
+use usage_ledger::privacy::consent::{Consent, Level, Source};
 use usage_ledger::privacy::identity::{CI, Key, RepoId};
 use usage_ledger::privacy::key_file::{self, KeyFile, team_key};
 use usage_ledger::setup;
@@ -46,7 +48,7 @@ pub(crate) fn run(action: Identity, target: &Target) -> Result<ExitCode> {
         Identity::Show => show(target),
         Identity::Rotate => rotate(target),
         Identity::Forget => forget(),
-        Identity::Export => export(),
+        Identity::Export => export(target),
         Identity::Import => import(target),
     }
 }
@@ -154,7 +156,7 @@ fn show(target: &Target) -> Result<ExitCode> {
     let consent = user::consent(target, &config)?;
     if !consent.identity {
         let why = consent.identity_decided_by().words();
-        return Ok(print(&nothing(why, "log-usage consent grant ledger --identity")));
+        return Ok(print(&nothing(why, &allowing(&consent))));
     }
     let Some(repository) = &config.repo_id else {
         return Ok(print(&nothing("this repository has no id yet", "log-usage init")));
@@ -212,12 +214,17 @@ fn forget() -> Result<ExitCode> {
     Ok(print(&format!("{text}{}", team_note()?)))
 }
 
-fn export() -> Result<ExitCode> {
-    let file = own_key_file()?;
-    let key = file.load()?.ok_or_else(|| Error::Usage {
-        problem: "there is no key to export".to_owned(),
-        fix: "log-usage consent grant ledger --identity makes one".to_owned(),
-    })?;
+fn export(target: &Target) -> Result<ExitCode> {
+    let Some(key) = own_key_file()?.load()? else {
+        let consent = world::consent(target, &Config::load(&target.place)?)?;
+        return Err(Error::Usage {
+            problem: "there is no key to export".to_owned(),
+            fix: match consent.identity {
+                true => "log-usage consent identity rotate makes one".to_owned(),
+                false => allowing(&consent),
+            },
+        });
+    };
     voice::say(
         "warning: whoever has this key can tell which rows are yours, in every repository\n  \
          fix: carry it by hand to log-usage consent identity import; keep it in no file, chat or note",
@@ -266,8 +273,23 @@ fn demand(target: &Target) -> Result<()> {
     let why = consent.identity_decided_by().words();
     Err(Error::Usage {
         problem: format!("no key is made: identity is off ({why})"),
-        fix: "log-usage consent grant ledger --identity".to_owned(),
+        fix: allowing(&consent),
     })
+}
+
+/// What switches identity on, and leaves the level that the user chose as it is.
+fn allowing(consent: &Consent) -> String {
+    match consent.identity_decided_by() {
+        Source::Disabled => "unset LOG_USAGE_DISABLED".to_owned(),
+        Source::DoNotTrack => "unset DO_NOT_TRACK".to_owned(),
+        Source::Repository => {
+            "[consent] in .telemetry/config.toml forbids it for everybody here".to_owned()
+        }
+        _ => {
+            let own = consent.limits.last().map_or(Level::Ledger, |it| it.level);
+            format!("log-usage consent grant {} --identity", own.max(Level::Ledger).name())
+        }
+    }
 }
 
 /// Whose own key is of no consequence is told.
@@ -293,6 +315,15 @@ pub(crate) fn team_key_file() -> Result<Option<PathBuf>> {
         return Ok(Some(PathBuf::from(file)));
     }
     user::config_home().map_or(Ok(None), |folder| key_file::of_team(&folder.join("config.toml")))
+}
+
+/// What the file of the team's key holds, so that no note does; as far as the environment names it,
+/// for who has none must not pay for looking.
+pub(crate) fn team_key_text() -> Option<String> {
+    let file = env::var_os(TEAM_KEY_FILE).filter(|file| !file.is_empty())?;
+    let is_small = fs::metadata(&file).is_ok_and(|it| it.is_file() && it.len() <= IMPORT_BYTES_MAX);
+    let text = is_small.then(|| fs::read_to_string(file).ok()).flatten()?;
+    Some(text.trim().to_owned())
 }
 
 fn print(text: &str) -> ExitCode {

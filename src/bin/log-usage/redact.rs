@@ -11,13 +11,15 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::{Value, json};
 use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::git;
 use usage_ledger::redact::hit::Hit;
 use usage_ledger::redact::stream::Stream;
-use usage_ledger::redact::{ListedRule, Redactor, listed_rules, without};
+use usage_ledger::redact::{Allowed, ListedRule, Redactor, listed_rules, without};
 use usage_ledger::workspace::Config;
 
+use crate::identity;
 use crate::voice;
-use crate::world::Target;
+use crate::world::{self, Target};
 
 /// Print a text without its secrets, or look for them in files
 ///
@@ -63,13 +65,57 @@ pub(crate) fn redactor(config: &Config) -> Redactor {
         let values = names.into_iter().filter_map(|name| env::var(name).ok());
         values.into_iter().find(|value| !value.is_empty())
     };
-    let login = first(["USER", "LOGNAME", "USERNAME"]);
+    let login = first(["USER", "LOGNAME", "USERNAME"]).or_else(login_of_system);
     let home = first(["HOME", "USERPROFILE", "HOMEPATH"]);
     let variables: Vec<(String, String)> = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Redactor::of_user(login.as_deref(), home.as_deref(), variables).allowing(&config.redact.allow)
+    let mut redactor = Redactor::of_user(login.as_deref(), home.as_deref(), variables);
+    if let Some(secret) = identity::team_key_text() {
+        redactor = redactor.knowing(&secret);
+    }
+    let allowed = &config.redact.allow;
+    let has_address = allowed.iter().any(Allowed::is_address);
+    redactor.allowing(allowed, &if has_address { addresses() } else { Vec::new() })
+}
+
+/// How much of the system's list is read in one go.
+#[cfg(unix)]
+const PASSWD_BYTES: usize = 16 << 10;
+
+/// The login that belongs to our number in the system's list, where the environment tells none.
+#[cfg(unix)]
+fn login_of_system() -> Option<String> {
+    let mut file = File::open("/etc/passwd").ok()?;
+    // In one go, almost always: most of what a row costs is asking the system.
+    let mut list = vec![0; PASSWD_BYTES];
+    let read = file.read(&mut list).ok()?;
+    list.truncate(read);
+    if read == PASSWD_BYTES {
+        file.read_to_end(&mut list).ok()?;
+    }
+    let list = String::from_utf8_lossy(&list);
+    let number = rustix::process::getuid().as_raw().to_string();
+    let of_line = |line: &str| {
+        let mut fields = line.split(':');
+        let (login, own) = (fields.next()?, fields.nth(1)?);
+        (own == number).then(|| login.to_owned())
+    };
+    list.lines().find_map(of_line)
+}
+
+/// There the environment always tells.
+#[cfg(not(unix))]
+fn login_of_system() -> Option<String> {
+    None
+}
+
+/// The user's own e-mail addresses, as git and others know them.
+fn addresses() -> Vec<String> {
+    let names = ["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL", "EMAIL"];
+    let of_environment = names.into_iter().filter_map(|name| env::var(name).ok());
+    of_environment.chain(world::root().ok().and_then(|root| git::email(&root))).collect()
 }
 
 pub(crate) fn run(options: Redact) -> Result<ExitCode> {
