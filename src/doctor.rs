@@ -110,6 +110,13 @@ fn installed(place: &Place) -> Vec<Sign> {
     findings.map(|it| Sign { what: it.what, fix: it.fix }).collect()
 }
 
+/// That the repository's prices cannot be read, as whoever reads them says.
+pub fn prices(error: &Error) -> Sign {
+    let text = error.to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    Sign::ill(what, "correct it; docs/prices.md tells what each column holds")
+}
+
 fn settings(place: &Place) -> Sign {
     match Config::load(place) {
         Ok(_) => Sign::well("the settings can be read"),

@@ -201,8 +201,8 @@ pub enum Error {
     Prices {
         /// The file.
         path: PathBuf,
-        /// The line, the first being 1.
-        line: usize,
+        /// The line, the first being 1; None if the trouble is the file itself.
+        line: Option<usize>,
         /// What is wrong with it.
         problem: String,
     },
@@ -332,7 +332,10 @@ impl Error {
                     None => format!("{}: {}", shown(path), redact::plain(problem)),
                 }
             }
-            Error::Prices { path, line, problem } => format!("{}:{line}: {problem}", shown(path)),
+            Error::Prices { path, line: Some(line), problem } => {
+                format!("{}:{line}: {problem}", shown(path))
+            }
+            Error::Prices { path, line: None, problem } => format!("{}: {problem}", shown(path)),
             Error::NoLedger { .. } => "no ledger here".to_owned(),
             Error::NoSuchFile { path } => format!("no such file: {}", shown(path)),
             Error::Unreadable { file, line: 0, reason } => format!("{file}: {reason}"),
@@ -506,7 +509,7 @@ impl Error {
                     .to_owned()
             }
             Error::Prices { .. } => {
-                "correct the line; docs/prices.md tells what each column holds".to_owned()
+                "correct it; docs/prices.md tells what each column holds".to_owned()
             }
             Error::NoLedger { .. } => {
                 "log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"".to_owned()

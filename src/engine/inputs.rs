@@ -170,8 +170,8 @@ impl Read for Reader<'_> {
 }
 
 /// All files of a ledger, oldest first. `prefix` is put before their labels, where several ledgers
-/// are read at once. None where there is no ledger.
-pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
+/// are read at once. None where there is no ledger. Only what `needs_prices` fails by them.
+pub fn of_ledger(place: &Place, prefix: &str, needs_prices: bool) -> Result<Option<Vec<Input>>> {
     let active = files::active(place);
     let opened = match open_regular(&active.path) {
         Ok(opened) => Some(opened),
@@ -185,7 +185,7 @@ pub fn of_ledger(place: &Place, prefix: &str) -> Result<Option<Vec<Input>>> {
     };
     // Read after the ledger was opened: whoever prunes writes it down before a row goes.
     let border = border::load(place)?;
-    let prices = Arc::new(Prices::load(place)?);
+    let prices = Arc::new(if needs_prices { Prices::load(place)? } else { Prices::default() });
     let label = |file: &LedgerFile| format!("{prefix}{}", file.label);
     let mut inputs = Vec::new();
     for file in files::older(place)? {

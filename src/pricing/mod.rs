@@ -58,14 +58,24 @@ impl Prices {
     /// Its own table cannot be read, or a line of it.
     pub fn load(place: &Place) -> Result<Prices> {
         let path = place.prices();
-        let text = match fs::metadata(&path) {
+        let bytes = match fs::metadata(&path) {
             // A pipe would have no end.
-            Ok(meta) if !meta.is_file() => return Err(Error::NotAFile { path }),
-            Ok(_) => fs::read_to_string(&path),
+            Ok(meta) if !meta.is_file() => {
+                let problem = "it is not a regular file".to_owned();
+                return Err(Error::Prices { path, line: None, problem });
+            }
+            Ok(_) => fs::read(&path),
             Err(error) => Err(error),
         };
-        match text {
-            Ok(text) => Prices::parse(&text, &path),
+        match bytes {
+            Ok(bytes) => match str::from_utf8(&bytes) {
+                Ok(text) => Prices::parse(text, &path),
+                Err(error) => {
+                    let before = &bytes[..error.valid_up_to()];
+                    let line = Some(before.iter().filter(|b| **b == b'\n').count() + 1);
+                    Err(Error::Prices { path, line, problem: "it is not text in UTF-8".to_owned() })
+                }
+            },
             // A part of the path may be a file: whoever uses the ledger's path says so better.
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>

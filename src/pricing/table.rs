@@ -54,6 +54,19 @@ impl Column {
             _ => Column::Price(price?),
         })
     }
+
+    fn name(self) -> &'static str {
+        match self {
+            Column::Model => "model",
+            Column::Provider => "provider",
+            Column::AboveTokens => "above_tokens",
+            Column::Price(at) => PRICES[at],
+            Column::Above200k(0) => "input_above_200k",
+            Column::Above200k(_) => "output_above_200k",
+            Column::Day => "source_date",
+            Column::Remark => "note",
+        }
+    }
 }
 
 /// What a model costs from a day on.
@@ -104,13 +117,13 @@ impl Table {
         let mut lines = Vec::new();
         read(text, &mut lines).map_err(|(number, problem)| Error::Prices {
             path: path.to_owned(),
-            line: number,
+            line: Some(number),
             problem,
         })?;
         lines.sort_by(|a, b| order(a).cmp(&order(b)));
         let refuse = |line: &Line, problem: &str| Error::Prices {
             path: path.to_owned(),
-            line: line.number,
+            line: Some(line.number),
             problem: format!("{} {problem}", excerpt(&line.model)),
         };
         if let Some(pair) = lines.windows(2).find(|pair| order(&pair[0]) == order(&pair[1])) {
@@ -243,8 +256,11 @@ fn parse_line(
     let mut long = [None; PRICES.len()];
     let mut provider = None;
     for (column, text) in columns.iter().zip(fields).filter(|(_, text)| !text.is_empty()) {
-        let not = |what: &str| format!("\"{}\" is not {what}", excerpt(text));
-        let price = || price(text).ok_or_else(|| not("a price in dollars such as 0.25"));
+        let not = |what: &str| format!("{}: \"{}\" is not {what}", column.name(), excerpt(text));
+        let price = || {
+            let problem = "a price in dollars such as 0.25, of at most 6 decimals";
+            price(text).ok_or_else(|| not(problem))
+        };
         match column {
             Column::Model => line.model = text.to_ascii_lowercase().into(),
             Column::Provider => provider = Some(*text),

@@ -108,9 +108,14 @@ fn a_bad_line_of_prices_stops_the_report_and_names_the_commit() {
     assert_eq!(usd(&sandbox.json(&["--range", "HEAD"]), "cost_usd"), "1.000000");
     assert_eq!(usd(&sandbox.json(&[]), "cost_usd"), "2.000000");
     sandbox.write(".telemetry/prices.csv", format!("{COLUMNS}acme-1,free,1,\n"));
-    assert!(refused(&[]).contains("prices.csv:2: \"free\" is not a price"), "{}", refused(&[]));
+    assert!(
+        refused(&[]).contains("prices.csv:2: input_per_mtok: \"free\" is not a price"),
+        "{}",
+        refused(&[])
+    );
     let second = sandbox.commit("2026-01-03", "free");
-    let named = format!("error: prices.csv at {}:2: \"free\" is not", &second[..12]);
+    let named =
+        format!("error: prices.csv at {}:2: input_per_mtok: \"free\" is not", &second[..12]);
     let said = refused(&["--committed"]);
     assert!(said.starts_with(&named), "{said}");
     assert_eq!(usd(&sandbox.json(&["--range", &first]), "cost_usd"), "1.000000");
@@ -171,4 +176,41 @@ fn a_person_who_logs_a_row_sees_its_price() {
     sandbox.write(".telemetry/prices.csv", "nonsense\n");
     assert!(seen(&format!("log-usage claude-3-opus {row}")).contains("$0.26"));
     assert_eq!(sandbox.rows().len(), 5);
+}
+
+/// Who needs no price is not stopped by one, and whoever is hears of the column.
+#[test]
+fn broken_prices_stop_only_what_needs_them() {
+    let sandbox = ledger(&[row("2026-01-01", "acme-1", true, "")]);
+    let path = ".telemetry/prices.csv";
+    for (prices, problem) in [
+        (
+            format!("{COLUMNS}acme-1,1.1234567,1,\n").into_bytes(),
+            "prices.csv:2: input_per_mtok: \"1.1234567\" is not a price in dollars such as 0.25, \
+             of at most 6 decimals",
+        ),
+        (
+            format!("{COLUMNS}acme-1,1,1,soon\n").into_bytes(),
+            "prices.csv:2: source_date: \"soon\" is not a date such as 2026-02-23",
+        ),
+        (b"model\n\xFF\n".to_vec(), "prices.csv:2: it is not text in UTF-8"),
+        (Vec::new(), "prices.csv: it is not a regular file"),
+    ] {
+        if prices.is_empty() {
+            std::fs::remove_file(sandbox.path(path)).unwrap();
+            std::fs::create_dir(sandbox.path(path)).unwrap();
+        } else {
+            sandbox.write(path, prices);
+        }
+        let output = sandbox.run("usage-report", &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(&output.stderr);
+        assert!(said.contains(problem) && said.contains("docs/prices.md"), "{said}");
+        assert!(!said.contains("the system refused") && !said.contains("--file"), "{said}");
+        sandbox.ok("usage-report", &["verify"]);
+        sandbox.ok("usage-report", &["activity"]);
+        let output = sandbox.run("log-usage", &["doctor"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stdout).contains(problem), "{}", text(&output.stdout));
+    }
 }

@@ -13,6 +13,7 @@ use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
 use usage_ledger::ledger::border;
 use usage_ledger::ledger::repair;
+use usage_ledger::pricing::Prices;
 use usage_ledger::privacy::consent::Level;
 use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
@@ -311,7 +312,10 @@ const FAILURES_SHOWN: usize = 5;
 fn run_doctor(options: Doctor) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let mut text = format!("ledger: {}\n", shown(&target.place.active()));
-    let signs = doctor::examine(&target.place, world::now().instant());
+    let mut signs = doctor::examine(&target.place, world::now().instant());
+    if let Err(error) = Prices::load(&target.place) {
+        signs.push(doctor::prices(&error));
+    }
     for sign in &signs {
         match &sign.fix {
             None => text += &format!("  ok    {}\n", sign.what),

@@ -79,7 +79,8 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
     let gathered = Gathered::of(cli, &by, || {
-        let Found { inputs, ledger, waiting } = cli.source.inputs(true)?;
+        let Found { inputs, ledger, waiting } =
+            cli.source.inputs(Needs { waiting: true, prices: true })?;
         Ok(Gathered { inputs, ledger, waiting, ..Gathered::default() })
     })?;
     let before = gathered.left_out.clone();
@@ -161,7 +162,7 @@ fn activity(cli: &Cli, options: &ActivityOptions) -> Result<ExitCode> {
     if let Some(path) = asked.output {
         refuse_ledger(path)?;
     }
-    let inputs = match cli.source.inputs(true) {
+    let inputs = match cli.source.inputs(Needs { waiting: true, prices: false }) {
         Ok(found) => found.inputs,
         // Events alone are something to report on, too.
         Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if asked.has_events()? => Vec::new(),
@@ -203,7 +204,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         });
     }
     let events = cli.source.events()?;
-    let inputs = match cli.source.inputs(false) {
+    let inputs = match cli.source.inputs(Needs { waiting: false, prices: false }) {
         // Who records events need not log rows.
         Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if events.files > 0 => Vec::new(),
         found => found?.inputs,
@@ -238,6 +239,15 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
     Ok(if findings.is_empty() { printed } else { ExitCode::from(1) })
 }
 
+/// What is read besides the ledger.
+#[derive(Clone, Copy)]
+struct Needs {
+    /// Rows that wait for a commit.
+    waiting: bool,
+    /// The repository's prices.
+    prices: bool,
+}
+
 /// What a report is about.
 struct Found {
     /// All files to be read, oldest first.
@@ -261,11 +271,11 @@ impl Source {
         }
     }
 
-    fn inputs(&self, with_waiting: bool) -> Result<Found> {
+    fn inputs(&self, needs: Needs) -> Result<Found> {
         if self.file.is_empty() {
             let target = Target::find(None, self.personal)?;
             let active = target.place.active();
-            let rows = if with_waiting { waiting_for(&target)? } else { Vec::new() };
+            let rows = if needs.waiting { waiting_for(&target)? } else { Vec::new() };
             let missing = || match target.choice {
                 _ if git::tracks(&active) => Error::TrackedButMissing { path: active.clone() },
                 Choice::Repository => {
@@ -273,7 +283,7 @@ impl Source {
                 }
                 _ => Error::NoSuchFile { path: active.clone() },
             };
-            let mut inputs = match inputs::of_ledger(&target.place, "")? {
+            let mut inputs = match inputs::of_ledger(&target.place, "", needs.prices)? {
                 None if rows.is_empty() || git::tracks(&active) => return Err(missing()),
                 inputs => inputs.unwrap_or_default(),
             };
@@ -281,7 +291,9 @@ impl Source {
                 let text = format!("{HEADER}\n{}\n", rows.join("\n"));
                 let mut waiting = Input::spooled("rows that wait", text.as_bytes())?;
                 waiting.border = border::load(&target.place)?;
-                waiting.prices = Arc::new(Prices::load(&target.place)?);
+                if needs.prices {
+                    waiting.prices = Arc::new(Prices::load(&target.place)?);
+                }
                 inputs.push(waiting);
             }
             return Ok(Found { inputs, ledger: Some(active), waiting: rows.len() as u64 });
@@ -300,7 +312,7 @@ impl Source {
                 (_, Some(folder)) => format!("{}/", folder.display()),
             };
             let target = Target::find(Some(file), self.personal)?;
-            let found = inputs::of_ledger(&target.place, &prefix)?;
+            let found = inputs::of_ledger(&target.place, &prefix, needs.prices)?;
             all.extend(found.ok_or_else(|| Error::NoSuchFile { path: file.clone() })?);
             ledger = Some(target.place.active());
         }
