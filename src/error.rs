@@ -344,7 +344,7 @@ impl Error {
                 format!("cannot merge {}: line {line} of {side} {reason}", shown(path))
             }
             Error::Withheld { reasons } => reasons.join("; "),
-            Error::Skipped { rows } => format!("{} left out of the report", count(*rows, "row")),
+            Error::Skipped { rows } => format!("{} left out of the report", count(*rows, "line")),
         }
     }
 

@@ -12,6 +12,7 @@
 //! ```
 
 pub mod redact;
+pub mod wording;
 pub mod error;
 pub mod figures;
 pub mod timestamp;

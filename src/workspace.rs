@@ -14,6 +14,7 @@ use crate::privacy::capture;
 use crate::privacy::consent::Ceiling;
 use crate::privacy::identity::RepoId;
 use crate::redact::Allowed;
+use crate::wording;
 
 /// The folder of the ledger, at the root of the repository.
 pub const FOLDER: &str = ".telemetry";
@@ -458,10 +459,14 @@ impl Config {
 
     /// Reads the text of the settings; `path` is where they are from.
     pub fn parse(text: &str, path: &Path) -> Result<Config> {
-        toml::from_str(text).map_err(|error| Error::Config {
-            path: path.to_owned(),
-            line: error.span().map(|span| text[..span.start].matches('\n').count() + 1),
-            problem: error.message().lines().collect::<Vec<_>>().join(" "),
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map(|span| span.start);
+            let key = at.and_then(|at| wording::key_of_line(text, at));
+            Error::Config {
+                path: path.to_owned(),
+                line: at.map(|at| text[..at].matches('\n').count() + 1),
+                problem: wording::plain(error.message(), key),
+            }
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::event::json::{write_number, write_text};
 use crate::event::name::{Name, check_key, check_metric};
 use crate::row::{COUNT_MAX, LINE_BYTES_MAX, Refused, refuse_timestamp};
 use crate::timestamp::{Instant, Timestamp};
+use crate::wording;
 
 /// The version of the lines; a field that is added does not change it.
 pub const VERSION: u64 = 1;
@@ -184,7 +185,8 @@ impl Event {
         if line.len() >= LINE_BYTES_MAX {
             return Err(Refused::line("is longer than 16 KiB"));
         }
-        let raw: Raw = serde_json::from_str(line).map_err(|error| refuse_json(&error))?;
+        let raw: Raw =
+            serde_json::from_str(line).map_err(|error| refuse_json(&error, line.as_bytes()))?;
         if raw.v != VERSION {
             let problem = "is not 1, the version that this program reads";
             return Err(Refused::new("v", &raw.v.to_string(), problem));
@@ -308,11 +310,10 @@ impl Event {
 }
 
 /// The refusal of a line whose JSON is not that of an event.
-pub fn refuse_json(error: &serde_json::Error) -> Refused {
-    let text = error.to_string();
-    // Neither the place in the line nor the list of all fields is of use.
-    let problem = text.split(" at line ").next().unwrap_or_default();
-    let problem = problem.split(", expected one of").next().unwrap_or_default();
+pub fn refuse_json(error: &serde_json::Error, line: &[u8]) -> Refused {
+    let problem = wording::of_json(error, line);
+    // The list of all fields is of no use in a list of lines.
+    let problem = problem.split("; there are ").next().unwrap_or_default();
     Refused::line(format!("is not an event: {}", excerpt(problem)))
 }
 

@@ -73,8 +73,9 @@ impl Name {
     /// Reads a name.
     pub fn parse(text: &str) -> Result<Name, Refused> {
         let fits = text.split_once('.').is_some_and(|(area, step)| is_key(area) && is_key(step));
-        match fits && text.len() <= NAME_BYTES_MAX {
-            true => Ok(Name(text.to_owned())),
+        match fits {
+            true if text.len() <= NAME_BYTES_MAX => Ok(Name(text.to_owned())),
+            true => Err(Refused::new("name", text, "is longer than 64 bytes")),
             false => Err(Refused::new(
                 "name",
                 text,

@@ -79,7 +79,7 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Reads one JSON object.
     pub fn parse(line: &'a [u8]) -> Result<Draft<'a>, Refused> {
-        serde_json::from_slice(line).map_err(|error| refuse_json(&error))
+        serde_json::from_slice(line).map_err(|error| refuse_json(&error, line))
     }
 }
 

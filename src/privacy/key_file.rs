@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::error::{Error, Result, shell_word, shown};
 use crate::privacy::identity::{KEY_BYTES, Key, TeamKey};
 use crate::privacy::private;
+use crate::wording;
 
 /// No team's key is longer.
 const TEAM_FILE_BYTES_MAX: u64 = 4_096;
@@ -106,7 +107,10 @@ pub fn of_team(path: &Path) -> Result<Option<PathBuf>> {
     let settings: Settings = toml::from_str(&text).map_err(|error| Error::Config {
         path: path.to_owned(),
         line: error.span().map(|span| text[..span.start].matches('\n').count() + 1),
-        problem: error.message().lines().collect::<Vec<_>>().join(" "),
+        problem: {
+            let key = error.span().and_then(|span| wording::key_of_line(&text, span.start));
+            wording::plain(error.message(), key)
+        },
     })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     Ok(settings.team_key_file.map(|file| folder.join(file)))

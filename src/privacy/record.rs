@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::privacy::consent::{Choice, How, Level, Scope};
 use crate::privacy::private;
 use crate::timestamp::Timestamp;
+use crate::wording;
 
 /// Its name in the user's folder of settings.
 pub const FILE: &str = "consent.toml";
@@ -46,8 +47,10 @@ impl Record {
         let text = String::from_utf8(bytes);
         let text = text.map_err(|_| refuse(None, "it is not UTF-8".to_owned()))?;
         toml::from_str(&text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            refuse(line, error.message().lines().collect::<Vec<_>>().join(" "))
+            let at = error.span().map(|span| span.start);
+            let key = at.and_then(|at| wording::key_of_line(&text, at));
+            let line = at.map(|at| text[..at].matches('\n').count() + 1);
+            refuse(line, wording::plain(error.message(), key))
         })
     }
 

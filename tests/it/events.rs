@@ -338,10 +338,13 @@ fn what_a_writer_left_behind_is_mended_and_what_is_damaged_is_named() {
     let said = text(&said.stdout);
     for finding in [
         format!("{label}:{at}: repeats {label}:1\n"),
-        format!("{label}:{}: cannot be read: is not an event: expected ident\n", at + 1),
+        format!(
+            "{label}:{}: cannot be read: is not an event: no JSON object: look at byte 2\n",
+            at + 1
+        ),
         format!("{label}:{}: is blank\n", at + 2),
         format!("{label}:{}: holds characters that log-usage takes out\n", at + 3),
-        format!("{label}:{}: cannot be read: is not an event: missing field `id`\n", at + 4),
+        format!("{label}:{}: cannot be read: is not an event: id is missing\n", at + 4),
     ] {
         assert!(said.contains(&finding), "{finding}{said}");
     }

@@ -52,3 +52,4 @@ mod storms;
 mod transcripts;
 mod upkeep;
 mod usage_report;
+mod words;

@@ -69,6 +69,12 @@ fn main() -> ExitCode {
     if let Some(command) = command.and_then(commands::find) {
         return commands::run(command, arguments);
     }
+    if let Some(arguments) = asked_for_help(&arguments) {
+        return match arguments.first().and_then(|word| word.to_str()).and_then(commands::find) {
+            Some(command) => commands::run(command, arguments),
+            None => voice::print([SHORT_HELP, MORE_HELP].concat().as_bytes()),
+        };
+    }
     let outcome = match row_form::parse(arguments, &commands::NAMES) {
         Ok(Asked::ShortHelp) => return voice::print(SHORT_HELP.as_bytes()),
         Ok(Asked::LongHelp) => return voice::print([SHORT_HELP, MORE_HELP].concat().as_bytes()),
@@ -84,6 +90,19 @@ fn main() -> ExitCode {
         }
         voice::fail(&error)
     })
+}
+
+/// `help`, and `help COMMAND` as `COMMAND --help`: no row has so few fields.
+fn asked_for_help(arguments: &[OsString]) -> Option<Vec<OsString>> {
+    match arguments {
+        [help] if help == "help" => Some(Vec::new()),
+        [help, command]
+            if help == "help" && command.to_str().and_then(commands::find).is_some() =>
+        {
+            Some(vec![command.clone(), "--help".into()])
+        }
+        _ => None,
+    }
 }
 
 fn log(form: &RowForm) -> Result<ExitCode> {

@@ -99,11 +99,16 @@ pub(crate) fn record(target: &Target, drafts: &[Draft<'_>]) -> Result<Recorded> 
 
 /// The error for a draft that is no event.
 pub(crate) fn refused(refused: Refused) -> Error {
-    Error::Usage {
-        problem: refused.to_string(),
-        fix: "log-usage event agent.completed --agent reviewer --success true --duration 45s"
-            .to_owned(),
-    }
+    let fix = match refused.field {
+        "timestamp" => "--timestamp 2026-02-23T22:19:12+01:00",
+        "duration_ms" => "--duration 45s",
+        "correlation" => "--correlation c1",
+        "session" => "--session 7f0e2c14",
+        "attrs" => "--attr strategy=split",
+        "metrics" => "--metric confidence=0.8",
+        _ => "log-usage event agent.completed --agent reviewer --success true --duration 45s",
+    };
+    Error::Usage { problem: refused.to_string(), fix: fix.to_owned() }
 }
 
 /// One line: what was recorded, and what was left out.

@@ -224,7 +224,9 @@ impl RowForm {
             let problem = format!("the command {word} must stand before its options");
             return Err(usage(problem, &format!("log-usage {word}")));
         }
-        if let [word] = &fields[..]
+        if let [word, rest @ ..] = &fields[..]
+            && rest.len() < FIELDS.len() - 1
+            && !only_fields
             && let Some(command) = nearest(word, commands.iter().copied())
         {
             return Err(usage(

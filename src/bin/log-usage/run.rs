@@ -237,7 +237,11 @@ impl Run {
         let said = match code {
             child::NOT_FOUND => Error::Usage {
                 problem: format!("no command {}", excerpt(&program.to_string_lossy())),
-                fix: "install it, or give its path".to_owned(),
+                // A path was given already.
+                fix: match self.command[0].as_encoded_bytes().contains(&b'/') {
+                    true => "look at how the path is spelled".to_owned(),
+                    false => "install it, or give its path".to_owned(),
+                },
             },
             _ => Error::io("run", &program, error),
         };

@@ -46,13 +46,16 @@ pub(crate) fn print(bytes: &[u8]) -> ExitCode {
     }
 }
 
+/// No help is wider, however wide the terminal.
+const COLUMNS_MAX: usize = 80;
+
 /// Parses with clap. The error's inner result is what is left to do: help and version are printed
 /// and done.
 pub(crate) fn parse<P: clap::Parser>(
     program: &str,
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
 ) -> Result<P, ExitCode> {
-    let command = P::command().styles(Styles::plain());
+    let command = P::command().styles(Styles::plain()).max_term_width(COLUMNS_MAX);
     let matches = command.try_get_matches_from(arguments);
     matches.and_then(|matches| P::from_arg_matches(&matches)).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -79,7 +82,7 @@ fn usage(program: &str, error: &clap::Error) -> Error {
         ErrorKind::InvalidSubcommand => {
             format!("no command {}", excerpt(&text(ContextKind::InvalidSubcommand)))
         }
-        ErrorKind::MissingSubcommand => {
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             format!("one of {} is missing", text(ContextKind::ValidSubcommand))
         }
         ErrorKind::InvalidValue if value.is_empty() => format!("{given} lacks its value"),
@@ -93,9 +96,10 @@ fn usage(program: &str, error: &clap::Error) -> Error {
             format!("{given}: \"{value}\" is not {rule}")
         }
         ErrorKind::TooManyValues => format!("{given} takes no value"),
-        ErrorKind::ArgumentConflict => {
-            format!("{given} does not go with {}", text(ContextKind::PriorArg))
-        }
+        ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
+            prior if prior.split(' ').next() == Some(&*given) => format!("{given} is given twice"),
+            prior => format!("{given} does not go with {prior}"),
+        },
         // Of several the first.
         ErrorKind::MissingRequiredArgument => {
             format!("{} is missing", given.trim_end_matches(">..."))

@@ -15,10 +15,10 @@ use crate::world::{self, Target};
 #[derive(Args)]
 pub(super) struct Which {
     /// Another ledger
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", global = true)]
     file: Option<PathBuf>,
     /// Your own ledger, outside any repository
-    #[arg(long)]
+    #[arg(long, global = true)]
     personal: bool,
 }
 

@@ -22,7 +22,11 @@ use crate::world::{Choice, Target};
 use crate::write::work_tree;
 
 #[derive(Args)]
-#[command(group = ArgGroup::new("what").required(true).multiple(true))]
+#[command(
+    group = ArgGroup::new("what").required(true).multiple(true),
+    override_usage = "log-usage consent purge [OPTIONS]\n       \
+                      <--events|--capture|--spool|--identity|--all>"
+)]
 pub(super) struct Purge {
     /// The events of this ledger
     #[arg(long, group = "what")]

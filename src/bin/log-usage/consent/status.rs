@@ -87,11 +87,11 @@ fn text(
     text += "\nWhat each level stores, besides what the ones above it do:\n";
     for level in Level::ALL {
         let mark = if level == consent.level { '>' } else { ' ' };
-        text += &format!("{mark} {:<9} {}\n", level.name(), level.stores());
+        text += &wrapped(&format!("{mark} {:<9} ", level.name()), level.stores());
     }
     text += "What each switch allows:\n";
     for (name, is_on, stores) in switched(consent) {
-        text += &format!("{} {name:<9} {stores}\n", if is_on { '>' } else { ' ' });
+        text += &wrapped(&format!("{} {name:<9} ", if is_on { '>' } else { ' ' }), stores);
     }
     text += "\nEvery field:\n";
     for (what, names) in fields() {
@@ -102,7 +102,27 @@ fn text(
         let missing = if kept::is_there(path) { "" } else { "  (nothing there)" };
         text += &format!("  {what:<12} {}{missing}\n", shown(path));
     }
-    text + "\nChange it: log-usage consent grant LEVEL, log-usage consent revoke; delete it: log-usage consent purge\n"
+    text + "\nChange it: log-usage consent grant LEVEL, log-usage consent revoke\n\
+            Delete it: log-usage consent purge\n"
+}
+
+/// No line of prose is longer.
+const COLUMNS_MAX: usize = 80;
+
+/// A text behind its name, in lines below each other.
+fn wrapped(name: &str, text: &str) -> String {
+    let (mut lines, mut line) = (String::new(), name.to_owned());
+    for word in text.split(' ') {
+        let begins = line.len() == name.len();
+        if !begins && line.len() + 1 + word.len() > COLUMNS_MAX {
+            lines += &format!("{line}\n");
+            line = " ".repeat(name.len()) + word;
+        } else {
+            line += if begins { "" } else { " " };
+            line += word;
+        }
+    }
+    lines + &line + "\n"
 }
 
 /// The fields of everything that may be stored.
