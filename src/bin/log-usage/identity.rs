@@ -216,7 +216,7 @@ fn forget() -> Result<ExitCode> {
 
 fn export(target: &Target) -> Result<ExitCode> {
     let Some(key) = own_key_file()?.load()? else {
-        let consent = world::consent(target, &Config::load(&target.place)?)?;
+        let consent = user::consent(target, &Config::load(&target.place)?)?;
         return Err(Error::Usage {
             problem: "there is no key to export".to_owned(),
             fix: match consent.identity {
