@@ -2,12 +2,14 @@
 //! What else is in their settings stays byte for byte.
 
 pub mod json;
+pub mod change;
 pub mod notify;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, shell_word};
-use crate::hooks::agents::json::{Broken, Node};
+use crate::error::shell_word;
+use crate::hooks::agents::change::{Change, MEND, Trouble};
+use crate::hooks::agents::json::Node;
 
 /// A coding agent, and what its settings look like.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,45 +89,6 @@ pub struct Wanted<'a> {
     pub program: &'a str,
     /// Whether to be called for what is recorded as events, too.
     pub has_events: bool,
-}
-
-/// Why settings stay as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The line, where it is known.
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub problem: String,
-    /// What to do.
-    pub fix: &'static str,
-}
-
-const MEND: &str = "mend the file, then try again";
-
-impl From<Broken> for Trouble {
-    fn from(it: Broken) -> Trouble {
-        Trouble { line: Some(it.line), problem: it.problem.to_owned(), fix: MEND }
-    }
-}
-
-impl Trouble {
-    /// The error for the file of this name.
-    pub fn into_error(self, file: &str) -> Error {
-        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let problem = format!("{file}{line}: {}", self.problem);
-        Error::Hooks { problem, fix: self.fix.to_owned() }
-    }
-}
-
-/// What becomes of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It stays as it is.
-    None,
-    /// This is to stand in it.
-    Write(String),
-    /// Nothing but ours was in it.
-    Remove,
 }
 
 impl Agent {
@@ -246,10 +209,10 @@ impl Agent {
         };
         let mut calls = Vec::new();
         for (at, (event, _, list)) in members.iter().enumerate() {
-            let is_ours = |it: &&str| it == event;
+            let is_ours = |it: &&str| *it == event.as_str();
             let groups = match list.elements() {
                 Some(groups) => groups,
-                None if self.ends.iter().chain(self.told).any(|it| is_ours(&it)) => {
+                None if self.ends.iter().chain(self.told).any(is_ours) => {
                     return Err(strange(&format!("hooks.{event} is no list in brackets")));
                 }
                 None => continue,

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::hooks::agents::{Change, Trouble};
+use crate::hooks::agents::change::{Change, MEND, Trouble};
 
 const MINE: [&str; 2] = ["hook", "codex"];
 
@@ -70,7 +70,7 @@ fn parse(text: &str) -> Result<Table, Trouble> {
         Trouble {
             line: before.map(|it| it.matches('\n').count() + 1),
             problem: error.message().to_owned(),
-            fix: "mend the file, then try again",
+            fix: MEND,
         }
     })
 }
