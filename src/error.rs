@@ -12,6 +12,39 @@ const EXCERPT_CHARS_MAX: usize = 80;
 /// Shorthand of the whole library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What coding agents hold of a repository that has no ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// So many turns.
+    pub turns: u64,
+    /// Whether there may be more: not everything was looked at.
+    pub is_at_least: bool,
+    /// In how many days the oldest is deleted, where that is known.
+    pub days_left: Option<u64>,
+}
+
+impl Held {
+    /// What could be done, and why soon: lines before what else could be.
+    fn words(self) -> String {
+        let at_least = if self.is_at_least { "at least " } else { "" };
+        let noun = if self.turns == 1 { "turn" } else { "turns" };
+        let mut text = format!(
+            "log-usage import            # agents on this machine hold {at_least}{} {noun} of this repository",
+            self.turns
+        );
+        if let Some(days) = self.days_left {
+            let when = match days {
+                0 => "within a day".to_owned(),
+                1 => "in about a day".to_owned(),
+                days => format!("in about {days} days"),
+            };
+            text +=
+                &format!(";\n                                   # the oldest is deleted {when}");
+        }
+        text + "\n       "
+    }
+}
+
 /// Everything that can make a command fail. Each variant has a case with its exact text in
 /// `tests/golden/errors/`, from which `docs/errors.md` is made.
 #[derive(Debug)]
@@ -210,6 +243,8 @@ pub enum Error {
     NoLedger {
         /// Where it was looked for.
         looked_for: PathBuf,
+        /// What could be imported, as far as that is known.
+        held: Option<Held>,
     },
     /// A file named by `--file` does not exist.
     NoSuchFile {
@@ -425,7 +460,7 @@ impl Error {
                 "with a price that is not what you meant every cost would be wrong; nothing was done"
                     .to_owned()
             }
-            Error::NoLedger { looked_for } => {
+            Error::NoLedger { looked_for, .. } => {
                 format!("no {} in this folder or above it", shown(looked_for))
             }
             Error::NoSuchFile { .. } => "--file names a ledger that exists, or -".to_owned(),
@@ -534,7 +569,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // All three may repeat what somebody typed.
         let [what, why, fix] = [self.what(), self.why(), self.fix()].map(|it| printable(&it));
-        write!(f, "error: {what}\n  why: {why}\n  fix: {fix}")
+        write!(f, "error: {what}\n  why: {why}\n  fix: ")?;
+        if let Error::NoLedger { held: Some(held), .. } = self {
+            f.write_str(&held.words())?;
+        }
+        f.write_str(&fix)
     }
 }
 

@@ -14,6 +14,7 @@ mod world;
 mod cli;
 mod gather;
 mod activity;
+mod held;
 
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
@@ -71,7 +72,13 @@ fn main() -> ExitCode {
         Some(Command::Activity(options)) => activity(&cli, options),
         None => report(&cli),
     };
-    outcome.unwrap_or_else(|error| voice::fail(&error))
+    outcome.unwrap_or_else(|error| match error {
+        // What could be there is worth a look, and only where there is nothing else to tell.
+        Error::NoLedger { looked_for, .. } => {
+            voice::fail(&Error::NoLedger { looked_for, held: held::held() })
+        }
+        error => voice::fail(&error),
+    })
 }
 
 fn report(cli: &Cli) -> Result<ExitCode> {
@@ -279,7 +286,7 @@ impl Source {
             let missing = || match target.choice {
                 _ if git::tracks(&active) => Error::TrackedButMissing { path: active.clone() },
                 Choice::Repository => {
-                    Error::NoLedger { looked_for: Path::new(FOLDER).join(LEDGER) }
+                    Error::NoLedger { looked_for: Path::new(FOLDER).join(LEDGER), held: None }
                 }
                 _ => Error::NoSuchFile { path: active.clone() },
             };

@@ -1,0 +1,76 @@
+//! What coding agents hold of a repository that has no ledger: counted, never kept.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{Local, TimeZone};
+use usage_ledger::error::Held;
+use usage_ledger::intake::import::scope::Scope;
+use usage_ledger::intake::import::turn::{Grain, Making};
+use usage_ledger::intake::import::{Bound, Import, SOURCES, Source};
+use usage_ledger::notes::Screen;
+use usage_ledger::pricing::Prices;
+use usage_ledger::redact::Redactor;
+use usage_ledger::timestamp::{Instant, Timestamp};
+
+use crate::world::{self, Target};
+
+/// So much is read of each agent: nobody waits for a count.
+const BYTES_MAX: u64 = 48 << 20;
+
+/// The one agent that deletes its transcripts,
+const DELETES: &str = "claude-code";
+
+/// and how long after they were changed last, unless its user set another time.
+const KEPT: Duration = Duration::from_secs(30 * DAY_S);
+
+const DAY_S: u64 = 24 * 3600;
+
+/// What they hold; None where that is nothing, or cannot be found out.
+pub(crate) fn held() -> Option<Held> {
+    // Whoever wants nothing logged wants no transcripts read.
+    if world::environment().disabled {
+        return None;
+    }
+    let target = Target::of_repository().ok()?;
+    let mut scope = Scope::of(&world::root().ok()?);
+    let system_now = SystemTime::now();
+    let redactor = Redactor::default();
+    let import = Import {
+        place: &target.place,
+        waiting: &[],
+        homes: &world::homes(&[]),
+        making: Making {
+            grain: Grain::Turn,
+            task_type: None,
+            prices: &Prices::default(),
+            local: &local,
+        },
+        since: None,
+        border: None,
+        is_refresh: false,
+        now: world::now().instant(),
+        system_now,
+        screen: &Screen { redactor: &redactor, forbids_notes: false, forbids_tags: false },
+        bound: Some(Bound { is_first: &|_| false, bytes_max: BYTES_MAX }),
+        progress: &|_| {},
+    };
+    let sources: Vec<&Source> = SOURCES.iter().filter(|source| source.is_found).collect();
+    let tallies = import.run(&sources, &mut scope, None).ok()?.tallies;
+    let turns = tallies.iter().map(|it| it.turns).sum();
+    let deleting = tallies.iter().find(|it| it.name == DELETES)?;
+    // What was not looked at is older, and goes before it.
+    let oldest = deleting.oldest.filter(|_| deleting.unread == 0);
+    let days_left = oldest.map(|oldest| {
+        let left = (oldest + KEPT).duration_since(system_now).unwrap_or_default();
+        left.as_secs() / DAY_S
+    });
+    let is_at_least = tallies.iter().any(|it| it.unread > 0);
+    (turns > 0).then_some(Held { turns, is_at_least, days_left })
+}
+
+fn local(at: Instant) -> Timestamp {
+    match Local.timestamp_opt(at.seconds, at.nanos).earliest() {
+        Some(time) => time.fixed_offset().into(),
+        None => Timestamp::utc(at),
+    }
+}
