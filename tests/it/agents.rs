@@ -450,3 +450,114 @@ fn with_consent_events_say_what_happened_and_no_word_of_it() {
     assert_eq!(sandbox.rows().len(), 1);
     assert_no_secret(&sandbox);
 }
+
+/// A program of that name that prints this.
+fn tool(sandbox: &Sandbox, name: &str, printed: &str, code: u8) -> String {
+    sandbox.write(&format!("../home/{name}.txt"), printed);
+    let path = fs::canonicalize(home(sandbox)).unwrap().join(name);
+    let text = path.with_extension("txt");
+    fs::write(&path, format!("#!/bin/sh\ncat '{}'\nexit {code}\n", text.display())).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&path, mode).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+const CLAUDE: &str = "{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"duration_ms\":5000,\
+    \"num_turns\":3,\"result\":\"correct-horse-battery-staple\",\"session_id\":\"s1\",\"uuid\":\"u1\",\
+    \"total_cost_usd\":0.25,\"usage\":{\"input_tokens\":10,\"cache_creation_input_tokens\":300,\
+    \"cache_read_input_tokens\":1000,\"output_tokens\":50},\"modelUsage\":{\"claude-opus-5-5\":\
+    {\"inputTokens\":10,\"outputTokens\":50,\"cacheReadInputTokens\":1000,\
+    \"cacheCreationInputTokens\":300,\"costUSD\":0.25}}}";
+
+#[test]
+fn a_run_takes_what_its_command_tells_of_itself() {
+    let codex = "{\"type\":\"thread.started\",\"thread_id\":\"t1\"}\nno json\n{\"type\":\"turn.completed\",\
+        \"usage\":{\"input_tokens\":900,\"cached_input_tokens\":600,\"output_tokens\":30}}\n";
+    let cursor = "{\"type\":\"system\",\"subtype\":\"init\",\"model\":\"gpt-5\"}\n{\"type\":\"result\",\"subtype\":\
+        \"success\",\"is_error\":false,\"duration_ms\":7,\"session_id\":\"c\",\"request_id\":\"r\",\"usage\":\
+        {\"inputTokens\":5,\"outputTokens\":6,\"cacheReadTokens\":7,\"cacheWriteTokens\":8}}";
+    let gemini = "{\n \"response\": \"x\",\n \"stats\": {\"models\": {\"gemini-3.8-flash\": {\"api\": \
+        {\"totalRequests\": 2}, \"tokens\": {\"prompt\": 100, \"candidates\": 20, \"cached\": 50, \
+        \"thoughts\": 5, \"tool\": 1}}}}\n}\n";
+    for (name, printed, words, row) in [
+        ("claude", CLAUDE, vec!["-p", "--output-format", "json"], "claude-opus-5-5,1310,50,true,"),
+        ("codex", codex, vec!["exec", "--json"], "unknown,900,30,true,"),
+        ("cursor-agent", cursor, vec!["-p", "--output-format=stream-json"], "gpt-5,20,6,true,"),
+        ("gemini", gemini, vec!["--output-format", "json"], "gemini-3.8-flash,101,25,true,"),
+    ] {
+        let sandbox = Sandbox::repository();
+        let program = tool(&sandbox, name, printed, 0);
+        let arguments = [&["run", "--", &program], words.as_slice()].concat();
+        // Byte for byte, to the last line without an end.
+        assert_eq!(sandbox.ok("log-usage", &arguments), printed);
+        let rows = sandbox.rows();
+        assert_eq!(rows.len(), 1);
+        assert!(rows[0].contains(row), "{rows:?}");
+        assert!(!rows[0].contains("no-usage") && !rows[0].contains("horse"));
+        // Who names the model knows it.
+        let with_model = [
+            &[
+                "run",
+                "--model",
+                "claude-haiku-5-5",
+                "--type",
+                "plan",
+                "--notes",
+                "n",
+                "--",
+                &program,
+            ],
+            words.as_slice(),
+        ]
+        .concat();
+        let sandbox = Sandbox::repository();
+        sandbox.ok("log-usage", &with_model);
+        let rows = sandbox.rows();
+        assert!(rows[0].contains("claude-haiku-5-5,") && rows[0].contains(",plan,"), "{rows:?}");
+        assert!(rows[0].contains(",n {source="), "{rows:?}");
+        // Nobody is listened to who was not asked.
+        let sandbox = Sandbox::repository();
+        assert_eq!(sandbox.ok("log-usage", &["run", "--", &program]), printed);
+        assert!(!sandbox.path(".telemetry").exists());
+    }
+}
+
+#[test]
+fn a_run_that_failed_is_a_failure_whatever_it_says() {
+    let sandbox = Sandbox::repository();
+    let program = tool(&sandbox, "claude", CLAUDE, 7);
+    let arguments = ["run", "--", &program, "-p", "--output-format", "json"];
+    assert_eq!(sandbox.run("log-usage", &arguments).status.code(), Some(7));
+    let rows = sandbox.rows();
+    assert!(rows[0].contains(",1310,50,false,") && rows[0].contains("reason=error"), "{rows:?}");
+    assert!(rows[0].contains("cost_usd=0.250000"), "{rows:?}");
+    // Where the session's transcript was imported, its turn is there already.
+    let sandbox = Sandbox::repository();
+    let root = root(&sandbox);
+    transcript(&sandbox, &turn(&root, 9));
+    sandbox.ok("log-usage", &["import"]);
+    sandbox.run("log-usage", &arguments);
+    assert_eq!(sandbox.rows().len(), 1);
+}
+
+#[test]
+fn without_a_ledger_the_turns_that_could_be_there_are_counted() {
+    let sandbox = Sandbox::repository();
+    let root = root(&sandbox);
+    let path = transcript(&sandbox, &(turn(&root, 9) + &turn(&root, 10)));
+    let day = Duration::from_secs(24 * 3600);
+    let changed = std::time::SystemTime::now() - day * 26 - day / 2;
+    fs::File::options().append(true).open(&path).unwrap().set_modified(changed).unwrap();
+    let before = sandbox.snapshot();
+    let output = sandbox.run("usage-report", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("fix: log-usage import            # agents on this machine hold 2 turns of this repository;\n"), "{said}");
+    assert!(said.contains("# the oldest is deleted in about 3 days\n"), "{said}");
+    assert!(
+        said.ends_with("       log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"\n"),
+        "{said}"
+    );
+    assert_eq!(sandbox.snapshot(), before);
+    assert!(!home(&sandbox).join(".local").exists() && !home(&sandbox).join(".cache").exists());
+}

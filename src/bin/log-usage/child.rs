@@ -31,30 +31,41 @@ pub(crate) struct Ended {
 /// Is told what a command says, as it goes on to where it was meant to go.
 pub(crate) type Tee<'a> = &'a (dyn Fn(Output, &[u8]) + Sync);
 
+/// Which outputs of a command pass through us.
+#[derive(Clone, Copy)]
+pub(crate) enum Heard<'a> {
+    /// None: they are our own.
+    Nothing,
+    /// Standard output.
+    Out(Tee<'a>),
+    /// Standard output and standard error.
+    Both(Tee<'a>),
+}
+
 /// How much of an output is passed on in one go.
 const PASS_BYTES: usize = 64 << 10;
 
 /// Runs a command to its end, with an addition to its environment. What it has of us besides is all
-/// that we have: streams, terminal, process group, open files. With a tee its outputs are pipes, and
+/// that we have: streams, terminal, process group, open files. What is heard of it goes through pipes, and
 /// their end is waited for, whoever else holds them.
 pub(crate) fn run(
     words: &[OsString],
     variable: (&str, &str),
-    tee: Option<Tee<'_>>,
+    heard: Heard<'_>,
 ) -> io::Result<Ended> {
     #[cfg(unix)]
     let watch = Watch::begin()?;
     let began = Instant::now();
-    let mut child = start(words, variable, tee.is_some())?;
+    let mut child = start(words, variable, heard)?;
     thread::scope(|scope| {
-        if let Some(tee) = tee {
+        if let Heard::Out(tee) | Heard::Both(tee) = heard {
             let (out, err) = (child.stdout.take(), child.stderr.take());
             scope.spawn(move || out.map(|out| pass_on(out, Output::Out, tee)));
             scope.spawn(move || err.map(|err| pass_on(err, Output::Err, tee)));
         }
         #[cfg(unix)]
         let status = {
-            let_go_of_streams(tee.is_some());
+            let_go_of_streams(!matches!(heard, Heard::Nothing));
             // It runs, whatever becomes of us.
             watch.wait(&mut child).or_else(|_| child.wait())?
         };
@@ -93,11 +104,14 @@ pub(crate) fn refusal(error: &io::Error) -> u8 {
     if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUNNABLE }
 }
 
-fn start(words: &[OsString], (name, value): (&str, &str), is_piped: bool) -> io::Result<Child> {
+fn start(words: &[OsString], (name, value): (&str, &str), heard: Heard<'_>) -> io::Result<Child> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let spawn = |command: &mut Command| {
-        if is_piped {
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if !matches!(heard, Heard::Nothing) {
+            command.stdout(Stdio::piped());
+        }
+        if let Heard::Both(_) = heard {
+            command.stderr(Stdio::piped());
         }
         command.args(arguments).env(name, value).spawn()
     };

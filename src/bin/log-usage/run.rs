@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Parser;
@@ -17,27 +18,37 @@ use usage_ledger::event::id::Id;
 use usage_ledger::figures;
 use usage_ledger::intake::draft::{Draft, check};
 use usage_ledger::intake::events;
+use usage_ledger::intake::import::codex;
+use usage_ledger::intake::import::cost::UNKNOWN_MODEL;
+use usage_ledger::intake::import::printed::{self, Heard as Printed, Outcome};
+use usage_ledger::intake::import::turn::{self, End, Grain, Making};
 use usage_ledger::ledger::compose::Entry;
+use usage_ledger::ledger::lookup::Imported;
+use usage_ledger::pricing::Prices;
+use usage_ledger::privacy::capture::Output;
 use usage_ledger::redact::withheld::Withheld;
-use usage_ledger::row::Refused;
+use usage_ledger::row::{Refused, TaskType};
+use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::{Config, Permission};
 
 use crate::captured;
-use crate::child::{self, Ended, Tee};
+use crate::child::{self, Ended, Heard, Tee};
 use crate::hook_log;
+use crate::import::local;
 use crate::record::{record, tell_torn};
 use crate::redact;
 use crate::user::{CORRELATION_ID, SESSION};
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::{append, fail_where_a_file_is_full, policy, refused_by_environment};
-use crate::write::{screen, tell, tell_withheld};
+use crate::write::{screen, tell, tell_withheld, waiting_for};
 
 /// Run a command, and log how long it took and whether it succeeded
 ///
-/// With --model a row goes to the ledger: success is exit code 0, and since
-/// nobody counted tokens they are 0, and the row is tagged reason=no-usage.
-/// Without, an event is recorded if you consented to events: the command
+/// Where the command line asks claude, codex, gemini or cursor-agent for JSON, its
+/// result's tokens, model and cost go to the ledger. With --model a row goes there
+/// of any command: success is exit code 0, and where nobody counted tokens they are
+/// 0, and the row is tagged reason=no-usage. Without, an event is recorded if you consented to events: the command
 /// without its secrets, its time and its exit code. Terminal, streams, signals
 /// and exit code are the command's own; what cannot be logged is one line on
 /// standard error. With --capture the command sees pipes instead of a terminal,
@@ -91,8 +102,25 @@ const COMMAND_BYTES_MAX: usize = 64 << 10;
 pub(crate) fn run(options: Run) -> Result<ExitCode> {
     let target = options.target_if_sound()?;
     let correlation = correlation();
-    let run =
-        |tee: Option<Tee<'_>>| child::run(&options.command, (CORRELATION_ID, &correlation), tee);
+    let asks = printed::is_asked_for(&options.line()) && !world::environment().disabled;
+    let printed = Mutex::new(Printed::default());
+    let listen = |output, bytes: &[u8]| {
+        if output == Output::Out && asks {
+            printed.lock().unwrap_or_else(PoisonError::into_inner).add(bytes);
+        }
+    };
+    let began = world::now();
+    let run = |tee: Option<Tee<'_>>| {
+        let start = |heard| child::run(&options.command, (CORRELATION_ID, &correlation), heard);
+        match tee {
+            None if asks => start(Heard::Out(&listen)),
+            None => start(Heard::Nothing),
+            Some(tee) => start(Heard::Both(&|output, bytes: &[u8]| {
+                tee(output, bytes);
+                listen(output, bytes);
+            })),
+        }
+    };
     let ended = match (options.capture, &target) {
         (false, _) => run(None),
         (true, Ok(target)) => captured::around(target, &options.command, options.quiet, &run)?,
@@ -102,7 +130,9 @@ pub(crate) fn run(options: Run) -> Result<ExitCode> {
         Ok(ended) => ended,
         Err(error) => return Ok(options.refuse(&error)),
     };
-    if let Err(error) = target.and_then(|it| options.record(&it, &ended, correlation)) {
+    let printed = printed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let done = Done { ended: &ended, began, outcome: printed.outcome() };
+    if let Err(error) = target.and_then(|it| options.record(&it, &done, correlation)) {
         if hook_log::is_hook() {
             hook_log::add(&error);
         }
@@ -111,6 +141,13 @@ pub(crate) fn run(options: Run) -> Result<ExitCode> {
         voice::say(&format!("log-usage: not logged: {what} (log-usage doctor)"));
     }
     Ok(child::end_as(ended.status))
+}
+
+/// A command that has ended, and what it printed of itself.
+struct Done<'a> {
+    ended: &'a Ended,
+    began: Timestamp,
+    outcome: Option<Outcome>,
 }
 
 impl Run {
@@ -166,31 +203,103 @@ impl Run {
         Ok(Some(entry.into_owned()))
     }
 
+    /// The rows of a command that printed what it took; none where its transcript was imported.
+    fn counted(
+        &self,
+        target: &Target,
+        config: &Config,
+        done: &Done<'_>,
+        withheld: &mut Withheld,
+    ) -> Result<Option<Vec<Entry<'static>>>> {
+        // Without tags the same work would be imported again.
+        let outcome = done.outcome.clone().filter(|_| config.tags == Permission::Any);
+        let Some(mut outcome) = outcome else { return Ok(None) };
+        let unknown = |name: &str| name == UNKNOWN_MODEL;
+        if let Some((name, ..)) = outcome.models.last_mut() {
+            let thread = outcome.session.as_deref().filter(|_| outcome.tool == codex::NAME);
+            let told = || codex::model_of(&world::homes(&[]), thread?);
+            let found = if self.model.is_none() && unknown(name) { told() } else { None };
+            if let Some(model) = self.model.clone().or(found) {
+                *name = model;
+            }
+        }
+        let took = milliseconds(done.ended.took);
+        let mut turn = printed::turn(outcome, done.began.instant(), took, 0);
+        if !done.ended.status.success() && turn.end == End::Done {
+            turn.end = End::Failed(Some("error"));
+        }
+        let imported = Imported::load(&target.place, &waiting_for(target)?)?;
+        if imported.has_session(turn.source, "", &turn.session_tag()) {
+            return Ok(Some(Vec::new()));
+        }
+        let making = Making {
+            grain: Grain::Turn,
+            task_type: self.task_type.as_deref().and_then(|it| TaskType::parse(it.as_bytes())),
+            prices: &Prices::load(&target.place)?,
+            local: &local,
+        };
+        let redactor = redact::redactor(config);
+        let screen = screen(config, &redactor);
+        let rows = turn::rows(vec![turn], &making);
+        let entries = rows.into_iter().map(|mut row| {
+            if !row.is_sub() {
+                row.given.clone_from(&self.tag);
+            }
+            let entry =
+                row.entry(Some((0, self.notes.as_deref().unwrap_or_default())), &screen, withheld);
+            entry.map_err(|refused| {
+                let fix = format!("log-usage run {} -- …", option(&refused));
+                refused.into_error(fix)
+            })
+        });
+        entries.collect::<Result<_>>().map(Some)
+    }
+
     /// Writes what became of the command.
-    fn record(&self, target: &Target, ended: &Ended, correlation: String) -> Result<()> {
+    fn record(&self, target: &Target, done: &Done<'_>, correlation: String) -> Result<()> {
         fail_where_a_file_is_full();
         // Who logs every command so wants no word for each.
         if refused_by_environment(self.quiet || self.model.is_none()) {
             return Ok(());
         }
         if self.model.is_none() {
-            let recorded = record(target, &[self.event(ended, correlation)])?;
+            let recorded = record(target, &[self.event(done.ended, correlation)])?;
             if !self.quiet {
                 tell_torn(&recorded.written, &target.place.events());
             }
-            return Ok(());
+            if done.outcome.is_none() {
+                return Ok(());
+            }
         }
         let config = Config::load(&target.place)?;
         let mut withheld = Withheld::default();
-        let entry = self.entry(&config, Some(ended), &mut withheld)?;
-        let (policy, mut entries) = (policy(&config, None, None), Vec::from_iter(entry));
+        let mut entries = match self.counted(target, &config, done, &mut withheld)? {
+            Some(entries) => entries,
+            None => Vec::from_iter(self.entry(&config, Some(done.ended), &mut withheld)?),
+        };
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let policy = policy(&config, None, None);
         let appended = append(target, &config, policy, &mut entries, self.quiet)?;
-        if let (Some(appended), [entry], false) = (appended, &*entries, self.quiet) {
+        if let (Some(appended), [entry, ..], false) = (appended, &*entries, self.quiet) {
             let row = &entry.row;
             tell(target, &appended, &|verb| {
                 let success = if row.success { "success" } else { "failure" };
                 let took = figures::duration(row.duration_ms.into());
-                format!("{verb}  {}  {}, {success}, {took}", row.model, row.task_type.name())
+                let tokens = match row.total_tokens() {
+                    0 => String::new(),
+                    _ => format!(
+                        "{} read + {} written  ",
+                        figures::thousands(row.prompt_tokens.into()),
+                        figures::thousands(row.completion_tokens.into())
+                    ),
+                };
+                format!(
+                    "{verb}  {}  {tokens}{}, {success}, {took}",
+                    row.model,
+                    row.task_type.name()
+                )
             });
             tell_withheld(&withheld);
         }

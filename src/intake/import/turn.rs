@@ -189,6 +189,8 @@ pub struct Planned {
     pub group: usize,
     /// The `session` tag.
     pub session: String,
+    /// Tags that somebody gave by hand; they beat ours.
+    pub given: Vec<String>,
     is_sub: bool,
     requests: u64,
     tool_errors: u64,
@@ -293,6 +295,7 @@ impl Turn {
             cost: None,
             group: self.group,
             session: self.session_tag(),
+            given: Vec::new(),
             is_sub,
             requests: 0,
             tool_errors: 0,
@@ -500,7 +503,9 @@ impl Planned {
             tags.push(format!("cost_usd={}.{:06}", cost / 1_000_000, cost % 1_000_000));
         }
         tags.extend(self.reason.map(|reason| format!("reason={reason}")));
-        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let key = |tag: &String| tag.split('=').next().map(str::to_owned);
+        tags.retain(|tag| !self.given.iter().any(|given| key(given) == key(tag)));
+        let tags: Vec<&str> = tags.iter().chain(&self.given).map(String::as_str).collect();
         let draft = Draft {
             timestamp: Some(&stamp),
             model: &self.model,

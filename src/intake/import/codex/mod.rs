@@ -73,6 +73,13 @@ fn folders(homes: &Homes) -> Vec<PathBuf> {
     folders.filter(|folder| folder.is_dir()).collect()
 }
 
+/// The model that a thread began with; its printed results do not name it.
+pub fn model_of(homes: &Homes, thread: &str) -> Option<String> {
+    let ending = format!("-{thread}.jsonl");
+    let mut files = folders(homes).into_iter().flat_map(|it| walk::files(&it, &[&ending]));
+    files.find_map(|file| peek::value(&file.path, "model"))
+}
+
 fn parent(path: &Path) -> Option<String> {
     let keys = ["forked_from_id", "parent_thread_id"];
     keys.iter().find_map(|key| peek::first_line_value(path, key))
