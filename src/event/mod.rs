@@ -394,7 +394,7 @@ mod tests {
     fn what_is_no_event_is_refused_by_its_field() {
         for (from, to, says) in [
             ("\"v\":1", "\"v\":2", "v: \"2\" is not 1"),
-            ("\"v\":1", "\"v\":1,\"v\":1", "duplicate field"),
+            ("\"v\":1", "\"v\":1,\"v\":1", "v stands there twice"),
             ("agent.completed", "agent", "name: \"agent\" is not two words"),
             ("agent.completed", "agent.a.b", "name: \"agent.a.b\" is not two words"),
             ("agent.completed", "Agent.done", "is not two words"),

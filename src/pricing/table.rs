@@ -258,7 +258,7 @@ fn parse_line(
     for (column, text) in columns.iter().zip(fields).filter(|(_, text)| !text.is_empty()) {
         let not = |what: &str| format!("{}: \"{}\" is not {what}", column.name(), excerpt(text));
         let price = || {
-            let problem = "a price in dollars such as 0.25, of at most 6 decimals";
+            let problem = "a price in dollars such as 0.25, below 1000000, of at most 6 decimals";
             price(text).ok_or_else(|| not(problem))
         };
         match column {
@@ -370,12 +370,12 @@ mod tests {
     fn a_bad_line_is_named() {
         let header = "model,above_tokens,input_per_mtok,output_per_mtok,source_date\n";
         for (text, expected) in [
-            ("m,,1,2,2026-01-01\nm,,x,2,\n", "prices.csv:3: \"x\" is not a price"),
-            ("m,,1,2.1234567,\n", "prices.csv:2: \"2.1234567\" is not a price"),
-            ("m,,-1,2,\n", "prices.csv:2: \"-1\" is not a price"),
-            ("m,,1000000,2,\n", "prices.csv:2: \"1000000\" is not a price"),
-            ("m,,1,2,soon\n", "prices.csv:2: \"soon\" is not a date"),
-            ("m,lots,1,2,\n", "prices.csv:2: \"lots\" is not a whole number"),
+            ("m,,1,2,2026-01-01\nm,,x,2,\n", "prices.csv:3: input_per_mtok: \"x\" is not a price"),
+            ("m,,1,2.1234567,\n", "prices.csv:2: output_per_mtok: \"2.1234567\" is not a price"),
+            ("m,,-1,2,\n", "prices.csv:2: input_per_mtok: \"-1\" is not a price"),
+            ("m,,1000000,2,\n", "prices.csv:2: input_per_mtok: \"1000000\" is not a price"),
+            ("m,,1,2,soon\n", "prices.csv:2: source_date: \"soon\" is not a date"),
+            ("m,lots,1,2,\n", "prices.csv:2: above_tokens: \"lots\" is not a whole number"),
             ("m,,1,,\n", "prices.csv:2: m lacks its input or its output price"),
             (",,1,2,\n", "prices.csv:2: the model has no name"),
             ("\nm,1,2\n", "prices.csv:3: 3 fields, and the header has 5"),

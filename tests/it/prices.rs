@@ -187,7 +187,7 @@ fn broken_prices_stop_only_what_needs_them() {
         (
             format!("{COLUMNS}acme-1,1.1234567,1,\n").into_bytes(),
             "prices.csv:2: input_per_mtok: \"1.1234567\" is not a price in dollars such as 0.25, \
-             of at most 6 decimals",
+             below 1000000, of at most 6 decimals",
         ),
         (
             format!("{COLUMNS}acme-1,1,1,soon\n").into_bytes(),
