@@ -428,6 +428,10 @@ impl Error {
             Error::ForeignHeader { expected, .. } => {
                 format!("expected \"{expected}\"; nothing was written")
             }
+            Error::NotAFile { path } if is_of_events(path) => {
+                "events are kept in a file of their own, and no link is followed; nothing was written"
+                    .to_owned()
+            }
             Error::NotAFile { .. } => {
                 "a ledger is a CSV file, or a link to one; nothing was written".to_owned()
             }
@@ -520,6 +524,9 @@ impl Error {
             }
             Error::ForeignHeader { .. } => {
                 "restore line 1, or name another ledger with --file".to_owned()
+            }
+            Error::NotAFile { path } if is_of_events(path) => {
+                "move it away; the next event makes a new file".to_owned()
             }
             Error::NotAFile { .. } => "name another ledger with --file".to_owned(),
             Error::NotALedger { .. } => {
@@ -623,4 +630,9 @@ pub fn shown(path: &Path) -> String {
 
 fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Whether a path is that of events, which are kept beside a ledger.
+fn is_of_events(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == "jsonl")
 }

@@ -150,7 +150,8 @@ impl fmt::Debug for TeamKey {
 }
 
 /// The id of a session of somebody who has no key: whoever knows the agent's own id can tell it, and
-/// an agent's id is long and random. It is what the tag `session` of a row is, too.
+/// an agent's id is long and random. Rows that are imported name it
+/// otherwise: by 12 digits of the hash of the agent and its id.
 pub fn session_without_key(agents_own: &str) -> String {
     let code = Sha256::digest(format!("session|v1|{agents_own}"));
     format!("s_{}", &base32(&code)[..SESSION_CHARS])

@@ -92,6 +92,19 @@ fn an_error_names_what_is_wrong_and_a_fix_that_belongs_to_it() {
     }
 }
 
+/// What stands in the place of the events is no ledger.
+#[test]
+fn what_is_no_file_of_events_is_not_called_a_ledger() {
+    let sandbox = Sandbox::repository();
+    sandbox.ok("log-usage", &["consent", "grant", "events"]);
+    std::fs::create_dir(sandbox.path(".telemetry")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", sandbox.path(".telemetry/events.jsonl")).unwrap();
+    let output = sandbox.run("log-usage", &["event", "a.b"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("fix: move it away") && !said.contains("ledger is"), "{said}");
+}
+
 /// Settings, choices and events are written by hand, and not by programmers alone.
 #[test]
 fn a_value_of_the_wrong_kind_is_told_in_words_of_people() {
