@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::str;
 
 use crate::error::{Error, Result, excerpt, shell_word, shown};
@@ -42,28 +42,6 @@ pub struct Commit<'a> {
     pub clock: &'a dyn Fn() -> Timestamp,
 }
 
-/// The rows that each ledger lost, as [`Commit::lost`] has them.
-type Lost<'r> = BTreeMap<&'r Path, Option<Result<Vec<String>>>>;
-
-/// Whether git has something to commit without us.
-enum Staged {
-    /// It has: a merge.
-    Merge,
-    /// This git will say.
-    Asked(Child),
-}
-
-impl Staged {
-    fn is_something(self) -> Result<bool> {
-        match self {
-            Staged::Merge => Ok(true),
-            Staged::Asked(mut git) => {
-                git.wait().map(|status| status.code() == Some(1)).map_err(|error| failed(&error))
-            }
-        }
-    }
-}
-
 /// What was put into the ledgers.
 #[derive(Default)]
 struct Put {
@@ -87,17 +65,11 @@ impl Commit<'_> {
             return Ok(0);
         }
         let due = waiting::due(self.tree)?;
-        if due.is_empty() {
+        if due.is_empty() || !self.is_something_staged()? {
             return Ok(0);
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        // Each of the two questions costs the commit a git: they are asked at once.
-        let staged = self.ask_for_staged()?;
-        let lost = by_folder(&rows).into_keys().map(|folder| (folder, self.lost(folder))).collect();
-        if !staged.is_something()? {
-            return Ok(0);
-        }
-        let put = self.put(&rows, Some(lost));
+        let put = self.put(&rows, true);
         self.stage(&put.files)?;
         put.failed.map_or(Ok(put.restored), Err)
     }
@@ -118,7 +90,7 @@ impl Commit<'_> {
         let is_changed = output.stdout.split(|byte| *byte == b'\n').any(|line| {
             line.get(1).is_some_and(|letter| *letter != b' ') && line.ends_with(b".csv")
         });
-        match is_changed && self.ask_for_staged()?.is_something()? {
+        match is_changed && self.is_something_staged()? {
             true => self.stage(&self.files(&self.place(&folder))?),
             false => Ok(()),
         }
@@ -167,33 +139,25 @@ impl Commit<'_> {
             journal.check_writable()?;
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        let put = self.put(&rows, None);
+        let put = self.put(&rows, false);
         put.failed.map_or(Ok(()), Err)?;
         self.release(&due, &rows.into_iter().collect())
     }
 
-    /// Asks git whether it has something to commit without us; it would refuse an empty commit, and
-    /// shall.
-    fn ask_for_staged(&self) -> Result<Staged> {
+    /// Whether git has something to commit without us; it would refuse an empty commit, and shall.
+    fn is_something_staged(&self) -> Result<bool> {
         if self.tree.own.join("MERGE_HEAD").exists() {
-            return Ok(Staged::Merge);
+            return Ok(true);
         }
         let mut command = self.git(&["diff", "--cached", "--quiet", "--no-ext-diff"]);
-        command.spawn().map(Staged::Asked).map_err(|error| failed(&error))
+        let status = command.status().map_err(|error| failed(&error))?;
+        Ok(status.code() == Some(1))
     }
 
-    /// The rows that the ledger in this folder lost; None where all of it is gone, so that it is to
-    /// be brought back first.
-    fn lost(&self, folder: &Path) -> Option<Result<Vec<String>>> {
-        let place = self.place(folder);
-        place.active().exists().then(|| lost::rows(&place))
-    }
-
-    /// Appends rows to their ledgers, and rows that were lost, if they were looked for.
-    fn put(&self, rows: &[&Waiting], mut lost: Option<Lost<'_>>) -> Put {
+    /// Appends rows to their ledgers, and, if asked to, rows that the work tree lost.
+    fn put(&self, rows: &[&Waiting], restores: bool) -> Put {
         let mut put = Put::default();
         for (folder, rows) in by_folder(rows) {
-            let restores = lost.as_mut().map(|lost| lost.remove(folder).flatten());
             if let Err(error) = self.put_into(folder, &rows, restores, &mut put) {
                 put.failed = put.failed.or(Some(error));
             }
@@ -205,22 +169,16 @@ impl Commit<'_> {
         &self,
         folder: &Path,
         rows: &[&Waiting],
-        restores: Option<Option<Result<Vec<String>>>>,
+        restores: bool,
         put: &mut Put,
     ) -> Result<()> {
         let place = self.place(folder);
         let config = Config::load(&place)?;
         let border = border::load(&place)?;
-        let lost = match restores {
-            None => Vec::new(),
-            Some(Some(lost)) => lost?,
-            Some(None) => {
-                if config.layout == Layout::Single {
-                    self.bring_back(folder, &place)?;
-                }
-                lost::rows(&place)?
-            }
-        };
+        if restores && config.layout == Layout::Single {
+            self.bring_back(folder, &place)?;
+        }
+        let lost = if restores { lost::rows(&place)? } else { Vec::new() };
         let lines = lost.iter().chain(rows.iter().map(|row| &row.line));
         let parsed = lines.filter_map(|line| Row::parse(line).ok());
         let kept = parsed.filter(|row| !is_pruned(row, border));
@@ -320,12 +278,9 @@ impl Commit<'_> {
             missing.entry(&row.line).or_default().push(row);
         }
         let mut found = Vec::new();
-        let active = folder.join(LEDGER);
-        // Read first: what git then finds unchanged may have grown since, but has lost nothing.
-        let text = fs::read(self.tree.top.join(&active)).unwrap_or_default();
-        if self.is_as_committed(&active)? {
-            look_in(&text, &mut missing, &mut found);
-        }
+        let active = folder.join(LEDGER).into_os_string();
+        let object = [b"HEAD:", active.as_encoded_bytes(), b"\n"].concat();
+        self.look_in(&object, &[], &mut missing, &mut found)?;
         if !missing.is_empty() {
             let mut list = self.git(&["ls-tree", "-r", "-z", "HEAD", "--"]);
             let output = list.arg(folder).output().map_err(|error| failed(&error))?;
@@ -337,26 +292,30 @@ impl Commit<'_> {
                 Some([&entry[space + 1..tab], b" ", &entry[tab + 1..], b"\n"].concat())
             };
             let objects: Vec<u8> = entries.filter_map(object).flatten().collect();
-            look_in(&self.contents(&objects)?, &mut missing, &mut found);
+            // As the work tree would have them: a filter may keep their bytes elsewhere.
+            self.look_in(&objects, &["--filters"], &mut missing, &mut found)?;
         }
         Ok(found)
     }
 
-    /// Whether the work tree has this file as the last commit does.
-    fn is_as_committed(&self, path: &Path) -> Result<bool> {
-        let mut command = self.git(&["diff-index", "--quiet", "HEAD", "--"]);
-        let status = command.arg(path).stderr(Stdio::null()).status();
-        status.map(|status| status.success()).map_err(|error| failed(&error))
-    }
-
-    /// These objects one behind the other, as the work tree would have them: a filter may keep their
-    /// bytes elsewhere.
-    fn contents(&self, objects: &[u8]) -> Result<Vec<u8>> {
+    /// Moves the rows that these objects hold from the one to the other.
+    fn look_in<'r>(
+        &self,
+        objects: &[u8],
+        options: &[&str],
+        missing: &mut HashMap<&str, Vec<&'r Waiting>>,
+        found: &mut Vec<&'r Waiting>,
+    ) -> Result<()> {
         let mut input = tempfile::tempfile().map_err(|error| failed(&error))?;
         input.write_all(objects).map_err(|error| failed(&error))?;
         input.rewind().map_err(|error| failed(&error))?;
-        let mut command = self.git(&["cat-file", "--batch", "--filters"]);
-        command.stdin(input).output().map(|output| output.stdout).map_err(|error| failed(&error))
+        let mut command = self.git(&["cat-file", "--batch"]);
+        let output = command.args(options).stdin(input).output().map_err(|error| failed(&error))?;
+        for line in output.stdout.split(|byte| *byte == b'\n') {
+            let line = str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
+            found.extend(missing.remove(line).into_iter().flatten());
+        }
+        Ok(())
     }
 
     fn release(&self, due: &[Due], done: &HashSet<&Waiting>) -> Result<usize> {
@@ -384,18 +343,6 @@ impl Commit<'_> {
         // A folder may be named as a pattern would be.
         command.env("GIT_LITERAL_PATHSPECS", "1");
         command
-    }
-}
-
-/// Moves the rows whose lines stand in this text from the one to the other.
-fn look_in<'r>(
-    text: &[u8],
-    missing: &mut HashMap<&str, Vec<&'r Waiting>>,
-    found: &mut Vec<&'r Waiting>,
-) {
-    for line in text.split(|byte| *byte == b'\n') {
-        let line = str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
-        found.extend(missing.remove(line).into_iter().flatten());
     }
 }
 
