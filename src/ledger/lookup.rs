@@ -142,12 +142,7 @@ impl Imported {
         Ok(imported)
     }
 
-    /// What is known of a row.
-    pub fn get(&self, source: &str, id: &str) -> Option<Known> {
-        self.by_identity(identity(source, id))
-    }
-
-    /// The same by its [`identity`].
+    /// What is known of a row, by its [`identity`].
     pub fn by_identity(&self, identity: u64) -> Option<Known> {
         self.rows.get(&identity).copied()
     }

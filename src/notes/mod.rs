@@ -13,6 +13,9 @@ use crate::row::{NOTES_BYTES_MAX, Refused, check_count};
 /// The longest value of a tag.
 const TAG_VALUE_BYTES_MAX: usize = 128;
 
+/// Most tag blocks are shorter.
+const BLOCK_BYTES: usize = 224;
+
 /// What a tag's value must look like beyond the characters that all tags share.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -202,30 +205,38 @@ fn with_tags(
             ));
         }
     }
-    let words = TAGS.iter().zip(tags.values).filter_map(|((key, shape), value)| {
-        let value = value?;
-        Some(match redacted_value(value, *shape, screen, withheld) {
-            None => format!("{key}={value}"),
-            Some(value) => {
-                is_as_given = false;
-                format!("{key}={value}")
-            }
-        })
-    });
-    let words: Vec<String> = words.collect();
+    // One text is made of it: imports come here with tens of thousands of rows.
+    let mut words = String::with_capacity(clean.len() + BLOCK_BYTES);
+    for ((key, shape), value) in TAGS.iter().zip(tags.values) {
+        let Some(value) = value else { continue };
+        let redacted = redacted_value(value, *shape, screen, withheld);
+        is_as_given &= redacted.is_none();
+        push_word(&mut words, key, redacted.as_deref().unwrap_or(value));
+    }
     // The order of its tags is the writer's own.
     if is_as_given {
         return Ok(clean.to_owned());
     }
-    Ok(joined(&body, &words))
+    Ok(joined(&body, words))
+}
+
+/// Adds a tag to those of a block that is not yet closed.
+fn push_word(words: &mut String, key: &str, value: &str) {
+    words.push(if words.is_empty() { '{' } else { ' ' });
+    words.push_str(key);
+    words.push('=');
+    words.push_str(value);
 }
 
 /// A text and the words of a tag block as notes.
-fn joined(body: &str, words: &[String]) -> String {
-    match (body, words) {
-        (body, []) => body.to_owned(),
-        ("", words) => format!("{{{}}}", words.join(" ")),
-        (body, words) => format!("{body} {{{}}}", words.join(" ")),
+fn joined(body: &str, mut words: String) -> String {
+    if words.is_empty() {
+        return body.to_owned();
+    }
+    words.push('}');
+    match body {
+        "" => words,
+        body => format!("{body} {words}"),
     }
 }
 
@@ -257,9 +268,11 @@ pub fn amended(
             tags.add(key, value, &format!("{key}={value}"))?;
         }
     }
-    let words = TAGS.iter().zip(tags.values);
-    let words = words.filter_map(|((key, _), value)| value.map(|value| format!("{key}={value}")));
-    Ok(joined(body, &words.collect::<Vec<_>>()))
+    let mut words = String::new();
+    for ((key, _), value) in TAGS.iter().zip(tags.values) {
+        value.iter().for_each(|value| push_word(&mut words, key, value));
+    }
+    Ok(joined(body, words))
 }
 
 /// What stands in place of a value with a secret in it: brackets are not of a value's characters,

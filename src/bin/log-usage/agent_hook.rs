@@ -69,7 +69,7 @@ fn silence() {
 
 fn react(agent: &'static Agent, arguments: &[OsString]) -> Result<()> {
     let is_off = env::var_os("LOG_USAGE_HOOKS").is_some_and(|it| it == "0");
-    if user::environment().disabled || is_off {
+    if world::environment().disabled || is_off {
         return Ok(());
     }
     let told = told(arguments)?;
@@ -204,14 +204,14 @@ impl Hook<'_> {
         let of = depends_on(grain, border::load(place)?, &scope);
         let path = user::state_home().map(|state| Cursor::path(&state, &place.active()));
         let cursor = path.as_ref().map(|path| Cursor::load(path, &of));
-        let mut imports = self.read(grain, &mut scope, &user::homes(&[]), cursor.as_ref())?;
+        let mut imports = self.read(grain, &mut scope, &world::homes(&[]), cursor.as_ref())?;
         let transcript = self.call.transcript.as_ref().filter(|path| path.is_file());
         if let Some(transcript) =
             transcript.filter(|_| !imports.tallies.iter().any(|it| it.has_first))
         {
             // It has no usual place; its sub-agents stand beside it.
             let named = [transcript.clone(), transcript.with_extension("")];
-            let more = self.read(grain, &mut scope, &user::homes(&named), None)?;
+            let more = self.read(grain, &mut scope, &world::homes(&named), None)?;
             imports.entries.extend(more.entries);
         }
         let policy = Policy { wait: WAIT_IN_HOOKS, ..policy(self.config, None, None) };

@@ -18,7 +18,7 @@ use usage_ledger::workspace::Config;
 
 use crate::user;
 use crate::voice;
-use crate::world::Target;
+use crate::world::{self, Target};
 
 /// Which agents' settings are meant.
 #[derive(Args)]
@@ -90,7 +90,7 @@ impl Settings {
 
 /// Where a user's settings of an agent are.
 pub(crate) fn user_folder(agent: &str) -> Option<PathBuf> {
-    let homes = user::homes(&[]);
+    let homes = world::homes(&[]);
     let (named, usual) = match agent {
         "claude-code" => (homes.claude.first(), ".claude"),
         "codex" => (homes.codex.first(), ".codex"),

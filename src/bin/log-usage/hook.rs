@@ -17,7 +17,6 @@ use usage_ledger::ledger::segment::Policy;
 
 use crate::agent_hook;
 use crate::hook_log;
-use crate::user;
 use crate::voice;
 use crate::world;
 use crate::write::policy;
@@ -67,7 +66,7 @@ fn run(options: Hook) -> Result<ExitCode> {
 
 fn react(event: Event) -> Result<()> {
     // Rows wait until somebody commits who does not forbid it.
-    if user::environment().disabled {
+    if world::environment().disabled {
         return Ok(());
     }
     let here = env::current_dir()

@@ -26,7 +26,7 @@ pub(crate) fn is_hook() -> bool {
 /// Adds one failure; a log that cannot be written must not be a second failure.
 pub(crate) fn add(error: &Error) {
     // Where logging is forbidden nothing at all is written.
-    let Some(path) = path().filter(|_| !user::environment().disabled) else { return };
+    let Some(path) = path().filter(|_| !world::environment().disabled) else { return };
     let here = std::env::current_dir().unwrap_or_default();
     let what = voice::unsaid(&error.to_string());
     let what = what.lines().next().unwrap_or_default();

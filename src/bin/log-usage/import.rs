@@ -83,8 +83,9 @@ pub(crate) struct ImportOptions {
     quiet: bool,
 }
 
-/// So many rows go into the ledger at once: others can write between them.
-const BATCH_ROWS: usize = 5_000;
+/// So many rows go into the ledger at once: others can write between them, but each time the whole
+/// ledger is looked through for these rows.
+const BATCH_ROWS: usize = 25_000;
 
 /// Less is read before anybody looks up.
 const PROGRESS_BYTES_MIN: u64 = 20_000_000;
@@ -220,7 +221,7 @@ impl ImportOptions {
         let waiting = waiting_for(target)?;
         let bar = Bar::default();
         let move_on = |progress| bar.move_on(progress);
-        let (homes, screen) = (user::homes(&self.from), screen(config, &redactor));
+        let (homes, screen) = (world::homes(&self.from), screen(config, &redactor));
         let prices = Prices::load(&target.place)?;
         let import = Import {
             place: &target.place,

@@ -1,18 +1,16 @@
 //! What the writer reads of its user: what they allow, where their own files are, and which work and
 //! session this is a part of.
 
-use std::env;
 use std::path::{Path, PathBuf};
 
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::WorkTree;
-use usage_ledger::intake::import::homes::Homes;
-use usage_ledger::privacy::consent::{Consent, Environment};
+use usage_ledger::privacy::consent::Consent;
 use usage_ledger::privacy::record::{self, Record};
 use usage_ledger::row::line_hash;
 use usage_ledger::workspace::Config;
 
-use crate::world::{Choice, Target, home_of, non_empty};
+use crate::world::{Choice, Target, environment, home_of, is_set};
 
 /// The variable that names the work of which all in it is a part: `run` sets it for its command.
 pub(crate) const CORRELATION_ID: &str = "LOG_USAGE_CORRELATION_ID";
@@ -97,20 +95,6 @@ pub(crate) fn consent_by(target: &Target, config: &Config, record: &Record) -> C
     Consent::least(environment(), config.consent, choice)
 }
 
-/// What the environment allows.
-pub(crate) fn environment() -> Environment {
-    let [disabled, do_not_track] = ["LOG_USAGE_DISABLED", "DO_NOT_TRACK"].map(is_set);
-    Environment { disabled, do_not_track }
-}
-
-/// Whether a switch in the environment is on: any value but empty, 0, false and no.
-pub(crate) fn is_set(name: &str) -> bool {
-    env::var_os(name).is_some_and(|value| {
-        let value = value.to_string_lossy().to_ascii_lowercase();
-        !matches!(value.as_str(), "" | "0" | "false" | "no")
-    })
-}
-
 /// The user's record of what they allow; None where the user has no folder.
 pub(crate) fn consent_record() -> Option<PathBuf> {
     Some(config_home()?.join(record::FILE))
@@ -124,29 +108,4 @@ pub(crate) fn config_home() -> Option<PathBuf> {
 /// The user's folder for what we remember between two runs; None where there is none.
 pub(crate) fn state_home() -> Option<PathBuf> {
     Some(home_of("XDG_STATE_HOME", ".local/state")?.join(OURS))
-}
-
-/// What the environment says of where transcripts are.
-pub(crate) fn homes(named: &[PathBuf]) -> Homes {
-    // Several folders stand behind each other with commas.
-    let list = |name: &str| {
-        let text = env::var(name).unwrap_or_default();
-        let folders = text.split(',').map(str::trim).filter(|folder| !folder.is_empty());
-        folders.map(PathBuf::from).collect()
-    };
-    let home = non_empty("HOME").or_else(|| non_empty("USERPROFILE"));
-    let below = |name: &str, usual: &str| {
-        let home = home.as_ref().map(|home| home.join(usual));
-        non_empty(name).filter(|path| path.is_absolute()).or(home)
-    };
-    Homes {
-        config: below("XDG_CONFIG_HOME", ".config"),
-        data: below("XDG_DATA_HOME", ".local/share"),
-        claude: list("CLAUDE_CONFIG_DIR"),
-        codex: list("CODEX_HOME"),
-        opencode: non_empty("OPENCODE_DATA_DIR"),
-        copilot_otel: non_empty("COPILOT_OTEL_FILE_EXPORTER_PATH"),
-        home,
-        named: named.iter().map(|path| std::path::absolute(path).unwrap_or(path.clone())).collect(),
-    }
 }

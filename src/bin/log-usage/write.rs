@@ -172,7 +172,7 @@ pub(crate) fn tell_withheld(withheld: &Withheld) {
 
 /// Whether the environment forbids logging, whatever else is set; says so.
 pub(crate) fn refused_by_environment(quiet: bool) -> bool {
-    let disabled = user::environment().disabled;
+    let disabled = world::environment().disabled;
     if disabled {
         say_not_logged(Source::Disabled, quiet);
     }

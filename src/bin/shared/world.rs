@@ -5,6 +5,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use usage_ledger::error::{Error, Result};
+use usage_ledger::intake::import::homes::Homes;
+use usage_ledger::privacy::consent::Environment;
 use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::{Place, find_root};
 
@@ -100,4 +102,43 @@ pub(crate) fn home_of(variable: &str, in_home: &str) -> Option<PathBuf> {
 /// A path in the environment.
 pub(crate) fn non_empty(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// What the environment allows.
+pub(crate) fn environment() -> Environment {
+    let [disabled, do_not_track] = ["LOG_USAGE_DISABLED", "DO_NOT_TRACK"].map(is_set);
+    Environment { disabled, do_not_track }
+}
+
+/// Whether a switch in the environment is on: any value but empty, 0, false and no.
+pub(crate) fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| {
+        let value = value.to_string_lossy().to_ascii_lowercase();
+        !matches!(value.as_str(), "" | "0" | "false" | "no")
+    })
+}
+
+/// What the environment says of where transcripts are.
+pub(crate) fn homes(named: &[PathBuf]) -> Homes {
+    // Several folders stand behind each other with commas.
+    let list = |name: &str| {
+        let text = env::var(name).unwrap_or_default();
+        let folders = text.split(',').map(str::trim).filter(|folder| !folder.is_empty());
+        folders.map(PathBuf::from).collect()
+    };
+    let home = non_empty("HOME").or_else(|| non_empty("USERPROFILE"));
+    let below = |name: &str, usual: &str| {
+        let home = home.as_ref().map(|home| home.join(usual));
+        non_empty(name).filter(|path| path.is_absolute()).or(home)
+    };
+    Homes {
+        config: below("XDG_CONFIG_HOME", ".config"),
+        data: below("XDG_DATA_HOME", ".local/share"),
+        claude: list("CLAUDE_CONFIG_DIR"),
+        codex: list("CODEX_HOME"),
+        opencode: non_empty("OPENCODE_DATA_DIR"),
+        copilot_otel: non_empty("COPILOT_OTEL_FILE_EXPORTER_PATH"),
+        home,
+        named: named.iter().map(|path| std::path::absolute(path).unwrap_or(path.clone())).collect(),
+    }
 }

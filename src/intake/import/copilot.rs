@@ -27,7 +27,7 @@ pub fn find(homes: &Homes) -> Vec<Group> {
         false => homes.named.clone(),
     };
     let files = folders.iter().flat_map(|folder| walk::files(folder, &ENDINGS));
-    files.map(|file| Group { number: 0, files: vec![file] }).collect()
+    files.map(|file| Group { files: vec![file], ..Group::default() }).collect()
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -182,6 +182,7 @@ fn session(
             requests: Vec::new(),
             tool_errors: Vec::new(),
             lacks_usage: true,
+            is_last: false,
             is_here: false,
             group,
         });

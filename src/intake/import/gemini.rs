@@ -39,7 +39,7 @@ pub fn find(homes: &Homes) -> Vec<Group> {
             };
             match groups.iter_mut().find(|(it, _)| *it == project) {
                 Some((_, group)) => group.files.push(file),
-                None => groups.push((project, Group { number: 0, files: vec![file] })),
+                None => groups.push((project, Group { files: vec![file], ..Group::default() })),
             }
         }
     }
@@ -333,6 +333,7 @@ impl Session {
                     requests: Vec::new(),
                     tool_errors: Vec::new(),
                     lacks_usage: false,
+                    is_last: false,
                     is_here,
                     group,
                 });

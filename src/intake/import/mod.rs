@@ -21,8 +21,9 @@ pub mod opencode;
 pub mod otlp;
 pub mod printed;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use hashbrown::{HashMap, HashSet};
@@ -33,7 +34,7 @@ use crate::intake::import::cursor::{Cursor, Known};
 use crate::intake::import::homes::Homes;
 use crate::intake::import::reading::{Findings, Reading};
 use crate::intake::import::scope::Scope;
-use crate::intake::import::turn::{Grain, Making, PATIENCE_S, Planned, Turn};
+use crate::intake::import::turn::{Grain, Making, PATIENCE_S, Planned, SessionTags, Turn};
 use crate::intake::import::walk::Group;
 use crate::ledger::compose::Entry;
 use crate::ledger::lookup::{self, Imported, Standing};
@@ -307,7 +308,8 @@ impl Import<'_> {
             }
         }
         tally.findings = reading.findings;
-        let mut sessions: BTreeSet<(usize, String)> = BTreeSet::new();
+        let mut tags = SessionTags::default();
+        let mut sessions: HashSet<(usize, Rc<str>)> = HashSet::new();
         let last = last_of_sessions(&turns);
         turns.retain(|turn| {
             let group = &mut known[turn.group];
@@ -326,7 +328,7 @@ impl Import<'_> {
                 *group = None;
                 return false;
             }
-            let session = turn.session_tag();
+            let session = tags.of(turn);
             if turn.prefix != printed::PREFIX
                 && imported.has_session(turn.source, printed::PREFIX, &session)
                 || turn.prefix == printed::PREFIX && imported.has_session(turn.source, "", &session)
@@ -352,7 +354,7 @@ impl Import<'_> {
             if self.border.is_none_or(|border| row.at.day() >= border)
                 && let Some(known) = &mut known[row.group]
             {
-                known.rows.push(lookup::identity(row.source, &row.id));
+                known.rows.push(row.identity);
             }
         }
         imports.known.extend(known.into_iter().flatten().map(|it| (source.name, it)));
@@ -378,7 +380,7 @@ impl Import<'_> {
                 tally.too_old += 1;
                 continue;
             }
-            match imported.get(row.source, &row.id) {
+            match imported.by_identity(row.identity) {
                 Some(known) if row.usage.total() > known.tokens && self.is_refresh => {
                     revisions.push((row, imports.tallies.len()));
                 }
@@ -386,7 +388,7 @@ impl Import<'_> {
                     tally.there += 1;
                     tally.grown += u64::from(row.usage.total() > known.tokens);
                 }
-                None if !planned.insert(lookup::identity(row.source, &row.id)) => tally.there += 1,
+                None if !planned.insert(row.identity) => tally.there += 1,
                 None => match self.entry(&row, None, &mut imports.withheld) {
                     Ok(entry) => {
                         tally.new += 1;
@@ -456,13 +458,12 @@ impl Import<'_> {
         if revisions.is_empty() {
             return Ok(());
         }
-        let identity = |row: &Planned| lookup::identity(row.source, &row.id);
-        let wanted: HashSet<u64> = revisions.iter().map(|(row, _)| identity(row)).collect();
+        let wanted: HashSet<u64> = revisions.iter().map(|(row, _)| row.identity).collect();
         let standing: HashMap<u64, Standing> =
             lookup::by_identity(self.place, self.waiting, &wanted)?;
         for (mut row, source) in revisions {
-            let Some(old) = standing.get(&identity(&row)) else { continue };
-            let known = imported.get(row.source, &row.id).unwrap_or_default();
+            let Some(old) = standing.get(&row.identity) else { continue };
+            let known = imported.by_identity(row.identity).unwrap_or_default();
             // It must be the same row: at the same moment, of the same model.
             row.at = old.row.at;
             row.model = old.row.model.as_ref().into();

@@ -31,7 +31,7 @@ const NANOS: u64 = 1_000_000_000;
 /// The files that were named, all together: a trace may be spread over several.
 pub fn find(homes: &Homes) -> Vec<Group> {
     let files: Vec<_> = homes.named.iter().flat_map(|path| walk::files(path, &ENDINGS)).collect();
-    if files.is_empty() { Vec::new() } else { vec![Group { number: 0, files }] }
+    if files.is_empty() { Vec::new() } else { vec![Group { files, ..Group::default() }] }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -263,6 +263,7 @@ impl Trace {
             model,
             work: self.work,
             lacks_usage: self.requests.iter().all(|request| request.usage.total() == 0),
+            is_last: false,
             requests: self.requests,
             tool_errors: errors.map(|model| (model, self.tool_errors)).into_iter().collect(),
             is_here: true,

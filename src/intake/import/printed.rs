@@ -35,7 +35,7 @@ const PICO: f64 = 1e12;
 /// The files that were named, each by itself.
 pub fn find(homes: &Homes) -> Vec<Group> {
     let files = homes.named.iter().flat_map(|path| walk::files(path, &ENDINGS));
-    files.map(|file| Group { number: 0, files: vec![file] }).collect()
+    files.map(|file| Group { files: vec![file], ..Group::default() }).collect()
 }
 
 /// What one run of a tool came to.
@@ -365,6 +365,7 @@ pub fn turn(outcome: Outcome, start: Instant, duration_ms: u64, group: usize) ->
         model: requests.last().map(|request| request.model.clone()),
         work: Work { tools: outcome.has_tools, ..Work::default() },
         lacks_usage: requests.is_empty(),
+        is_last: false,
         requests,
         tool_errors: Vec::new(),
         is_here: true,

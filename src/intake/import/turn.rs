@@ -1,13 +1,18 @@
 //! What every source makes of its transcripts: turns with their requests, numbers alone. And how
 //! turns become rows.
 
+use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::rc::Rc;
+
+use hashbrown::HashMap;
 
 use crate::error::Result;
 use crate::intake::draft::{Draft, check};
 use crate::intake::import::cost::{Book, UNKNOWN_MODEL};
 use crate::intake::import::usage::Usage;
 use crate::ledger::compose::Entry;
+use crate::ledger::lookup;
 use crate::notes::Screen;
 use crate::pricing::Prices;
 use crate::redact::withheld::Withheld;
@@ -25,6 +30,12 @@ const QUICK_MS: u64 = 15_000;
 
 /// if it also wrote less than this.
 const QUICK_TOKENS: u64 = 300;
+
+/// A row's timestamp, its three numbers and every tag that it may have.
+const FIELDS_MAX: usize = 4 + 14;
+
+/// Together they are seldom longer.
+const TEXT_BYTES: usize = 320;
 
 /// Picodollars in a microdollar.
 const MICRO: u128 = 1_000_000;
@@ -104,6 +115,8 @@ pub struct Turn {
     pub lacks_usage: bool,
     /// Whether it happened in a folder that is ours.
     pub is_here: bool,
+    /// Whether nothing followed it in its file, so that it is read again with what is added there.
+    pub is_last: bool,
     /// In which of the groups of files that were read it is.
     pub group: usize,
 }
@@ -162,6 +175,26 @@ struct Maker<'a> {
     task_type: Option<TaskType>,
     book: Book<'a>,
     local: &'a dyn Fn(Instant) -> Timestamp,
+    /// The `session` tags of this source.
+    tags: RefCell<SessionTags>,
+}
+
+impl Maker<'_> {
+    fn session_tag(&self, turn: &Turn) -> Rc<str> {
+        self.tags.borrow_mut().of(turn)
+    }
+}
+
+/// The `session` tags of one source, each worked out once: a session has many turns.
+#[derive(Debug, Default)]
+pub struct SessionTags(HashMap<(&'static str, Rc<str>), Rc<str>>);
+
+impl SessionTags {
+    /// That of a turn.
+    pub fn of(&mut self, turn: &Turn) -> Rc<str> {
+        let tag = || Rc::from(turn.session_tag());
+        self.0.entry((turn.source, turn.session.clone())).or_insert_with(tag).clone()
+    }
 }
 
 /// A row to be.
@@ -169,8 +202,10 @@ struct Maker<'a> {
 pub struct Planned {
     /// When it began.
     pub at: Timestamp,
-    /// Its id, with [`Planned::source`] its identity.
+    /// Its id.
     pub id: String,
+    /// What tells it from the rows of all sources.
+    pub identity: u64,
     /// Its source.
     pub source: &'static str,
     /// The model.
@@ -188,7 +223,9 @@ pub struct Planned {
     /// In which group of files its turn is.
     pub group: usize,
     /// The `session` tag.
-    pub session: String,
+    pub session: Rc<str>,
+    /// Whether its turn is the last of its session's file.
+    pub is_last: bool,
     /// Tags that somebody gave by hand; they beat ours.
     pub given: Vec<String>,
     is_sub: bool,
@@ -283,9 +320,11 @@ impl Turn {
     }
 
     fn row(&self, making: &Maker<'_>, raw: &str, model: Rc<str>, is_sub: bool) -> Planned {
+        let id = self.id(making.grain, raw);
         Planned {
             at: (making.local)(self.start).at_second(),
-            id: self.id(making.grain, raw),
+            identity: lookup::identity(self.source, &id),
+            id,
             source: self.source,
             model,
             usage: Usage::default(),
@@ -294,7 +333,8 @@ impl Turn {
             duration_ms: if is_sub { 0 } else { self.duration_ms.min(COUNT_MAX) },
             cost: None,
             group: self.group,
-            session: self.session_tag(),
+            session: making.session_tag(self),
+            is_last: self.is_last,
             given: Vec::new(),
             is_sub,
             requests: 0,
@@ -416,7 +456,8 @@ pub fn millis_between(from: Instant, to: Instant) -> u64 {
 /// The rows of these turns, oldest first.
 pub fn rows(turns: Vec<Turn>, making: &Making<'_>) -> Vec<Planned> {
     let Making { grain, task_type, prices, local } = *making;
-    let making = &Maker { grain, task_type, book: Book::of(prices), local };
+    let making =
+        &Maker { grain, task_type, book: Book::of(prices), local, tags: RefCell::default() };
     let mut rows: Vec<Planned> = match grain {
         Grain::Turn => turns.into_iter().flat_map(|turn| turn.rows(making)).collect(),
         Grain::Request => turns.into_iter().flat_map(|turn| turn.requests(making)).collect(),
@@ -431,7 +472,7 @@ fn sessions(turns: &[Turn]) -> Vec<Turn> {
     let mut order: Vec<&Turn> = turns.iter().collect();
     order.sort_by_key(|turn| turn.start);
     let mut sessions: Vec<Turn> = Vec::new();
-    let mut places = hashbrown::HashMap::new();
+    let mut places = HashMap::new();
     for turn in order {
         let at = *places.entry(turn.session.clone()).or_insert_with(|| {
             sessions.push(Turn {
@@ -476,19 +517,28 @@ impl Planned {
         withheld: &mut Withheld,
     ) -> Result<Entry<'static>, Refused> {
         let (rev, text) = revision.unwrap_or_default();
-        let stamp = self.at.to_string();
-        let mut tags = vec![
-            format!("source={}", self.source),
-            format!("id={}", self.id),
-            format!("session={}", self.session),
-        ];
-        if self.requests > 0 {
-            tags.push(format!("requests={}", self.requests));
-        }
+        // All that is written of it in one text, which is then told apart: rows are many.
+        let mut all = String::with_capacity(TEXT_BYTES);
+        let mut ends = [0; FIELDS_MAX];
+        let mut count = 0;
+        let mut put = |field: std::fmt::Arguments<'_>| {
+            // Writing to a text does not fail.
+            let _ = all.write_fmt(field);
+            ends[count] = all.len();
+            count += 1;
+        };
+        put(format_args!("{}", self.at));
+        put(format_args!("{}", self.usage.prompt));
+        put(format_args!("{}", self.usage.completion));
+        put(format_args!("{}", self.duration_ms));
+        put(format_args!("source={}", self.source));
+        put(format_args!("id={}", self.id));
+        put(format_args!("session={}", self.session));
         if self.is_sub {
-            tags.push("role=sub".to_owned());
+            put(format_args!("role=sub"));
         }
         for (key, count) in [
+            ("requests", self.requests),
             ("rev", rev),
             ("tool_errors", self.tool_errors),
             ("cache_read", self.usage.cache_read),
@@ -496,26 +546,46 @@ impl Planned {
             ("cache_write_1h", self.usage.cache_write_1h),
         ] {
             if count > 0 {
-                tags.push(format!("{key}={count}"));
+                put(format_args!("{key}={count}"));
             }
         }
         if let Some(cost) = self.cost {
-            tags.push(format!("cost_usd={}.{:06}", cost / 1_000_000, cost % 1_000_000));
+            put(format_args!("cost_usd={}.{:06}", cost / 1_000_000, cost % 1_000_000));
         }
-        tags.extend(self.reason.map(|reason| format!("reason={reason}")));
-        let key = |tag: &String| tag.split('=').next().map(str::to_owned);
-        tags.retain(|tag| !self.given.iter().any(|given| key(given) == key(tag)));
-        let tags: Vec<&str> = tags.iter().chain(&self.given).map(String::as_str).collect();
+        if let Some(reason) = self.reason {
+            put(format_args!("reason={reason}"));
+        }
+        let mut fields = [""; FIELDS_MAX];
+        let mut start = 0;
+        for (field, end) in fields.iter_mut().zip(ends).take(count) {
+            *field = &all[start..end];
+            start = end;
+        }
+        let ([stamp, prompt, completion, duration], tags) = fields[..count]
+            .split_at_checked(4)
+            .and_then(|(head, tags)| Some((<[&str; 4]>::try_from(head).ok()?, tags)))
+            .unwrap_or_default();
+        let key = |tag: &str| tag.split('=').next().map(str::to_owned);
+        let is_ours = |tag: &&&str| !self.given.iter().any(|given| key(given) == key(tag));
+        let given: Vec<&str>;
+        let tags = match self.given.is_empty() {
+            true => tags,
+            false => {
+                let ours = tags.iter().filter(is_ours).copied();
+                given = ours.chain(self.given.iter().map(String::as_str)).collect();
+                &given
+            }
+        };
         let draft = Draft {
-            timestamp: Some(&stamp),
+            timestamp: Some(stamp),
             model: &self.model,
-            prompt_tokens: &self.usage.prompt.to_string(),
-            completion_tokens: &self.usage.completion.to_string(),
+            prompt_tokens: prompt,
+            completion_tokens: completion,
             task_success: if self.success { "true" } else { "false" },
             task_type: self.task_type.name(),
-            duration: &self.duration_ms.to_string(),
+            duration,
             notes: text,
-            tags: &tags,
+            tags,
         };
         check(&draft, screen, withheld).map(Entry::into_owned)
     }

@@ -12,7 +12,7 @@ use crate::consent::purge;
 use crate::hook_log;
 use crate::user;
 use crate::voice;
-use crate::world::Target;
+use crate::world::{self, Target};
 
 /// Variables that agents set for the programs they run: an agent consents for nobody.
 const AGENTS: [&str; 6] =
@@ -23,7 +23,7 @@ pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
     let is_person = io::stdin().is_terminal()
         && io::stderr().is_terminal()
         && !user::is_ci()
-        && !AGENTS.iter().any(|name| user::is_set(name))
+        && !AGENTS.iter().any(|name| world::is_set(name))
         && !hook_log::is_hook();
     if !is_person {
         return Ok(());
@@ -66,7 +66,7 @@ pub(super) fn ask(target: &Target, config: &Config) -> Result<()> {
 
 /// Whether anything but the user's own word stands in the way.
 fn could_be_events(ceiling: Ceiling) -> bool {
-    let free = Consent::least(user::environment(), ceiling, None);
+    let free = Consent::least(world::environment(), ceiling, None);
     let others = free.limits.iter().filter(|it| it.source != Source::Default);
     others.map(|it| it.level).all(|level| level >= Level::Events)
 }

@@ -318,6 +318,7 @@ impl Sessions {
                 requests: Vec::new(),
                 tool_errors: Vec::new(),
                 lacks_usage: false,
+                is_last: false,
                 group: self.group,
             },
             prompt_id,

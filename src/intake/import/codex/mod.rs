@@ -343,6 +343,7 @@ impl Family<'_> {
             model,
             work: part.work,
             lacks_usage: part.end == End::Done && requests.is_empty(),
+            is_last: false,
             requests,
             tool_errors: errors.map(|model| (model, part.tool_errors)).into_iter().collect(),
             is_here: part.is_here,

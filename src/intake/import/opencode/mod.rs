@@ -44,7 +44,7 @@ pub fn find(homes: &Homes) -> Vec<Group> {
     }
     // The database counts before the files that it was made of.
     files.sort_by_cached_key(|file| (!is_database(file), file.path.clone()));
-    if files.is_empty() { Vec::new() } else { vec![Group { number: 0, files }] }
+    if files.is_empty() { Vec::new() } else { vec![Group { files, ..Group::default() }] }
 }
 
 fn is_database(file: &File) -> bool {
@@ -220,6 +220,7 @@ impl Messages {
                 requests: Vec::new(),
                 tool_errors: Vec::new(),
                 lacks_usage: false,
+                is_last: false,
                 is_here: false,
                 group,
             });
