@@ -17,6 +17,7 @@ use crate::event::name::{ATTRS, METRICS, Name, check_key, check_metric};
 use crate::event::{
     Event, ID_BYTES_MAX, TEXT_BYTES_MAX, VALUE_BYTES_MAX, WORD_BYTES_MAX, check_id, refuse_json,
 };
+use crate::git::exclude;
 use crate::git::{self, WorkTree};
 use crate::ledger::events::{self, Written};
 use crate::ledger::segment::Policy;
@@ -37,6 +38,18 @@ const CUT: &str = "…";
 
 /// The lines of `.gitignore` that keep events out of commits.
 const IGNORED: [&str; 3] = ["/events.jsonl", "/events/", "*.torn"];
+
+/// What the repository's own list says of our rules in it.
+const WHY: &str =
+    "What log-usage keeps on this machine, whatever .telemetry/.gitignore a branch has.";
+
+/// The rules that hold on every branch.
+const EXCLUDED: [&str; 4] = [
+    "**/.telemetry/events.jsonl*",
+    "**/.telemetry/.events.jsonl*",
+    "**/.telemetry/events/",
+    "**/.telemetry/capture/",
+];
 
 /// How often an empty `.gitignore` is looked at again, and after how long: a second in all.
 const RULES_TRIES: usize = 100;
@@ -283,12 +296,13 @@ impl Gate<'_> {
     }
 
     /// Events are never committed: before the first is written, it must be clear that git leaves the
-    /// file alone.
+    /// file alone, on branches too that have no `.gitignore` of ours.
     fn refuse_commit(&self) -> Result<()> {
         let folder = self.place.folder();
-        if WorkTree::around(folder).is_none() {
-            return Ok(());
-        }
+        let Some(tree) = WorkTree::around(folder) else { return Ok(()) };
+        let shared = tree.shared();
+        exclude::add(&shared, WHY, &EXCLUDED)
+            .map_err(|error| Error::io("write", &exclude::path(&shared), &error))?;
         let active = self.place.active();
         if git::tracks(&active) {
             return Err(Error::NotIgnored { path: active, is_tracked: true });

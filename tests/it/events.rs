@@ -727,3 +727,23 @@ fn what_is_written_is_as_the_schema_in_the_document_has_it() {
         .collect();
     assert_eq!(missing, ["user"]);
 }
+
+#[test]
+fn no_branch_shows_events_to_git() {
+    let sandbox = Sandbox::repository();
+    grant(&sandbox, "events");
+    sandbox.write("code", "1");
+    sandbox.commit("2026-02-20", "before the ledger");
+    sandbox.git(["branch", "old"]);
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    sandbox.write(".telemetry/events.jsonl.torn", "torn");
+    sandbox.write(".telemetry/events/events-1.jsonl", "");
+    sandbox.commit("2026-02-21", "the ledger");
+    sandbox.git(["checkout", "--quiet", "old"]);
+    assert!(!sandbox.path(".telemetry/.gitignore").exists());
+    assert_eq!(sandbox.git(["status", "--porcelain", "--untracked-files=all"]), "");
+    // Nor do events that are recorded there.
+    sandbox.ok("log-usage", &["event", "a.c"]);
+    let list = sandbox.read(".git/info/exclude");
+    assert_eq!(list.matches("/events.jsonl*").count(), 1, "added once: {list}");
+}

@@ -83,7 +83,7 @@ fn commands() -> Vec<String> {
 }
 
 /// One call of every command that does its work, in a row: arguments, standard input, exit code.
-const SWEEP: [(&[&str], &str, i32); 32] = [
+const SWEEP: [(&[&str], &str, i32); 33] = [
     (&["init"], "", 0),
     (&SEED, "", 0),
     (&["m", "1", "2", "maybe", "plan", "3"], "", 2),
@@ -102,6 +102,7 @@ const SWEEP: [(&[&str], &str, i32); 32] = [
     (&["run", "--", "true"], "", 0),
     (&["consent", "purge", "--all", "--yes"], "", 0),
     (&["import"], "", 0),
+    (&["hook", "claude-code"], "{\"hook_event_name\":\"Stop\"}", 0),
     (&["amend", "--list"], "", 0),
     (&["amend", "--last", "--success", "false"], "", 0),
     (&["redact"], "mail bob@corp.example.com\n", 0),
