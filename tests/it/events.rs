@@ -527,8 +527,7 @@ fn nothing_is_added_to_a_file_that_git_has() {
 
 #[test]
 fn rules_that_are_taken_back_hide_nothing() {
-    for rules in ["/events.jsonl\n/events/\n*.torn\n!/events.jsonl\n", "/events.jsonl\n/events/\n"]
-    {
+    for rules in ["/events.jsonl\n/events/\n*.torn\n!/events.jsonl\n", "!*.torn\n"] {
         let sandbox = agreed();
         sandbox.write(".telemetry/.gitignore", rules);
         let output = sandbox.run("log-usage", &["event", "a.b"]);

@@ -49,11 +49,12 @@ fn the_document_names_every_field_and_no_other() {
 fn the_status_names_every_field() {
     let sandbox = Sandbox::repository();
     let said = sandbox.ok("log-usage", &["consent", "status"]);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let printed = sandbox.ok("log-usage", &["consent", "status", "--json"]);
     let json: Value = serde_json::from_str(&printed).unwrap();
     for what in ["row", "tags", "event", "capture"] {
         let names = names(what);
         assert_eq!(json["fields"][what], serde_json::json!(names));
-        assert!(said.contains(&format!("  {what:<9} {}\n", names.join(" "))), "{said}");
+        assert!(said.contains(&format!(" {what} {} ", names.join(" "))), "{said}");
     }
 }

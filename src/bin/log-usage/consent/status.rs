@@ -95,7 +95,7 @@ fn text(
     }
     text += "\nEvery field:\n";
     for (what, names) in fields() {
-        text += &format!("  {what:<9} {}\n", names.join(" "));
+        text += &wrapped(&format!("  {what:<9} "), &names.join(" "));
     }
     text += "\nWhere:\n";
     for (what, path) in paths {
