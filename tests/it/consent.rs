@@ -477,6 +477,9 @@ fn a_repository_that_looks_public_is_said_to_be() {
 
 const OLD_EVENTS: &str = ".telemetry/events/events-20260101T000000Z-00000000.jsonl";
 
+/// The cache of a ledger.
+const CACHED: &str = "../home/.cache/usage-ledger/fedcba9876543210";
+
 /// A repository with something of everything.
 fn full() -> Sandbox {
     let sandbox = Sandbox::repository();
@@ -488,8 +491,8 @@ fn full() -> Sandbox {
     sandbox.write(&format!("{STATE}/identity.key"), b"0123456789abcdef0123456789abcde\xff");
     sandbox.write(&format!("{STATE}/hooks.log"), "2026-02-23T22:19:12Z  /x  error: locked\n");
     sandbox.write(&format!("{STATE}/spool/1.jsonl"), "{}\n");
-    sandbox.write(&format!("{STATE}/push.cursor"), "7\n");
-    sandbox.write("../home/.cache/usage-ledger/0123/x.sums", b"\x01");
+    sandbox.write(&format!("{STATE}/import/0123"), "7\n");
+    sandbox.write(&format!("{CACHED}/x.sums"), b"\x01");
     sandbox
 }
 
@@ -727,14 +730,45 @@ fn what_is_behind_a_link_is_not_shown() {
     assert!(!said.contains("precious") && said.contains("an older"), "{said}");
 }
 
-/// One folder for everything would take the user's own ledger with it.
+/// In the user's own folders only what we made is deleted, by its name; nor does one folder for
+/// everything take the user's own ledger with it.
 #[test]
-fn purge_spares_a_ledger_in_a_folder_of_ours() {
+fn purge_spares_what_is_not_of_our_making() {
+    let sandbox = full();
+    let settings = RECORD.replace("consent.toml", "config.toml");
+    let key = RECORD.replace("consent.toml", "team.key");
+    let hidden = RECORD.replace("consent.toml", ".keys");
+    let notes = format!("{STATE}/notes.txt");
+    let theirs = [&*settings, &key, &hidden, &notes, "../home/.cache/usage-ledger/cafe/mine"];
+    theirs.iter().for_each(|path| sandbox.write(path, ""));
+    let half = format!("{STATE}/.identity.key.tmp.7");
+    sandbox.write(&half, "half a secret");
+    for arguments in [&["--dry-run"][..], &["--yes"]] {
+        let said = [&["consent", "purge", "--all"], arguments].concat();
+        let said = sandbox.ok("log-usage", &said);
+        for path in theirs {
+            assert!(sandbox.path(path).exists(), "{path}");
+            let end = format!("{}  (yours)", path.trim_start_matches("../"));
+            let is_it = |line: &str| line.starts_with("not deleted: ") && line.ends_with(&end);
+            assert!(said.lines().any(is_it), "{end}: {said}");
+        }
+        for name in ["consent.toml", "identity.key", "hooks.log", "spool", "import"] {
+            assert!(said.contains(&format!("/{name}  (")), "{name}: {said}");
+        }
+        assert_eq!(said.matches("(yours)").count(), theirs.len(), "{said}");
+    }
+    for gone in [RECORD, &half, CACHED] {
+        assert!(!sandbox.path(gone).exists(), "{gone}");
+    }
+
     let sandbox = Sandbox::repository();
     let folder = sandbox.path("../one").to_string_lossy().into_owned();
-    let variables = [("XDG_DATA_HOME", &*folder), ("XDG_STATE_HOME", &folder)];
+    let variables = ["DATA", "STATE", "CONFIG", "CACHE"].map(|it| format!("XDG_{it}_HOME"));
+    let variables: Vec<_> = variables.iter().map(|it| (&**it, &*folder)).collect();
     assert!(with(&sandbox, &variables, &[&SEED[..], &["--personal"]].concat()).status.success());
+    assert!(with(&sandbox, &variables, &["consent", "grant", "events"]).status.success());
     let output = with(&sandbox, &variables, &["consent", "purge", "--all", "--yes"]);
-    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(sandbox.path("../one/usage-ledger/usage.csv").exists());
+    assert!(!sandbox.path("../one/usage-ledger/consent.toml").exists());
 }

@@ -1,5 +1,7 @@
 //! What is kept besides the ledger's rows, and where: beside the ledger, and in the user's own folders.
 
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,9 @@ use usage_ledger::workspace::Place;
 use crate::hook_log;
 use crate::user;
 use crate::world::{self, Choice, Target};
+
+/// So many hex digits name the folder of a ledger's cache.
+const CACHE_NAME_LEN: usize = 16;
 
 /// This ledger's place, and that of the user's own ledger.
 pub(super) fn places(target: &Target) -> Vec<Place> {
@@ -23,15 +28,18 @@ pub(super) fn places(target: &Target) -> Vec<Place> {
 /// torn, and what a rotation that was cut short left behind.
 pub(super) fn events(place: &Place) -> Vec<PathBuf> {
     let events = place.events();
-    let stem = events.temp_stem();
-    let is_temp = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default();
-        name.as_encoded_bytes().starts_with(stem.as_encoded_bytes())
-    };
-    let entries = fs::read_dir(place.folder()).into_iter().flatten().flatten();
-    let mut temps: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_temp).collect();
-    temps.sort();
+    let temps = begins(place.folder(), events.temp_stem().as_encoded_bytes());
     [vec![events.active(), events.archive(), events.torn()], temps].concat()
+}
+
+/// Everything in a folder whose name begins so, in order of names.
+fn begins(folder: &Path, beginning: &[u8]) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_meant = |name: &OsStr| name.as_encoded_bytes().starts_with(beginning);
+    let entries = entries.filter(|entry| is_meant(&entry.file_name()));
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    found.sort();
+    found
 }
 
 /// What waits to be exported.
@@ -47,6 +55,50 @@ pub(super) fn identity() -> Option<PathBuf> {
 /// What is known of sealed segments, of all ledgers.
 pub(super) fn cache() -> Option<PathBuf> {
     Some(world::cache_home()?.join("usage-ledger"))
+}
+
+/// The user's own folders: files of ours are in them, beside what the user puts there.
+pub(super) fn own_folders() -> Vec<PathBuf> {
+    [user::config_home(), user::state_home(), cache()].into_iter().flatten().collect()
+}
+
+/// All that is ours in the user's own folders, by what it is. The user's settings and a team's key are
+/// not.
+pub(super) fn own() -> Vec<(&'static str, PathBuf)> {
+    let known = [
+        ("your choices, for all repositories", user::consent_record()),
+        ("the lock of your choices", user::config_home().map(|it| it.join(".consent.lock"))),
+        ("the key of your pseudonyms, everywhere", identity()),
+        ("the hooks' log", hook_log::path()),
+        ("what waits to be exported", spool()),
+        ("what was imported already", user::state_home().map(|folder| folder.join("import"))),
+    ];
+    let mut own: Vec<_> =
+        known.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
+    for folder in [user::config_home(), user::state_home()].into_iter().flatten() {
+        let halves = begins(&folder, b".").into_iter().filter(|path| is_half(path));
+        own.extend(halves.map(|path| ("half of such a file", path)));
+    }
+    // Each ledger has a folder there, named by a hash.
+    let is_hash = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        path.is_dir() && name.len() == CACHE_NAME_LEN && name.iter().all(u8::is_ascii_hexdigit)
+    };
+    let caches = cache().into_iter().flat_map(|folder| begins(&folder, b"")).filter(is_hash);
+    own.extend(caches.map(|path| ("the cache of a ledger's reports", path)));
+    // What is behind a link is not ours: we write to none.
+    own.retain(|(_, path)| !path.parent().is_some_and(Path::is_symlink));
+    let mut seen = HashSet::new();
+    own.retain(|(_, path)| seen.insert(path.clone()));
+    own
+}
+
+/// Whether it is what a writer that died left of one of our files in the user's own folders.
+fn is_half(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let files = [".consent.toml.tmp.", ".identity.key.tmp.", ".hooks.log.tmp."];
+    files.iter().any(|it| name.starts_with(it))
+        || name.starts_with(".key") && name.ends_with(".tmp.")
 }
 
 /// Every place, by what is kept there.

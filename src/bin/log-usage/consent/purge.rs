@@ -12,7 +12,7 @@ use usage_ledger::ledger::lock::{self, Lock};
 use usage_ledger::ledger::prune;
 use usage_ledger::ledger::waiting;
 use usage_ledger::privacy::record::Record;
-use usage_ledger::workspace::{LEDGER, Place};
+use usage_ledger::workspace::Place;
 
 use crate::consent::choices::Which;
 use crate::consent::kept;
@@ -65,7 +65,8 @@ pub(super) fn run(options: &Purge) -> Result<ExitCode> {
     let target = options.which.target()?;
     let found = options.found(&target)?;
     // Afterwards nobody knows any more where they are.
-    let elsewhere = if options.all { elsewhere(&target) } else { String::new() };
+    let elsewhere =
+        if options.all { not_ours(&found) + &elsewhere(&target) } else { String::new() };
     if found.is_empty() {
         let text = format!("nothing to delete\n{elsewhere}{}", left(&target)?);
         return Ok(voice::print(text.as_bytes()));
@@ -119,7 +120,7 @@ impl Purge {
             }
         }
         if self.all {
-            paths.extend(own_folders()?);
+            paths.extend(kept::own());
         } else {
             paths.extend(kept::spool().filter(|_| self.spool).map(|path| ("spool", path)));
             let key = kept::identity().filter(|_| self.identity);
@@ -147,6 +148,10 @@ impl Purge {
             delete(path)?;
         }
         drop(held);
+        if self.all {
+            // Only one that is empty goes.
+            kept::own_folders().iter().for_each(|folder| drop(fs::remove_dir(folder)));
+        }
         Ok(())
     }
 }
@@ -157,25 +162,13 @@ fn locks(place: &Place) -> [PathBuf; 2] {
     [events.tally_lock(), events.lock()]
 }
 
-/// The user's own folders, all that is in them ours.
-fn own_folders() -> Result<Vec<(&'static str, PathBuf)>> {
-    let folders = [
-        ("your choices, for all repositories", user::config_home()),
-        (
-            "the key of your pseudonyms, the hooks' log and what waits, everywhere",
-            user::state_home(),
-        ),
-        ("the cache of all reports", kept::cache()),
-    ];
-    let folders: Vec<_> =
-        folders.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
-    match folders.iter().find(|(_, folder)| kept::is_there(&folder.join(LEDGER))) {
-        Some((_, folder)) => Err(Error::Usage {
-            problem: format!("{} holds your own ledger, too", shown(folder)),
-            fix: "move it elsewhere, or point XDG_DATA_HOME to a folder of its own".to_owned(),
-        }),
-        None => Ok(folders),
-    }
+/// What is in our folders, but the user's: it stays.
+fn not_ours(found: &[Doomed]) -> String {
+    let mut all: Vec<PathBuf> = kept::own_folders().iter().flat_map(|it| kept::files(it)).collect();
+    all.sort();
+    all.dedup();
+    all.retain(|path| !found.iter().any(|doomed| path.starts_with(&doomed.path)));
+    all.iter().map(|path| format!("not deleted: {}  (yours)\n", shown(path))).collect()
 }
 
 /// Deletes a file, a folder with all in it, or a link itself.
