@@ -772,3 +772,32 @@ fn purge_spares_what_is_not_of_our_making() {
     assert!(sandbox.path("../one/usage-ledger/usage.csv").exists());
     assert!(!sandbox.path("../one/usage-ledger/consent.toml").exists());
 }
+
+#[test]
+fn purge_names_the_other_work_trees() {
+    let sandbox = Sandbox::repository();
+    sandbox.write("code", "1");
+    sandbox.commit("2026-02-20", "code");
+    grant(&sandbox, &["events"]);
+    sandbox.git(["worktree", "add", "--quiet", "--detach", "../linked"]);
+    sandbox.git(["worktree", "add", "--quiet", "--detach", "../without"]);
+    let there = |arguments: &[&str]| {
+        let mut command = sandbox.command("log-usage");
+        let output = command.args(arguments).current_dir(sandbox.path("../linked")).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    there(&["event", "a.b"]);
+    for option in ["--events", "--all"] {
+        let said = sandbox.ok("log-usage", &["consent", "purge", option, "--dry-run"]);
+        assert!(said.contains("/linked stays: run this command there, too"), "{said}");
+        assert!(!said.contains("/without") && !said.contains("/work stays"), "{said}");
+    }
+    let said = there(&["consent", "purge", "--events", "--dry-run"]);
+    assert!(!said.contains("stays: run"), "{said}");
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    let said = there(&["consent", "purge", "--events", "--dry-run"]);
+    assert!(said.contains("/work stays: run this command there, too"), "{said}");
+    assert!(!said.contains("/linked stays"), "{said}");
+}

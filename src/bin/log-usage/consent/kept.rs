@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use usage_ledger::privacy::key_file::KeyFile;
-use usage_ledger::workspace::Place;
+use usage_ledger::workspace::{LEDGER, Place};
 
 use crate::hook_log;
 use crate::user;
@@ -116,6 +116,30 @@ pub(super) fn paths(target: &Target) -> Vec<(&'static str, PathBuf)> {
         ("cache", cache()),
     ];
     all.into_iter().filter_map(|(what, path)| Some((what, path?))).collect()
+}
+
+/// The other work trees of the repository around this ledger that hold events or captures.
+pub(super) fn other_trees(target: &Target) -> Vec<PathBuf> {
+    let Some(tree) = target.work_tree().filter(|_| target.choice != Choice::Personal) else {
+        return Vec::new();
+    };
+    let Ok(below) = target.place.folder().strip_prefix(&tree.top) else { return Vec::new() };
+    let shared = tree.shared();
+    let shared = fs::canonicalize(&shared).unwrap_or(shared);
+    let linked = fs::read_dir(shared.join("worktrees")).into_iter().flatten().flatten();
+    // Each says where the file is that leads here.
+    let linked = linked.filter_map(|entry| fs::read_to_string(entry.path().join("gitdir")).ok());
+    let linked = linked.filter_map(|text| Path::new(text.trim()).parent().map(Path::to_owned));
+    let main = shared.parent().filter(|_| shared.ends_with(".git")).map(Path::to_owned);
+    let here = fs::canonicalize(&tree.top).ok();
+    let mut tops: Vec<PathBuf> = main.into_iter().chain(linked).collect();
+    tops.retain(|top| {
+        let place = Place::named(&top.join(below), LEDGER);
+        let kept = [events(&place), vec![place.capture()]].concat();
+        fs::canonicalize(top).ok() != here && kept.iter().any(|path| !files(path).is_empty())
+    });
+    tops.sort();
+    tops
 }
 
 /// Whether anything bears that name; a link is not followed.

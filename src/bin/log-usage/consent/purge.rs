@@ -65,8 +65,7 @@ pub(super) fn run(options: &Purge) -> Result<ExitCode> {
     let target = options.which.target()?;
     let found = options.found(&target)?;
     // Afterwards nobody knows any more where they are.
-    let elsewhere =
-        if options.all { not_ours(&found) + &elsewhere(&target) } else { String::new() };
+    let elsewhere = options.elsewhere(&target, &found);
     if found.is_empty() {
         let text = format!("nothing to delete\n{elsewhere}{}", left(&target)?);
         return Ok(voice::print(text.as_bytes()));
@@ -154,6 +153,29 @@ impl Purge {
         }
         Ok(())
     }
+
+    /// What is left of this user outside this work tree.
+    fn elsewhere(&self, target: &Target, found: &[Doomed]) -> String {
+        let mut text = String::new();
+        let mut folders = Vec::new();
+        if self.events || self.capture || self.all {
+            folders.extend(kept::other_trees(target));
+        }
+        if self.all {
+            text += &not_ours(found);
+            text += &own_ledger(target);
+            let record = user::consent_record().and_then(|path| Record::load(&path).ok());
+            let here = target.repository();
+            let others = record.unwrap_or_default().repositories.into_keys();
+            let others = others.filter(|other| *other != here);
+            folders.extend(others.map(|other| other.trim_end_matches("/.git").into()));
+        }
+        for folder in folders {
+            let folder = shown(&folder);
+            text += &format!("what was recorded in {folder} stays: run this command there, too\n");
+        }
+        text
+    }
 }
 
 /// The locks of those who write events, in the order in which they take them.
@@ -203,21 +225,15 @@ fn said(verb: &str, found: &[Doomed]) -> String {
     text
 }
 
-/// What is left of this user outside this repository: a ledger of their own, and other repositories.
-fn elsewhere(target: &Target) -> String {
-    let mut text = String::new();
-    let own = Target::find(None, true).map(|own| own.place.active());
-    if let Some(own) = own.ok().filter(|own| kept::is_there(own) && *own != target.place.active()) {
-        text += &format!("your own ledger stays: {}  (log-usage prune --personal)\n", shown(&own));
+/// The ledger of the user's own, which stays.
+fn own_ledger(target: &Target) -> String {
+    let own = Target::find(None, true).ok().map(|own| own.place.active());
+    match own.filter(|own| kept::is_there(own) && *own != target.place.active()) {
+        Some(own) => {
+            format!("your own ledger stays: {}  (log-usage prune --personal)\n", shown(&own))
+        }
+        None => String::new(),
     }
-    let record = user::consent_record().and_then(|path| Record::load(&path).ok());
-    let here = target.repository();
-    let others = record.unwrap_or_default().repositories.into_keys().filter(|it| *it != here);
-    for other in others {
-        let folder = shown(other.trim_end_matches("/.git").as_ref());
-        text += &format!("what was recorded in {folder} stays: run this command there, too\n");
-    }
-    text
 }
 
 /// What stays, and how it could go.
