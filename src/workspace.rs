@@ -369,7 +369,8 @@ pub struct EventLimits {
     /// The share of sessions of which events are kept: above 0, up to 1.
     #[serde(default, deserialize_with = "share")]
     pub sample: Option<f64>,
-    /// How many events are kept of a minute, at most.
+    /// How many events are kept of a minute, at most; at least 1.
+    #[serde(default, deserialize_with = "per_minute")]
     pub per_minute: Option<u64>,
     /// How long they stay.
     #[serde(default, deserialize_with = "capture::keep")]
@@ -481,6 +482,12 @@ fn share<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64
     let share = f64::deserialize(deserializer)?;
     let refuse = || serde::de::Error::custom(format!("sample: {share} is not above 0, up to 1"));
     (share > 0.0 && share <= 1.0).then_some(Some(share)).ok_or_else(refuse)
+}
+
+fn per_minute<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let limit = u64::deserialize(deserializer)?;
+    let problem = "per_minute: 0 would keep no event; [consent] ceiling = \"ledger\" says so";
+    (limit > 0).then_some(Some(limit)).ok_or_else(|| serde::de::Error::custom(problem))
 }
 
 fn identities_min<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

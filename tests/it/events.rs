@@ -395,6 +395,7 @@ fn what_the_limits_leave_out_is_counted() {
     for (setting, says) in [
         ("sample = 0", "sample: 0 is not above 0"),
         ("sample = 1.5", "1.5"),
+        ("per_minute = 0", "per_minute: 0 would keep no event"),
         ("rate = 1", "unknown"),
     ] {
         sandbox.write(".telemetry/config.toml", format!("[events]\n{setting}\n"));
