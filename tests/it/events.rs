@@ -546,6 +546,38 @@ fn other_rules_that_hide_events_from_git_are_good_too() {
     assert_eq!(all(&sandbox).events.len(), 1);
 }
 
+/// One place, whichever ledger is named: what was written can be shown, reported on and deleted.
+#[test]
+fn events_of_a_named_ledger_are_where_everybody_looks_for_them() {
+    let sandbox = agreed();
+    fs::create_dir(sandbox.path("data")).unwrap();
+    let with = |program: &str, arguments: &[&str]| {
+        let mut command = sandbox.command(program);
+        let output = command.args(arguments).env("LOG_USAGE_FILE", "data/usage.csv").output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    with("log-usage", &["event", "agent.started", "--agent=reviewer"]);
+    with("log-usage", &["run", "--quiet", "true"]);
+    assert!(with("log-usage", &["consent", "show"]).contains("\"agent.started\""));
+    let status = with("log-usage", &["consent", "status"]);
+    assert!(status.contains("work/.telemetry/events.jsonl\n"), "{status}");
+    let report = with("usage-report", &["activity", "--format", "json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["event_lines"], all(&sandbox).events.len());
+    let said = with("log-usage", &["consent", "purge", "--events", "--yes"]);
+    assert!(said.starts_with("deleted:"), "{said}");
+    assert!(!sandbox.path(EVENTS).exists());
+    // A ledger in the folder of another repository has its events beside it.
+    sandbox.git(["init", "--quiet", "other"]);
+    fs::create_dir(sandbox.path("other/.telemetry")).unwrap();
+    let mut command = sandbox.command("log-usage");
+    command.args(["event", "a.b"]).env("LOG_USAGE_FILE", "other/.telemetry/usage.csv");
+    assert!(command.output().unwrap().status.success());
+    assert!(sandbox.path("other/.telemetry/events.jsonl").exists());
+}
+
 fn document() -> (std::path::PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md");
     let text = fs::read_to_string(&path).unwrap();

@@ -36,6 +36,7 @@ pub(crate) fn around(
     quiet: bool,
     run: &dyn Fn(Option<Tee<'_>>) -> io::Result<Ended>,
 ) -> Result<io::Result<Ended>> {
+    let target = &target.of_events()?;
     let config = Config::load(&target.place)?;
     let consent = user::consent(target, &config)?;
     if !consent.allows(Level::Capture) {

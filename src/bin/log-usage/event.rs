@@ -93,10 +93,7 @@ pub(crate) struct EventOptions {
 }
 
 pub(crate) fn run(options: EventOptions) -> Result<ExitCode> {
-    let target = match options.personal {
-        true => Target::find(None, true)?,
-        false => Target::of_repository()?,
-    };
+    let target = Target::find(None, options.personal)?;
     let correlation = options.correlation.clone().or_else(|| word(user::CORRELATION_ID));
     let session = options.session.clone().or_else(|| word(user::SESSION));
     if options.batch || options.name.as_deref() == Some("-") {

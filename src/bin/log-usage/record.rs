@@ -42,12 +42,9 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// The events beside a ledger. They are never kept in a folder that somebody named by hand, where
-    /// git may not ignore them: then those of the repository are meant.
+    /// The events that go with a ledger.
     pub(crate) fn beside(target: &Target) -> Result<Sink> {
-        let is_named = target.choice == Choice::Named;
-        let own = if is_named { Some(Target::of_repository()?) } else { None };
-        let target = own.as_ref().unwrap_or(target);
+        let target = &target.of_events()?;
         let config = Config::load(&target.place)?;
         let consent = user::consent(target, &config)?;
         let is_known = consent.identity;
@@ -58,7 +55,7 @@ impl Sink {
             key: is_known.then(identity::session_key).flatten(),
             config,
             consent,
-            may_create_folder: true,
+            may_create_folder: target.choice != Choice::Named,
         })
     }
 

@@ -8,7 +8,7 @@ use usage_ledger::error::{Error, Result};
 use usage_ledger::intake::import::homes::Homes;
 use usage_ledger::privacy::consent::Environment;
 use usage_ledger::timestamp::Timestamp;
-use usage_ledger::workspace::{Place, find_root};
+use usage_ledger::workspace::{FOLDER, Place, find_root};
 
 /// How a ledger was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Choice {
 }
 
 /// The ledger that a command is about.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// Its paths.
     pub(crate) place: Place,
@@ -65,6 +65,16 @@ impl Target {
     pub(crate) fn of_repository() -> Result<Target> {
         let place = Place::in_repository(&root()?);
         Ok(Target { place: place.resolved()?, choice: Choice::Repository })
+    }
+
+    /// Whose folder holds what is never committed, events and captures: this ledger's own, but no
+    /// folder that somebody named by hand, where git may not ignore them. Then it is that of the
+    /// repository around the current folder.
+    pub(crate) fn of_events(&self) -> Result<Target> {
+        match self.choice {
+            Choice::Named if !self.place.folder().ends_with(FOLDER) => Target::of_repository(),
+            _ => Ok(self.clone()),
+        }
     }
 }
 

@@ -30,8 +30,10 @@ pub(crate) struct Asked<'a> {
     pub(crate) output: Option<&'a Path>,
     /// Whether what cannot be read is a failure.
     pub(crate) is_strict: bool,
-    /// The ledgers, whose folders hold the events.
+    /// The ledgers.
     places: Vec<Place>,
+    /// Where the events are, each place once.
+    events: Vec<Place>,
 }
 
 /// What it comes to.
@@ -81,6 +83,7 @@ impl<'a> Asked<'a> {
             return Err(not_for_spreadsheet("usage-report activity", format));
         }
         let output = options.output.as_deref().or(cli.output.output.as_deref());
+        let (places, events) = places(cli)?;
         Ok(Asked {
             selection: filters.selection()?,
             words: filters.words(),
@@ -89,7 +92,8 @@ impl<'a> Asked<'a> {
             is_for_spreadsheet,
             output: output.filter(|path| *path != Path::new("-")),
             is_strict: options.strict || cli.output.strict,
-            places: places(cli)?,
+            places,
+            events,
         })
     }
 
@@ -100,8 +104,8 @@ impl<'a> Asked<'a> {
 
     /// Whether there is a file with events.
     pub(crate) fn has_events(&self) -> Result<bool> {
-        for place in &self.places {
-            if !reading::files(&place.events())?.is_empty() {
+        for place in &self.events {
+            if !reading::files(place)?.is_empty() {
                 return Ok(true);
             }
         }
@@ -116,14 +120,13 @@ impl<'a> Asked<'a> {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Shown> {
         let mut identities_min = 0;
-        for place in &self.places {
+        for place in self.places.iter().chain(&self.events) {
             identities_min = Config::load(place)?.activity.min_identities.max(identities_min);
         }
         if self.places.is_empty() {
             identities_min = IDENTITIES_MIN;
         }
-        let places: Vec<Place> = self.places.iter().map(Place::events).collect();
-        let (watch, of_events) = of_events(&places, &self.selection)?;
+        let (watch, of_events) = of_events(&self.events, &self.selection)?;
         let (seen, of_rows) = of_rows(inputs, &self.selection, progress)?;
         let activity = activity::build(watch, &seen, identities_min);
         let page = Page {
@@ -144,21 +147,29 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The ledgers that are meant, each folder once: what is beside two ledgers is the same.
-fn places(cli: &Cli) -> Result<Vec<Place>> {
+/// The ledgers that are meant, and where their events are, each folder once: what is beside two ledgers
+/// is the same.
+fn places(cli: &Cli) -> Result<(Vec<Place>, Vec<Place>)> {
     let source = &cli.source;
-    let mut places: Vec<Place> = Vec::new();
-    let mut add = |target: Target| {
-        let events = target.place.events();
-        if places.iter().all(|it| it.events() != events) {
-            places.push(target.place);
+    let (mut places, mut all_events): (Vec<Place>, Vec<Place>) = Default::default();
+    let mut add = |target: Target| -> Result<()> {
+        let beside = target.place.events();
+        // Those that somebody put beside a ledger are what is asked for, too.
+        let events = match reading::files(&beside)?.is_empty() {
+            true => target.of_events()?.place.events(),
+            false => beside,
+        };
+        if !all_events.contains(&events) {
+            all_events.push(events);
         }
+        places.push(target.place);
+        Ok(())
     };
     if source.file.is_empty() {
-        add(Target::find(None, source.personal)?);
+        add(Target::find(None, source.personal)?)?;
     }
     for file in source.file.iter().filter(|file| *file != Path::new("-")) {
-        add(Target::find(Some(file), source.personal)?);
+        add(Target::find(Some(file), source.personal)?)?;
     }
-    Ok(places)
+    Ok((places, all_events))
 }

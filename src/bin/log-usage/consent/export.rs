@@ -46,8 +46,12 @@ pub(super) fn run(options: &Export) -> Result<ExitCode> {
         }
         Ok(())
     };
-    for place in kept::places(&target) {
-        ledger(&place, &mut add)?;
+    let beside = kept::places(&target)?;
+    // The first is that of this ledger's events.
+    for place in [place].into_iter().chain(&beside[1..]) {
+        ledger(place, &mut add)?;
+    }
+    for place in beside {
         for path in kept::events(&place) {
             add("events", &path)?;
         }

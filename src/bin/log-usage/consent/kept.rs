@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use usage_ledger::error::Result;
 use usage_ledger::privacy::key_file::KeyFile;
 use usage_ledger::workspace::{LEDGER, Place};
 
@@ -15,13 +16,16 @@ use crate::world::{self, Choice, Target};
 /// So many hex digits name the folder of a ledger's cache.
 const CACHE_NAME_LEN: usize = 16;
 
-/// This ledger's place, and that of the user's own ledger.
-pub(super) fn places(target: &Target) -> Vec<Place> {
-    let mut places = vec![target.place.clone()];
+/// Where events and captures are: those that go with this ledger, and those of the user's own.
+///
+/// # Errors
+/// A folder around us that cannot be told.
+pub(super) fn places(target: &Target) -> Result<Vec<Place>> {
+    let mut places = vec![target.of_events()?.place];
     if target.choice != Choice::Personal {
         places.extend(Target::find(None, true).ok().map(|own| own.place));
     }
-    places
+    Ok(places)
 }
 
 /// Everything that may hold events: what is appended to, the old ones, what a writer that died left
@@ -102,10 +106,14 @@ fn is_half(path: &Path) -> bool {
 }
 
 /// Every place, by what is kept there.
-pub(super) fn paths(target: &Target) -> Vec<(&'static str, PathBuf)> {
-    let (place, events) = (&target.place, target.place.events());
+///
+/// # Errors
+/// A folder around us that cannot be told.
+pub(super) fn paths(target: &Target) -> Result<Vec<(&'static str, PathBuf)>> {
+    let place = target.of_events()?.place;
+    let events = place.events();
     let all = [
-        ("ledger", Some(place.without_fragment().active())),
+        ("ledger", Some(target.place.without_fragment().active())),
         ("events", Some(events.active())),
         ("old events", Some(events.archive())),
         ("capture", Some(place.capture())),
@@ -115,10 +123,10 @@ pub(super) fn paths(target: &Target) -> Vec<(&'static str, PathBuf)> {
         ("hooks' log", hook_log::path()),
         ("cache", cache()),
     ];
-    all.into_iter().filter_map(|(what, path)| Some((what, path?))).collect()
+    Ok(all.into_iter().filter_map(|(what, path)| Some((what, path?))).collect())
 }
 
-/// The other work trees of the repository around this ledger that hold events or captures.
+/// The other work trees of the repository around these events that hold events or captures.
 pub(super) fn other_trees(target: &Target) -> Vec<PathBuf> {
     let Some(tree) = target.work_tree().filter(|_| target.choice != Choice::Personal) else {
         return Vec::new();

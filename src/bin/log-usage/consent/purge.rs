@@ -65,7 +65,7 @@ pub(super) fn run(options: &Purge) -> Result<ExitCode> {
     let target = options.which.target()?;
     let found = options.found(&target)?;
     // Afterwards nobody knows any more where they are.
-    let elsewhere = options.elsewhere(&target, &found);
+    let elsewhere = options.elsewhere(&target, &found)?;
     if found.is_empty() {
         let text = format!("nothing to delete\n{elsewhere}{}", left(&target)?);
         return Ok(voice::print(text.as_bytes()));
@@ -108,7 +108,7 @@ impl Purge {
     /// What there is of what was named.
     fn found(&self, target: &Target) -> Result<Vec<Doomed>> {
         let mut paths: Vec<(&'static str, PathBuf)> = Vec::new();
-        for place in self.places(target) {
+        for place in self.places(target)? {
             if self.events || self.all {
                 paths.extend(kept::events(&place).into_iter().map(|path| ("events", path)));
                 let locks = locks(&place).map(|path| ("a lock of the events", path));
@@ -130,14 +130,14 @@ impl Purge {
     }
 
     /// What is kept beside the user's own ledger belongs to no repository.
-    fn places(&self, target: &Target) -> Vec<Place> {
-        let mut places = kept::places(target);
+    fn places(&self, target: &Target) -> Result<Vec<Place>> {
+        let mut places = kept::places(target)?;
         places.truncate(if self.all { places.len() } else { 1 });
-        places
+        Ok(places)
     }
 
     fn delete(&self, target: &Target, found: &[Doomed]) -> Result<()> {
-        let mut places = self.places(target);
+        let mut places = self.places(target)?;
         places.retain(|place| (self.events || self.all) && place.folder().is_dir());
         let locks: Vec<PathBuf> = places.iter().flat_map(locks).collect();
         // Whoever appends an event meanwhile waits, and then begins anew.
@@ -155,11 +155,11 @@ impl Purge {
     }
 
     /// What is left of this user outside this work tree.
-    fn elsewhere(&self, target: &Target, found: &[Doomed]) -> String {
+    fn elsewhere(&self, target: &Target, found: &[Doomed]) -> Result<String> {
         let mut text = String::new();
         let mut folders = Vec::new();
         if self.events || self.capture || self.all {
-            folders.extend(kept::other_trees(target));
+            folders.extend(kept::other_trees(&target.of_events()?));
         }
         if self.all {
             text += &not_ours(found);
@@ -174,7 +174,7 @@ impl Purge {
             let folder = shown(&folder);
             text += &format!("what was recorded in {folder} stays: run this command there, too\n");
         }
-        text
+        Ok(text)
     }
 }
 

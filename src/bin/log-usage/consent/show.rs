@@ -28,9 +28,9 @@ pub(super) struct Show {
 
 pub(super) fn run(options: &Show) -> Result<ExitCode> {
     let target = options.which.target()?;
-    let place = &target.place;
+    let place = target.of_events()?.place;
     let (rows, last) = (rows(&target, options.last)?, options.last);
-    let mut text = section("rows", &shown(&place.active()), &rows);
+    let mut text = section("rows", &shown(&target.place.active()), &rows);
     let mut lines = Vec::new();
     let events = place.events();
     let oldest_first = reading::files(&events)?;

@@ -41,7 +41,7 @@ pub(super) fn run(options: &Status) -> Result<ExitCode> {
     let record = record.unwrap_or_default();
     let consent = user::consent_by(&target, &config, &record);
     let choice = record.applied(target.names());
-    let paths = kept::paths(&target);
+    let paths = kept::paths(&target)?;
     let text = match options.json {
         true => format!("{:#}\n", json(&consent, choice, &paths)),
         false => text(&consent, choice, &paths, &shown(&target.place.folder().join("config.toml"))),
