@@ -332,6 +332,13 @@ impl Capture<'_> {
         }
     }
 
+    /// Leaves nothing of it: there was nothing to capture.
+    pub fn discard(mut self) {
+        drop(self.into.take());
+        let _ = self.age.wait();
+        let _ = fs::remove_file(&self.path);
+    }
+
     fn part(&mut self, output: Output, bytes: &[u8], hits: &[Hit]) {
         if !bytes.is_empty() {
             let bytes = without(bytes, hits);

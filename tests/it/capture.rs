@@ -277,8 +277,9 @@ fn a_command_is_captured_and_notices_nothing() {
     let pipe = "log-usage run --capture -- yes | head -n 1";
     assert_eq!(sandbox.ok("sh", &["-c", pipe]), "y\n");
     assert_eq!(captures(&folder).unwrap().len(), 1);
-    // A command that does not exist was asked for, all the same.
+    // Of a command that does not exist there is nothing to keep.
     assert_eq!(sandbox.run("log-usage", &["run", "--capture", "nowhere"]).status.code(), Some(127));
+    assert_eq!(captures(&folder).unwrap().len(), 1);
 }
 
 /// A folder that came with a clone may hide nothing.
@@ -313,6 +314,12 @@ fn a_command_that_is_interrupted_is_captured_whole() {
     assert_eq!(interrupted, Some(2), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("captures have one recipient"));
     let capture = sandbox.path(format!(".telemetry/capture/{SESSION}-1.jsonl.age"));
+    // One that is named twice is one.
+    let recipient = &keys.settings.recipients[0];
+    let settings = format!("[capture]\nrecipients = [\"{recipient}\", \"{recipient}\"]\n");
+    sandbox.write(".telemetry/config.toml", settings);
+    let output = run(&sandbox, "true");
+    assert!(text(&output.stderr).contains("captures have one recipient"));
     let lines = keys.read(0, &capture);
     assert_eq!(lines[1], serde_json::json!({ "stream": "stdout", "text": "before\n" }));
     assert_eq!(lines.last().unwrap(), &serde_json::json!({ "exit": 130 }));

@@ -66,7 +66,11 @@ pub(crate) fn around(
     let capture = capture.into_inner().unwrap_or_else(PoisonError::into_inner);
     let code = match &ended {
         Ok(ended) => child::code(ended.status),
-        Err(error) => child::refusal(error),
+        // What never ran said nothing.
+        Err(_) => {
+            capture.discard();
+            return Ok(ended);
+        }
     };
     if let Err(error) = capture.finish(Some(code.into())) {
         let text = error.to_string();
@@ -102,7 +106,9 @@ fn why_not(source: Source) -> String {
 }
 
 fn warn(site: &Site<'_>, deleted: usize) {
-    if site.settings.recipients.len() == 1 {
+    let recipients = &site.settings.recipients;
+    // One that is named twice is one.
+    if recipients.iter().all(|it| *it == recipients[0]) {
         voice::say(
             "warning: captures have one recipient: if that key is lost, so is what was captured\n  \
              fix: name a second one in [capture] recipients",
