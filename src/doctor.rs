@@ -15,6 +15,7 @@ use crate::ledger::files::{self, Role};
 use crate::ledger::lock::Lock;
 use crate::ledger::lost;
 use crate::ledger::verify::Verifier;
+use crate::ledger::verify_events;
 use crate::ledger::waiting;
 use crate::row::Row;
 use crate::timestamp::Instant;
@@ -65,6 +66,7 @@ pub fn examine(place: &Place, now: Instant) -> Vec<Sign> {
     signs.push(writing(place));
     signs.extend(ledger(place));
     signs.extend(leftovers(place));
+    signs.extend(events(place));
     if git::git_dir(folder).is_some() {
         signs.extend(repository(place));
         signs.extend(installed(place));
@@ -208,6 +210,20 @@ fn ledger(place: &Place) -> Vec<Sign> {
         ));
     }
     signs
+}
+
+/// Events that cannot be read are left out of reports; nothing mends them.
+fn events(place: &Place) -> Option<Sign> {
+    let verified = match verify_events::verify(&place.events()) {
+        Ok(verified) => verified,
+        Err(error) => return Some(Sign::ill(error.to_string(), "mend what the system says")),
+    };
+    let first = verified.findings.first()?;
+    let found = verified.findings.len();
+    Some(Sign::ill(
+        format!("findings in events: {found}; the first: {}", excerpt(first)),
+        "usage-report verify names them all; log-usage consent purge --events deletes all events",
+    ))
 }
 
 fn leftovers(place: &Place) -> Vec<Sign> {

@@ -546,6 +546,18 @@ fn other_rules_that_hide_events_from_git_are_good_too() {
     assert_eq!(all(&sandbox).events.len(), 1);
 }
 
+#[test]
+fn doctor_says_which_events_are_damaged() {
+    let sandbox = agreed();
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    let doctor = || text(&sandbox.run("log-usage", &["doctor"]).stdout);
+    let said = doctor();
+    assert!(!said.contains("findings in events"), "{said}");
+    sandbox.write(EVENTS, format!("garbage\n{}", sandbox.read(EVENTS)));
+    let said = doctor();
+    assert!(said.contains("findings in events: 1; the first: events.jsonl:1:"), "{said}");
+}
+
 /// One place, whichever ledger is named: what was written can be shown, reported on and deleted.
 #[test]
 fn events_of_a_named_ledger_are_where_everybody_looks_for_them() {
