@@ -213,7 +213,7 @@ pub(super) const RULES: &[Rule] = &[
     is("notion-token", &["ntn_", "secret_"], Alnum, 40, "developers.notion.com"),
     is("asana-token", &["1/1", "2/1"], Wide, 40, "developers.asana.com/docs/personal-access-token"),
     is("airtable-token", &["pat"], Dotted, 70, "airtable.com/developers/web"),
-    is("clickup-token", &["pk_1", "pk_2", "pk_3", "pk_4", "pk_5", "pk_6", "pk_7", "pk_8", "pk_9"], Word, 30, "developer.clickup.com/docs/authentication"),
+    is("clickup-token", &["pk_0", "pk_1", "pk_2", "pk_3", "pk_4", "pk_5", "pk_6", "pk_7", "pk_8", "pk_9"], Word, 30, "developer.clickup.com/docs/authentication"),
     may_be("klaviyo-key", &["pk_"], Hex, 32, "developers.klaviyo.com"),
     is("twilio-key", &["SK"], Hex, 32, "www.twilio.com/docs/iam/api-keys"),
     is("sendgrid-key", &["SG."], Dotted, 60, "www.twilio.com/docs/sendgrid"),
