@@ -64,10 +64,12 @@ pub fn render(report: &Report, screen: Screen) -> String {
         }
         lines.iter().for_each(|line| out += &format!(" {line}\n"));
     }
-    let notes = notes(report);
-    if !notes.is_empty() {
-        out.push('\n');
-    }
+    out + &below(&notes(report), screen)
+}
+
+/// Notes below the tables, dim where there is colour.
+pub(super) fn below(notes: &[String], screen: Screen) -> String {
+    let mut out = if notes.is_empty() { String::new() } else { "\n".to_owned() };
     for note in notes {
         out += &match screen.has_colour {
             true => format!(" \x1b[2m{note}\x1b[0m\n"),

@@ -70,14 +70,5 @@ fn table(page: &Page<'_>, screen: Screen) -> String {
             notes = sentences::changing(page);
         }
     }
-    if !notes.is_empty() {
-        out.push('\n');
-    }
-    for note in notes {
-        out += &match screen.has_colour {
-            true => format!(" \x1b[2m{note}\x1b[0m\n"),
-            false => format!(" {note}\n"),
-        };
-    }
-    out
+    out + &terminal::below(&notes, screen)
 }
