@@ -8,10 +8,11 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use crate::error::Result;
+use crate::intake::import::command::Arguments;
 use crate::intake::import::homes::Homes;
-use crate::intake::import::lenient::{self, Count, Flag, Maybe, Take, Text};
+use crate::intake::import::lenient::{Count, Flag, Maybe, Text};
 use crate::intake::import::reading::{Reading, instant};
-use crate::intake::import::turn::{End, Request, Turn, Work, checks, millis_between};
+use crate::intake::import::turn::{End, Request, Turn, Work, millis_between};
 use crate::intake::import::usage::Usage;
 use crate::intake::import::walk::{self, File, Group};
 
@@ -66,22 +67,6 @@ struct Data<'a> {
 struct Context<'a> {
     #[serde(borrow)]
     cwd: Text<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Arguments {
-    #[serde(deserialize_with = "lenient::take")]
-    command: Checks,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Checks(bool);
-
-impl Take<'_> for Checks {
-    fn text(text: &str) -> Checks {
-        Checks(checks(text))
-    }
 }
 
 /// What one model took. The cost beside the count is in premium requests, not in money.

@@ -9,11 +9,12 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use crate::error::Result;
+use crate::intake::import::command::Arguments;
 use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::homes::Homes;
-use crate::intake::import::lenient::{self, Count, Maybe, Take, Text};
+use crate::intake::import::lenient::{Count, Maybe, Text};
 use crate::intake::import::reading::{Names, Reading, instant};
-use crate::intake::import::turn::{End, Request, Turn, Work, checks, millis_between};
+use crate::intake::import::turn::{End, Request, Turn, Work, millis_between};
 use crate::intake::import::usage::Usage;
 use crate::intake::import::walk::{self, File, Group};
 use crate::timestamp::Instant;
@@ -118,22 +119,6 @@ struct Call<'a> {
     #[serde(borrow)]
     status: Text<'a>,
     args: Maybe<Arguments>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Arguments {
-    #[serde(deserialize_with = "lenient::take")]
-    command: Checks,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Checks(bool);
-
-impl Take<'_> for Checks {
-    fn text(text: &str) -> Checks {
-        Checks(checks(text))
-    }
 }
 
 impl Tokens {

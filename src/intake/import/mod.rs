@@ -11,6 +11,7 @@ pub mod peek;
 pub mod usage;
 pub mod cost;
 pub mod turn;
+mod command;
 pub mod reading;
 pub mod cursor;
 pub mod claude_code;

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use crate::intake::import::command::Checks;
 use crate::intake::import::lenient::{self, Count, Flag, Maybe, Take, Text};
-use crate::intake::import::turn::checks;
 use crate::intake::import::usage::Usage;
 
 /// What the row's `source` tag says.
@@ -172,16 +172,6 @@ impl Take<'_> for Kind {
             _ if NOTICES.iter().any(|it| text.starts_with(it)) => Kind::Notice,
             _ => Kind::Prompt,
         }
-    }
-}
-
-/// Whether a command tests, checks or builds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Checks(bool);
-
-impl Take<'_> for Checks {
-    fn text(text: &str) -> Checks {
-        Checks(checks(text))
     }
 }
 
