@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::hash::BuildHasher;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::str;
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,9 @@ use crate::ledger::tail;
 use crate::row::{LINE_BYTES_MAX, Row};
 use crate::timestamp::{Instant, Timestamp};
 use crate::workspace::Place;
+
+/// Files are looked through by so much at a time, more than any line of ours is long.
+const LOOK_BYTES: usize = 4 * LINE_BYTES_MAX;
 
 /// A row on its way into the ledger.
 #[derive(Clone, Debug)]
@@ -223,6 +226,17 @@ struct Dated {
     /// Lines by their bytes, as places in `spans`.
     places: HashTable<usize>,
     hasher: DefaultHashBuilder,
+    /// How long they are: most lines of a ledger are not.
+    lengths: u64,
+}
+
+/// A line without its line end.
+fn without_end(lines: &[u8], (start, end): (usize, usize)) -> &[u8] {
+    &lines[start..end - 1]
+}
+
+fn length_bit(line: &[u8]) -> u64 {
+    1 << (line.len() % 64)
 }
 
 impl Dated {
@@ -234,9 +248,10 @@ impl Dated {
         for entry in entries.iter().filter(|entry| entry.is_dated) {
             let (start, place) = (dated.lines.len(), dated.spans.len());
             entry.row.write_line(&mut dated.lines);
-            let Dated { lines, spans, are_there, places, hasher } = &mut dated;
+            let Dated { lines, spans, are_there, places, hasher, lengths } = &mut dated;
             spans.push((start, lines.len()));
-            let line = |place: usize| &lines[spans[place].0..spans[place].1];
+            let line = |place: usize| without_end(lines, spans[place]);
+            *lengths |= length_bit(line(place));
             let hash = |place: &usize| hasher.hash_one(line(*place));
             let equal = |it: &usize| line(*it) == line(place);
             let known = places.entry(hash(&place), equal, hash);
@@ -248,7 +263,10 @@ impl Dated {
 
     /// Marks a line that stands in the ledger.
     fn mark(&mut self, found: &[u8]) {
-        let line = |place: &usize| &self.lines[self.spans[*place].0..self.spans[*place].1];
+        if self.lengths & length_bit(found) == 0 {
+            return;
+        }
+        let line = |place: &usize| without_end(&self.lines, self.spans[*place]);
         let hash = self.hasher.hash_one(found);
         if let Some(place) = self.places.find(hash, |it| line(it) == found) {
             self.are_there[*place] = true;
@@ -275,23 +293,38 @@ impl Dated {
     }
 
     fn look_in(&mut self, path: &Path, prefix: &str) -> io::Result<()> {
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
-        let mut line = Vec::new();
-        while (&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut line)? > 0 {
-            let is_whole = line.ends_with(b"\n");
-            if !is_whole && line.len() == LINE_BYTES_MAX {
-                // No line of ours; the rest of it is not kept in memory.
-                reader.skip_until(b'\n')?;
+        let mut file = File::open(path)?;
+        let mut buffer = vec![0; LOOK_BYTES];
+        // What stands at its start already: the begin of a line.
+        let mut kept = 0;
+        let mut is_cut = false;
+        loop {
+            let filled = kept + file.read(&mut buffer[kept..])?;
+            let is_over = filled == kept;
+            let text = &buffer[..filled];
+            let mut start = 0;
+            for end in memchr::memchr_iter(b'\n', text).chain(is_over.then_some(filled)) {
+                // An editor may have taken the last line end, or made CRLF of it.
+                let line = text[start..end].trim_ascii_end();
+                if let Some(row) = line.strip_prefix(prefix.as_bytes())
+                    && !is_cut
+                {
+                    self.mark(row);
+                }
+                is_cut = false;
+                start = end + 1;
             }
-            // An editor may have taken the last line end, or made CRLF of it.
-            line.truncate(line.trim_ascii_end().len());
-            line.push(b'\n');
-            if let Some(row) = line.strip_prefix(prefix.as_bytes()) {
-                self.mark(row);
+            if is_over {
+                return Ok(());
             }
-            line.clear();
+            kept = filled - start;
+            if kept == buffer.len() {
+                // No line of ours; what comes of it is none either.
+                is_cut = true;
+                kept = 0;
+            }
+            buffer.copy_within(filled - kept..filled, 0);
         }
-        Ok(())
     }
 }
 
@@ -327,5 +360,29 @@ mod tests {
         let mut past = Past { changed, ..past };
         past.stamped = None;
         assert_eq!(past.stamp(now).to_string(), "2026-02-23T22:19:12.483920+01:00");
+    }
+
+    #[test]
+    fn a_row_is_found_wherever_it_stands() {
+        let line = "2026-02-23T21:19:12Z,m,1,2,true,plan,3,";
+        let row = Row::parse(line).unwrap();
+        let other = Row::parse("2026-02-23T21:19:13Z,m,1,2,true,plan,3,").unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let is_found = |text: &str| {
+            fs::write(file.path(), text).unwrap();
+            let entries = [&other, &row].map(|row| Entry { row: row.clone(), is_dated: true });
+            let mut dated = Dated::of(&entries);
+            dated.look_in(file.path(), "").unwrap();
+            assert!(!dated.are_there[0]);
+            dated.are_there[1]
+        };
+        for before in (0..200).chain(LOOK_BYTES - 100..LOOK_BYTES + 5).chain([3 * LOOK_BYTES]) {
+            let filling = "x".repeat(before);
+            for end in ["", "\n", "\r\n", "  \nmore\n"] {
+                assert!(is_found(&format!("{filling}\n{line}{end}")), "{before} {end:?}");
+            }
+            assert!(before == 0 || !is_found(&format!("{filling}{line}\n")), "{before}");
+        }
+        assert!(is_found(line) && !is_found("") && !is_found(&line[1..]));
     }
 }
