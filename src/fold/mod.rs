@@ -3,30 +3,33 @@
 //! of ours may fail a commit, and nothing is staged but the ledger's own files, where git commits
 //! something anyway.
 
+pub mod held;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::str;
+use std::process::{Child, Command, Stdio};
 
 use crate::error::{Error, Result, excerpt, shell_word, shown};
+use crate::fold::held::Held;
 use crate::git::committed;
 use crate::git::{self, WorkTree};
 use crate::intake::Gate;
 use crate::ledger::around::Around;
 use crate::ledger::border;
 use crate::ledger::compose::Entry;
+use crate::ledger::disk;
 use crate::ledger::fragments;
 use crate::ledger::journal::Waiting;
 use crate::ledger::lost;
 use crate::ledger::segment::Policy;
 use crate::ledger::waiting::{self, Due};
-use crate::row::Row;
+use crate::row::{LINE_BYTES_MAX, Row};
 use crate::setup;
 use crate::timestamp::{Day, Timestamp};
-use crate::workspace::{Config, FOLDER, LEDGER, Layout, Place};
+use crate::workspace::{Config, Durability, FOLDER, LEDGER, Layout, Place};
 
 /// The index of a commit of named paths only, which git makes beside its own. What is staged there
 /// would be reverted by the next commit.
@@ -47,6 +50,8 @@ pub struct Commit<'a> {
 struct Put {
     /// The files and folders to be staged.
     files: Vec<PathBuf>,
+    /// Ledgers whose new rows the disk need not have taken yet.
+    unsettled: Vec<PathBuf>,
     /// How many rows the work tree had lost.
     restored: usize,
     /// The first ledger that could not be written; the others were.
@@ -65,12 +70,23 @@ impl Commit<'_> {
             return Ok(0);
         }
         let due = waiting::due(self.tree)?;
-        if due.is_empty() || !self.is_something_staged()? {
+        if due.is_empty() {
             return Ok(0);
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        let put = self.put(&rows, true);
-        self.stage(&put.files)?;
+        // Two questions to git, at once.
+        let staged = self.ask_what_is_staged()?;
+        let folders = by_folder(&rows).into_keys();
+        let lost = folders.map(|folder| (folder, lost::rows(&self.place(folder)))).collect();
+        if !is_something(staged)? {
+            return Ok(0);
+        }
+        let put = self.put(&rows, lost);
+        // The disk takes the rows while git reads them.
+        let adding = self.begin_to_stage(&put.files)?;
+        let settled = put.settle();
+        adding.map_or(Ok(()), has_staged)?;
+        settled?;
         put.failed.map_or(Ok(put.restored), Err)
     }
 
@@ -90,9 +106,12 @@ impl Commit<'_> {
         let is_changed = output.stdout.split(|byte| *byte == b'\n').any(|line| {
             line.get(1).is_some_and(|letter| *letter != b' ') && line.ends_with(b".csv")
         });
-        match is_changed && self.is_something_staged()? {
-            true => self.stage(&self.files(&self.place(&folder))?),
-            false => Ok(()),
+        match is_changed {
+            true if is_something(self.ask_what_is_staged()?)? => {
+                let adding = self.begin_to_stage(&self.files(&self.place(&folder))?)?;
+                adding.map_or(Ok(()), has_staged)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -108,8 +127,9 @@ impl Commit<'_> {
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
         let mut done = HashSet::new();
         let mut failed = None;
+        let held = Held { top: &self.tree.top, git: &|arguments| self.git(arguments) };
         for (folder, rows) in by_folder(&rows) {
-            match self.committed(folder, &rows) {
+            match held.rows(folder, &rows) {
                 Ok(committed) => done.extend(committed),
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -139,26 +159,28 @@ impl Commit<'_> {
             journal.check_writable()?;
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        let put = self.put(&rows, false);
+        let put = self.put(&rows, HashMap::new());
+        put.settle()?;
         put.failed.map_or(Ok(()), Err)?;
         self.release(&due, &rows.into_iter().collect())
     }
 
-    /// Whether git has something to commit without us; it would refuse an empty commit, and shall.
-    fn is_something_staged(&self) -> Result<bool> {
+    /// Asks whether git has something to commit without us; it would refuse an empty commit, and shall.
+    fn ask_what_is_staged(&self) -> Result<Option<Child>> {
         if self.tree.own.join("MERGE_HEAD").exists() {
-            return Ok(true);
+            return Ok(None);
         }
         let mut command = self.git(&["diff", "--cached", "--quiet", "--no-ext-diff"]);
-        let status = command.status().map_err(|error| failed(&error))?;
-        Ok(status.code() == Some(1))
+        command.spawn().map(Some).map_err(|error| failed(&error))
     }
 
-    /// Appends rows to their ledgers, and, if asked to, rows that the work tree lost.
-    fn put(&self, rows: &[&Waiting], restores: bool) -> Put {
+    /// Appends rows to their ledgers, and with them what those `lost`; a ledger that is not named
+    /// there is not looked after.
+    fn put(&self, rows: &[&Waiting], mut lost: HashMap<&Path, Result<Vec<String>>>) -> Put {
         let mut put = Put::default();
         for (folder, rows) in by_folder(rows) {
-            if let Err(error) = self.put_into(folder, &rows, restores, &mut put) {
+            let lost = lost.remove(folder);
+            if let Err(error) = self.put_into(folder, &rows, lost, &mut put) {
                 put.failed = put.failed.or(Some(error));
             }
         }
@@ -169,16 +191,19 @@ impl Commit<'_> {
         &self,
         folder: &Path,
         rows: &[&Waiting],
-        restores: bool,
+        lost: Option<Result<Vec<String>>>,
         put: &mut Put,
     ) -> Result<()> {
         let place = self.place(folder);
         let config = Config::load(&place)?;
         let border = border::load(&place)?;
-        if restores && config.layout == Layout::Single {
-            self.bring_back(folder, &place)?;
-        }
-        let lost = if restores { lost::rows(&place)? } else { Vec::new() };
+        let lost = match lost {
+            None => Vec::new(),
+            Some(_) if config.layout == Layout::Single && self.bring_back(folder, &place)? => {
+                lost::rows(&place)?
+            }
+            Some(lost) => lost?,
+        };
         let lines = lost.iter().chain(rows.iter().map(|row| &row.line));
         let parsed = lines.filter_map(|line| Row::parse(line).ok());
         let kept = parsed.filter(|row| !is_pruned(row, border));
@@ -194,6 +219,11 @@ impl Commit<'_> {
                 (fragments::fresh(&place, (self.clock)()), policy)
             }
         };
+        let active = place.active();
+        let settles_later =
+            policy.durability == Durability::Data && has_room(&active, &entries, &policy);
+        let durability = if settles_later { Durability::None } else { policy.durability };
+        let policy = Policy { durability, ..policy };
         let is_tracked = || git::tracks(&place.active());
         let gate = Gate {
             place: &place,
@@ -205,21 +235,23 @@ impl Commit<'_> {
             around: Around { is_tracked: &is_tracked, git_dir: None },
         };
         gate.append(&mut entries)?;
+        put.unsettled.extend(settles_later.then_some(active));
         put.restored += lost.len();
         put.files.extend(self.files(&place)?);
         Ok(())
     }
 
-    /// Brings back a ledger that the last commit has and the work tree lost as a whole.
-    fn bring_back(&self, folder: &Path, place: &Place) -> Result<()> {
+    /// Brings back a ledger that the last commit has and the work tree lost as a whole; whether there
+    /// was such a one.
+    fn bring_back(&self, folder: &Path, place: &Place) -> Result<bool> {
         let path = place.active();
         if path.exists() {
-            return Ok(());
+            return Ok(false);
         }
         let name = folder.join(LEDGER);
         let Some(bytes) = committed::file_at(&self.tree.top, "HEAD", &name.to_string_lossy())
         else {
-            return Ok(());
+            return Ok(false);
         };
         if self.tree.own.join("info/sparse-checkout").exists() {
             return Err(Error::Git {
@@ -228,7 +260,8 @@ impl Commit<'_> {
             });
         }
         setup::prepare(place, true)?;
-        fs::write(&path, bytes).map_err(|error| Error::io("write", &path, &error))
+        fs::write(&path, bytes).map_err(|error| Error::io("write", &path, &error))?;
+        Ok(true)
     }
 
     /// What rows are in, and what stands beside them for git, where git does not know it yet: a change
@@ -250,72 +283,14 @@ impl Commit<'_> {
         Ok(files)
     }
 
-    /// Stages files in the index that git is making the commit from.
-    fn stage(&self, files: &[PathBuf]) -> Result<()> {
+    /// Begins to stage files in the index that git is making the commit from; None if there are none.
+    fn begin_to_stage(&self, files: &[PathBuf]) -> Result<Option<Child>> {
         if files.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let mut command = self.git(&["add", "--"]);
-        command.args(files);
-        let output = command.output().map_err(|error| failed(&error))?;
-        match output.status.success() {
-            true => Ok(()),
-            false => {
-                let text = String::from_utf8_lossy(&output.stderr).into_owned();
-                let lines: Vec<&str> = text.lines().take(2).map(str::trim).collect();
-                Err(Error::Git {
-                    problem: format!("git add refused: {}", excerpt(&lines.join(" "))),
-                    fix: "log-usage doctor".to_owned(),
-                })
-            }
-        }
-    }
-
-    /// Which of these rows, all for the ledger in this folder, the commit that was made holds.
-    fn committed<'r>(&self, folder: &Path, rows: &[&'r Waiting]) -> Result<Vec<&'r Waiting>> {
-        let mut missing: HashMap<&str, Vec<&Waiting>> = HashMap::new();
-        for row in rows {
-            missing.entry(&row.line).or_default().push(row);
-        }
-        let mut found = Vec::new();
-        let active = folder.join(LEDGER).into_os_string();
-        let object = [b"HEAD:", active.as_encoded_bytes(), b"\n"].concat();
-        self.look_in(&object, &[], &mut missing, &mut found)?;
-        if !missing.is_empty() {
-            let mut list = self.git(&["ls-tree", "-r", "-z", "HEAD", "--"]);
-            let output = list.arg(folder).output().map_err(|error| failed(&error))?;
-            let entries = output.stdout.split(|byte| *byte == 0).filter(|it| it.ends_with(b".csv"));
-            // `mode type hash<TAB>path` becomes `hash path`.
-            let object = |entry: &[u8]| {
-                let tab = memchr::memchr(b'\t', entry)?;
-                let space = memchr::memrchr(b' ', &entry[..tab])?;
-                Some([&entry[space + 1..tab], b" ", &entry[tab + 1..], b"\n"].concat())
-            };
-            let objects: Vec<u8> = entries.filter_map(object).flatten().collect();
-            // As the work tree would have them: a filter may keep their bytes elsewhere.
-            self.look_in(&objects, &["--filters"], &mut missing, &mut found)?;
-        }
-        Ok(found)
-    }
-
-    /// Moves the rows that these objects hold from the one to the other.
-    fn look_in<'r>(
-        &self,
-        objects: &[u8],
-        options: &[&str],
-        missing: &mut HashMap<&str, Vec<&'r Waiting>>,
-        found: &mut Vec<&'r Waiting>,
-    ) -> Result<()> {
-        let mut input = tempfile::tempfile().map_err(|error| failed(&error))?;
-        input.write_all(objects).map_err(|error| failed(&error))?;
-        input.rewind().map_err(|error| failed(&error))?;
-        let mut command = self.git(&["cat-file", "--batch"]);
-        let output = command.args(options).stdin(input).output().map_err(|error| failed(&error))?;
-        for line in output.stdout.split(|byte| *byte == b'\n') {
-            let line = str::from_utf8(line.trim_ascii_end()).unwrap_or_default();
-            found.extend(missing.remove(line).into_iter().flatten());
-        }
-        Ok(())
+        command.args(files).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().map(Some).map_err(|error| failed(&error))
     }
 
     fn release(&self, due: &[Due], done: &HashSet<&Waiting>) -> Result<usize> {
@@ -343,6 +318,42 @@ impl Commit<'_> {
         // A folder may be named as a pattern would be.
         command.env("GIT_LITERAL_PATHSPECS", "1");
         command
+    }
+}
+
+impl Put {
+    /// Waits until the disk has what was put into the ledgers.
+    fn settle(&self) -> Result<()> {
+        self.unsettled.iter().try_for_each(|path| disk::settle(path))
+    }
+}
+
+/// Whether these rows go into the ledger that is there: a rotation settles itself, step by step.
+fn has_room(active: &Path, entries: &[Entry<'_>], policy: &Policy) -> bool {
+    let bytes = entries.len() as u64 * (LINE_BYTES_MAX as u64);
+    fs::metadata(active).is_ok_and(|meta| meta.len() + bytes < policy.max_size)
+}
+
+/// What git answers: a merge is something in any case.
+fn is_something(staged: Option<Child>) -> Result<bool> {
+    let Some(mut staged) = staged else { return Ok(true) };
+    let status = staged.wait().map_err(|error| failed(&error))?;
+    Ok(status.code() == Some(1))
+}
+
+/// Waits until git has staged.
+fn has_staged(adding: Child) -> Result<()> {
+    let output = adding.wait_with_output().map_err(|error| failed(&error))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            let lines: Vec<&str> = text.lines().take(2).map(str::trim).collect();
+            Err(Error::Git {
+                problem: format!("git add refused: {}", excerpt(&lines.join(" "))),
+                fix: "log-usage doctor".to_owned(),
+            })
+        }
     }
 }
 

@@ -87,6 +87,15 @@ pub(super) fn sync(file: &File, path: &Path, durability: Durability) -> Result<(
     }
 }
 
+/// Waits until what was written to this file is on the disk.
+///
+/// # Errors
+/// It may or may not be.
+pub fn settle(path: &Path) -> Result<()> {
+    let file = File::open(path).map_err(|error| sync_failed(path, &error))?;
+    sync(&file, path, Durability::Data)
+}
+
 /// Waits until the folder's names are on the disk.
 pub(super) fn sync_folder(folder: &Path, durability: Durability) -> Result<()> {
     if durability == Durability::None || cfg!(windows) {

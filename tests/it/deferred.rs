@@ -4,6 +4,7 @@
 use std::fs;
 use std::thread;
 
+use crate::faults::has_strace;
 use crate::sandbox::{HEADER, SEED, Sandbox, text};
 
 /// A repository with one commit and rows that wait.
@@ -586,4 +587,39 @@ fn a_lock_that_is_held_fails_no_commit() {
     assert!(sandbox.run("log-usage", &["doctor"]).stdout.windows(9).any(|it| it == b"is locked"));
     commit(&sandbox, "fourth");
     assert_eq!(committed(&sandbox, "HEAD").len(), 2);
+}
+
+/// What is let go of where it waited must be on the disk where it stands: the first ledger, the next
+/// row, a segment that is full.
+#[test]
+fn rows_are_on_the_disk_before_they_are_let_go() {
+    if !has_strace() {
+        eprintln!("SKIPPED rows_are_on_the_disk_before_they_are_let_go: no strace on this machine");
+        return;
+    }
+    let sandbox = repository();
+    for (model, config, synced) in [
+        ("first", "", &["usage.csv", ".telemetry"][..]),
+        ("next", "", &["usage.csv"]),
+        ("full", "max_size = \"100B\"\n", &[".usage.csv.tmp.0", "archive"]),
+        ("unsynced", "durability = \"none\"\n", &[]),
+    ] {
+        sandbox.write(".telemetry/config.toml", config);
+        log(&sandbox, model);
+        change(&sandbox);
+        let trace = sandbox.path("../trace");
+        let trace = trace.to_str().unwrap();
+        let calls = "trace=fsync,fdatasync";
+        let all = ["-f", "-y", "-o", trace, "-e", calls, "git", "commit", "--quiet", "-am", model];
+        sandbox.ok("strace", &all);
+        assert_eq!(models(&committed(&sandbox, "HEAD")).last(), Some(&model));
+        assert_eq!(waiting(&sandbox), 0);
+        let trace = sandbox.read("../trace");
+        let ledger: Vec<&str> = trace.lines().filter(|it| it.contains("/.telemetry")).collect();
+        assert_eq!(ledger.is_empty(), synced.is_empty(), "{model}: {trace}");
+        for name in synced {
+            let is_synced = ledger.iter().any(|it| it.contains(&format!("{name}>")));
+            assert!(is_synced, "{model}: {name} in {trace}");
+        }
+    }
 }
