@@ -540,24 +540,51 @@ fn a_run_that_failed_is_a_failure_whatever_it_says() {
     assert_eq!(sandbox.rows().len(), 1);
 }
 
+/// How much is held, when the oldest goes: as far as that can be known.
 #[test]
 fn without_a_ledger_the_turns_that_could_be_there_are_counted() {
     let sandbox = Sandbox::repository();
     let root = root(&sandbox);
-    let path = transcript(&sandbox, &(turn(&root, 9) + &turn(&root, 10)));
     let day = Duration::from_secs(24 * 3600);
-    let changed = std::time::SystemTime::now() - day * 26 - day / 2;
-    fs::File::options().append(true).open(&path).unwrap().set_modified(changed).unwrap();
-    let before = sandbox.snapshot();
-    let output = sandbox.run("usage-report", &[]);
-    assert_eq!(output.status.code(), Some(1));
-    let said = text(&output.stderr);
-    assert!(said.contains("fix: log-usage import            # agents on this machine hold 2 turns of this repository;\n"), "{said}");
-    assert!(said.contains("# the oldest is deleted in about 3 days\n"), "{said}");
-    assert!(
-        said.ends_with("       log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"\n"),
-        "{said}"
-    );
-    assert_eq!(sandbox.snapshot(), before);
+    let said = |hours: &[usize], age: Duration| {
+        let turns: String = hours.iter().map(|hour| turn(&root, *hour)).collect();
+        let path = transcript(&sandbox, &turns);
+        let changed = std::time::SystemTime::now() - age;
+        fs::File::options().append(true).open(path).unwrap().set_modified(changed).unwrap();
+        let before = sandbox.snapshot();
+        let output = sandbox.run("usage-report", &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(sandbox.snapshot(), before);
+        text(&output.stderr)
+    };
+    let message = |held: &str| {
+        format!(
+            "error: no ledger here\n  why: no .telemetry/usage.csv in this folder or above it\n  \
+             fix: {held}log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"\n"
+        )
+    };
+    let held = |turns: &str, goes: &str| {
+        message(&format!(
+            "log-usage import            # agents on this machine hold {turns} of this repository;\n\
+             {:35}# the oldest is deleted {goes}\n       ",
+            ""
+        ))
+    };
+    assert_eq!(said(&[], day), message(""));
+    assert_eq!(said(&[9], day * 28 + day / 2), held("1 turn", "in about a day"));
+    assert_eq!(said(&[9, 10], day * 26 + day / 2), held("2 turns", "in about 3 days"));
+    // Today, or at the next start of the agent.
+    for age in [day * 29 + day / 2, day * 40] {
+        assert_eq!(said(&[9, 10, 11], age), held("3 turns", "within a day"));
+    }
+    // Whoever keeps them longer has longer.
+    sandbox.write("../home/.claude/settings.json", "{\"cleanupPeriodDays\": 99}");
+    assert_eq!(said(&[9], day * 26 + day / 2), held("1 turn", "in about 72 days"));
+    // What is too much to be read while somebody waits is older, and goes before it.
+    let folder = home(&sandbox).join(".claude/projects/-w");
+    fs::File::create(folder.join("s2.jsonl")).unwrap().set_len(49 << 20).unwrap();
+    let expected = "log-usage import            # agents on this machine hold at least 1 turn of \
+                    this repository\n       ";
+    assert_eq!(said(&[9], day), message(expected));
     assert!(!home(&sandbox).join(".local").exists() && !home(&sandbox).join(".cache").exists());
 }

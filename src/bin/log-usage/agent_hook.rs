@@ -27,7 +27,7 @@ use usage_ledger::ledger::segment::Policy;
 use usage_ledger::pricing::Prices;
 use usage_ledger::workspace::{Config, Permission};
 
-use crate::agents::{is_wanted, user_folder};
+use crate::agents::is_wanted;
 use crate::hook_log;
 use crate::import::{depends_on, local};
 use crate::record::record;
@@ -152,7 +152,7 @@ fn is_command(agent: &str, name: &str, root: &Path) -> bool {
     if agent != "claude-code" {
         return false;
     }
-    let folders = [Some(root.join(".claude")), user_folder(agent)];
+    let folders = [Some(root.join(".claude")), world::agent_home(agent)];
     let is_file = |folder: PathBuf| {
         folder.join("commands").join(name.replace(':', "/") + ".md").is_file()
             || folder.join("skills").join(name).join("SKILL.md").is_file()

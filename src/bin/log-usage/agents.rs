@@ -51,7 +51,7 @@ impl Settings {
         let (path, name) = match level {
             Level::Project => (root.join(agent.project), agent.project.to_owned()),
             Level::User => {
-                let path = user_folder(agent.name)?.join(agent.user);
+                let path = world::agent_home(agent.name)?.join(agent.user);
                 (path.clone(), shown(&path))
             }
         };
@@ -86,21 +86,6 @@ impl Settings {
         }
         Ok(true)
     }
-}
-
-/// Where a user's settings of an agent are.
-pub(crate) fn user_folder(agent: &str) -> Option<PathBuf> {
-    let homes = world::homes(&[]);
-    let (named, usual) = match agent {
-        "claude-code" => (homes.claude.first(), ".claude"),
-        "codex" => (homes.codex.first(), ".codex"),
-        _ => (None, ".gemini"),
-    };
-    let named = named.map(|it| match it.ends_with("projects") {
-        true => it.parent().unwrap_or(it).to_owned(),
-        false => it.clone(),
-    });
-    named.or_else(|| homes.in_home(usual))
 }
 
 /// What starts us: our name where it is found, else our path.

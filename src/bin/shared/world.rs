@@ -152,3 +152,18 @@ pub(crate) fn homes(named: &[PathBuf]) -> Homes {
         named: named.iter().map(|path| std::path::absolute(path).unwrap_or(path.clone())).collect(),
     }
 }
+
+/// The folder of a coding agent's own settings.
+pub(crate) fn agent_home(agent: &str) -> Option<PathBuf> {
+    let homes = homes(&[]);
+    let (named, usual) = match agent {
+        "claude-code" => (homes.claude.first(), ".claude"),
+        "codex" => (homes.codex.first(), ".codex"),
+        _ => (None, ".gemini"),
+    };
+    let named = named.map(|it| match it.ends_with("projects") {
+        true => it.parent().unwrap_or(it).to_owned(),
+        false => it.clone(),
+    });
+    named.or_else(|| homes.in_home(usual))
+}

@@ -1,8 +1,10 @@
 //! What coding agents hold of a repository that has no ledger: counted, never kept.
 
+use std::fs;
 use std::time::{Duration, SystemTime};
 
 use chrono::{Local, TimeZone};
+use serde_json::Value;
 use usage_ledger::error::Held;
 use usage_ledger::intake::import::scope::Scope;
 use usage_ledger::intake::import::turn::{Grain, Making};
@@ -20,8 +22,8 @@ const BYTES_MAX: u64 = 48 << 20;
 /// The one agent that deletes its transcripts,
 const DELETES: &str = "claude-code";
 
-/// and how long after they were changed last, unless its user set another time.
-const KEPT: Duration = Duration::from_secs(30 * DAY_S);
+/// and how many days after they were changed last, unless its user set another number.
+const KEPT_DAYS: u64 = 30;
 
 const DAY_S: u64 = 24 * 3600;
 
@@ -60,12 +62,20 @@ pub(crate) fn held() -> Option<Held> {
     let deleting = tallies.iter().find(|it| it.name == DELETES)?;
     // What was not looked at is older, and goes before it.
     let oldest = deleting.oldest.filter(|_| deleting.unread == 0);
-    let days_left = oldest.map(|oldest| {
-        let left = (oldest + KEPT).duration_since(system_now).unwrap_or_default();
-        left.as_secs() / DAY_S
-    });
+    let kept = Duration::from_secs(kept_days().saturating_mul(DAY_S));
+    let end = oldest.and_then(|oldest| oldest.checked_add(kept));
+    let days_left =
+        end.map(|end| end.duration_since(system_now).unwrap_or_default().as_secs() / DAY_S);
     let is_at_least = tallies.iter().any(|it| it.unread > 0);
     (turns > 0).then_some(Held { turns, is_at_least, days_left })
+}
+
+/// How long its user lets that agent keep them.
+fn kept_days() -> u64 {
+    let settings = world::agent_home(DELETES).map(|folder| folder.join("settings.json"));
+    let settings = settings.and_then(|path| fs::read(path).ok());
+    let settings: Option<Value> = settings.and_then(|text| serde_json::from_slice(&text).ok());
+    settings.and_then(|it| it["cleanupPeriodDays"].as_u64()).unwrap_or(KEPT_DAYS)
 }
 
 fn local(at: Instant) -> Timestamp {
