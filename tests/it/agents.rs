@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::consent::at_terminal;
 use crate::sandbox::{Sandbox, text};
 
 fn home(sandbox: &Sandbox) -> PathBuf {
@@ -587,4 +588,49 @@ fn without_a_ledger_the_turns_that_could_be_there_are_counted() {
                     this repository\n       ";
     assert_eq!(said(&[9], day), message(expected));
     assert!(!home(&sandbox).join(".local").exists() && !home(&sandbox).join(".cache").exists());
+}
+
+/// What is said to a person after rows were logged; only where it would change something.
+#[test]
+fn an_import_says_how_the_ledger_is_kept_filled() {
+    let sandbox = Sandbox::repository();
+    let here = root(&sandbox);
+    let with = |hours: &[usize]| {
+        let ours: String = hours.iter().map(|hour| turn(&here, *hour)).collect();
+        transcript(&sandbox, &(ours + &turn("/w/elsewhere", 23)))
+    };
+    with(&[9, 10]);
+    let Some(said) = at_terminal(&sandbox, &[], &["import"], "") else { return };
+    assert_eq!(
+        said,
+        "claude-code   1 session   2 turns   2 new   <$0.01\n\
+         2 rows logged, 2 Nov 2026.\n  \
+         of this repository only; 1 turn of other folders was left alone (--all-projects --personal)\n  \
+         keep it filled: log-usage hooks install --agent claude-code\n  \
+         new ledger: .telemetry/usage.csv (commit it with your code; log-usage init adds a README and settings)\n"
+    );
+    let says_how = |arguments: &[&str]| {
+        let said = at_terminal(&sandbox, &[], &[&["import"], arguments].concat(), "").unwrap();
+        assert!(said.contains("logged") || said.contains("nothing new"), "{said}");
+        said.contains("keep it filled")
+    };
+    assert!(!says_how(&[]), "nothing was logged");
+    // Hooks fill the ledger of a repository alone, and read what is in its usual place.
+    with(&[9, 10, 11]);
+    assert!(!says_how(&["--personal"]));
+    let named = with(&[9, 10, 11, 12]).to_string_lossy().into_owned();
+    assert!(!says_how(&["claude-code", "--from", &named]));
+    // Where the agent calls us already, or may.
+    for (number, level) in [&[] as &[&str], &["--user"]].into_iter().enumerate() {
+        let options = [&["--agent", "claude-code"], level].concat();
+        sandbox.ok("log-usage", &[&["hooks", "install"], options.as_slice()].concat());
+        with(&(9..=13 + number).collect::<Vec<_>>());
+        assert!(!says_how(&[]));
+        sandbox.ok("log-usage", &[&["hooks", "uninstall"], options.as_slice()].concat());
+    }
+    with(&(9..=15).collect::<Vec<_>>());
+    assert!(says_how(&[]));
+    sandbox.write(".claude/settings.json", "{ broken");
+    with(&(9..=16).collect::<Vec<_>>());
+    assert!(!says_how(&[]));
 }

@@ -38,14 +38,14 @@ fn grant(sandbox: &Sandbox, arguments: &[&str]) {
 }
 
 /// Runs it as a person would; None, which is said, where there is no terminal to be had.
-fn at_terminal(
+pub(crate) fn at_terminal(
     sandbox: &Sandbox,
     variables: &[(&str, &str)],
     arguments: &[&str],
     answer: &str,
 ) -> Option<String> {
     if sandbox.command("script").arg("--version").ok().is_err() {
-        eprintln!("SKIPPED a question at a terminal: no script on this machine");
+        eprintln!("SKIPPED what a person sees at a terminal: no script on this machine");
         return None;
     }
     let line = [&["log-usage"], arguments].concat().join(" ");

@@ -33,6 +33,7 @@ mod hooks_beside;
 mod hostile;
 mod identity;
 mod import;
+mod import_told;
 mod init;
 mod invariants;
 mod log_usage;

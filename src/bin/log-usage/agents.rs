@@ -194,11 +194,19 @@ impl AgentOptions {
 
 /// Whether the project's settings of this agent call us.
 pub(crate) fn is_wanted(agent: &'static Agent, root: &Path) -> bool {
-    let settings = Settings::of(agent, Level::Project, root);
-    settings.is_some_and(|it| {
-        let text = it.read().unwrap_or_default();
-        agent.called(&text, it.level).is_ok_and(|calls| !calls.is_empty())
-    })
+    calls(agent, Level::Project, root) == Some(true)
+}
+
+/// Whether neither the project's settings nor the user's call us; broken ones may.
+pub(crate) fn is_free(agent: &'static Agent, root: &Path) -> bool {
+    [Level::Project, Level::User].into_iter().all(|level| calls(agent, level, root) == Some(false))
+}
+
+/// Whether settings of this agent call us; None where nobody can tell.
+fn calls(agent: &'static Agent, level: Level, root: &Path) -> Option<bool> {
+    let settings = Settings::of(agent, level, root)?;
+    let calls = agent.called(&settings.read().ok()?, level).ok()?;
+    Some(!calls.is_empty())
 }
 
 /// What is in effect of all this: one finding for each settings that call us, or that are broken.

@@ -1,6 +1,7 @@
 //! `log-usage import`: what coding agents noted of themselves, as rows.
 
 use std::cell::RefCell;
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use clap::Parser;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::hooks::agents::{Agent, agent};
 use usage_ledger::intake::import::cursor::Cursor;
 use usage_ledger::intake::import::scope::Scope;
 use usage_ledger::intake::import::turn::{Grain, Making};
@@ -22,7 +24,8 @@ use usage_ledger::row::TaskType;
 use usage_ledger::timestamp::{Day, Instant, Timestamp};
 use usage_ledger::workspace::{Config, Durability, Permission};
 
-use crate::import_told::{explanation, hints, stored, summary};
+use crate::agents::is_free;
+use crate::import_told::{explanation, hints, stored, summary, to_install};
 use crate::redact;
 use crate::user;
 use crate::voice;
@@ -179,9 +182,8 @@ impl ImportOptions {
                 "name one source: log-usage import claude-code --from PATH",
             );
         }
-        if let Some(missing) = self.from.iter().find(|path| !path.exists()) {
-            let error = io::Error::from(io::ErrorKind::NotFound);
-            return Err(Error::io("read", missing, &error));
+        for path in &self.from {
+            fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
         }
         if config.tags == Permission::None {
             return refuse(
@@ -261,21 +263,35 @@ impl ImportOptions {
         }
         if imports.entries.is_empty() {
             if io::stderr().is_terminal() {
-                self.lines(imports, appended).iter().for_each(|line| voice::say(line));
+                self.lines(target, imports, appended).iter().for_each(|line| voice::say(line));
             }
             return;
         }
-        tell(target, appended, &|_| self.lines(imports, appended).join("\n"));
+        tell(target, appended, &|_| self.lines(target, imports, appended).join("\n"));
     }
 
-    fn lines(&self, imports: &Imports, appended: &Appended) -> Vec<String> {
+    fn lines(&self, target: &Target, imports: &Imports, appended: &Appended) -> Vec<String> {
         let mut lines = summary(imports);
         lines.push(match lines.is_empty() && self.sources.is_empty() {
             true => "no transcripts found".to_owned(),
-            false => stored(imports, appended.added, "logged"),
+            false => stored(imports, appended.added, self.explain),
         });
         lines.extend(hints(imports, self.all_projects));
+        if appended.added > 0 {
+            lines.extend(to_install(&self.silent(target, imports)));
+        }
         lines
+    }
+
+    /// Agents that could call us at each turn's end, and do not. Only a repository's ledger is filled
+    /// so, and only from their usual places.
+    fn silent(&self, target: &Target, imports: &Imports) -> Vec<&'static Agent> {
+        let Ok(root) = world::root() else { return Vec::new() };
+        if target.choice != Choice::Repository || !self.from.is_empty() {
+            return Vec::new();
+        }
+        let new = imports.tallies.iter().filter(|it| it.new > 0);
+        new.filter_map(|it| agent(it.name)).filter(|agent| is_free(agent, &root)).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use usage_ledger::error::{excerpt, shown};
 use usage_ledger::figures;
+use usage_ledger::hooks::agents::Agent;
 use usage_ledger::intake::import::{Imports, Tally};
 use usage_ledger::timestamp::Day;
 
@@ -56,16 +57,17 @@ pub(crate) fn summary(imports: &Imports) -> Vec<String> {
             0 | 4 => format!("{cell:<width$}"),
             _ => format!("{cell:>width$}"),
         });
+        let cells = cells.filter(|cell| !cell.is_empty());
         cells.collect::<Vec<_>>().join("   ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
 }
 
 /// What was stored, from when to when, and what could not be.
-pub(crate) fn stored(imports: &Imports, added: usize, verb: &str) -> String {
+pub(crate) fn stored(imports: &Imports, added: usize, is_explained: bool) -> String {
     let mut text = match added {
         0 => "nothing new".to_owned(),
-        rows => format!("{} {verb}", counted(rows as u64, "row")),
+        rows => format!("{} logged", counted(rows as u64, "row")),
     };
     let days = imports.entries.iter().map(|entry| entry.row.at.day());
     if added > 0
@@ -75,9 +77,19 @@ pub(crate) fn stored(imports: &Imports, added: usize, verb: &str) -> String {
     }
     text.push('.');
     let mut doubts = Vec::new();
-    let unreadable: u64 = imports.tallies.iter().map(|it| it.findings.unreadable).sum();
-    if unreadable > 0 {
-        doubts.push(format!("{} unreadable", counted(unreadable, "line")));
+    // Whole files that are left out are named.
+    let (mut lines, mut files) = (0, 0);
+    for found in imports.tallies.iter().map(|it| &it.findings) {
+        let of_files = found.left_out.iter().filter(|it| it.line == 0).count() as u64;
+        lines += found.unreadable - of_files;
+        files += of_files;
+    }
+    if lines > 0 {
+        let which = if is_explained { "" } else { " (--explain)" };
+        doubts.push(format!("{} unreadable{which}", counted(lines, "line")));
+    }
+    if files > 0 {
+        doubts.push(format!("{} unreadable", counted(files, "file")));
     }
     let models: Vec<String> = imports.unpriced.keys().map(|it| excerpt(it)).collect();
     if !models.is_empty() {
@@ -153,12 +165,22 @@ pub(crate) fn hints(imports: &Imports, is_everywhere: bool) -> Vec<String> {
     lines
 }
 
+/// How these agents fill the ledger by themselves from now on.
+pub(crate) fn to_install(agents: &[&Agent]) -> Option<String> {
+    let names: String = agents.iter().map(|agent| format!(" --agent {}", agent.name)).collect();
+    (!names.is_empty()).then(|| format!("  keep it filled: log-usage hooks install{names}"))
+}
+
 /// Where the numbers come from: for each source what was found, counted and left out, and why.
 pub(crate) fn explanation(imports: &Imports) -> Vec<String> {
     let mut lines = Vec::new();
     for it in &imports.tallies {
         let found = &it.findings;
         lines.push(it.name.to_owned());
+        if found.files == 0 && found.unreadable == 0 {
+            lines.push("  read        nothing: no transcripts found".to_owned());
+            continue;
+        }
         let mut say = |what: &str, text: String| lines.push(format!("  {what:<12}{text}"));
         say(
             "read",

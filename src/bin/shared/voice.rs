@@ -73,7 +73,8 @@ fn usage(program: &str, error: &clap::Error) -> Error {
             .split(' ')
             .next()
             .unwrap_or_default()
-            .trim_matches(|c| matches!(c, '<' | '>')),
+            .trim_end_matches("...")
+            .trim_matches(['<', '>', '[', ']']),
     );
     let value = excerpt(&text(ContextKind::InvalidValue));
     let problem = match error.kind() {
@@ -101,9 +102,7 @@ fn usage(program: &str, error: &clap::Error) -> Error {
             prior => format!("{given} does not go with {prior}"),
         },
         // Of several the first.
-        ErrorKind::MissingRequiredArgument => {
-            format!("{} is missing", given.trim_end_matches(">..."))
-        }
+        ErrorKind::MissingRequiredArgument => format!("{given} is missing"),
         _ => error.kind().to_string(),
     };
     let suggestion =

@@ -1,0 +1,34 @@
+//! What an import says of itself: what was looked at, and what could not be read.
+
+use crate::consent::at_terminal;
+use crate::sandbox::{Sandbox, text};
+
+#[test]
+fn where_nothing_is_it_says_so_of_each_source() {
+    let sandbox = Sandbox::repository();
+    let output = sandbox.run("log-usage", &["import", "--explain"]);
+    let expected: String = ["claude-code", "codex", "gemini", "copilot", "opencode"]
+        .map(|source| format!("{source}\n  read        nothing: no transcripts found\n"))
+        .concat();
+    assert_eq!(text(&output.stderr), expected);
+    let output = sandbox.run("log-usage", &["import", "gemini"]);
+    assert_eq!(text(&output.stderr), "no transcripts of gemini found\n");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_or_it_is_said_how() {
+    let sandbox = Sandbox::repository();
+    sandbox.write("bad.json", "no json\n");
+    let import = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        at_terminal(&sandbox, &[], &arguments, "")
+    };
+    let Some(said) = import("import otlp --from bad.json") else { return };
+    assert!(said.ends_with("nothing new. 1 line unreadable (--explain).\n"), "{said}");
+    let said = import("import otlp --from bad.json --explain").unwrap();
+    assert!(said.contains("  left out    "), "{said}");
+    assert!(said.ends_with("nothing new. 1 line unreadable.\n"), "{said}");
+    let said = import("import result --from bad.json").unwrap();
+    assert!(said.starts_with("left out  "), "{said}");
+    assert!(said.ends_with("nothing new. 1 file unreadable.\n"), "{said}");
+}
