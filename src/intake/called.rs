@@ -18,6 +18,12 @@ const SUB_AGENT: &str = "sub-agent";
 /// Names of sub-agents and of commands are no longer.
 const NAME_BYTES_MAX: usize = 64;
 
+/// What ends planning, and is only done once a person has agreed to the plan.
+const END_OF_PLAN: &str = "ExitPlanMode";
+
+/// The mode in which an agent plans and changes nothing.
+const PLANNING: &str = "plan";
+
 /// What belongs together is named by so many bytes of a SHA-256, in hex.
 const HASH_BYTES: usize = 8;
 
@@ -41,6 +47,8 @@ pub struct Call {
     reason: Option<String>,
     sub_agent: Option<String>,
     sub_id: Option<String>,
+    tool: Option<String>,
+    mode: Option<String>,
 }
 
 impl Call {
@@ -64,6 +72,8 @@ impl Call {
             reason: word(&["reason", "source"]),
             sub_agent: word(&["agent_type"]),
             sub_id: text(&["agent_id"]),
+            tool: word(&["tool_name"]),
+            mode: word(&["permission_mode"]),
         })
     }
 
@@ -124,6 +134,14 @@ impl Call {
                 let name = self.command.as_deref().filter(|name| is_command(name))?;
                 draft.command = Some(Cow::Owned(format!("/{name}")));
             }
+            // Who planned hands the work to whoever does it. (A sub-agent's work comes back.)
+            "PostToolUse" if self.tool.as_deref() == Some(END_OF_PLAN) => {
+                draft.name = "handoff.completed".into();
+                draft.agent = own(self.agent);
+                attrs.insert("from".into(), PLANNING.into());
+                let mode = self.mode.as_deref().filter(|mode| *mode != PLANNING);
+                attrs.extend(mode.and_then(own).map(|it| ("to".into(), it)));
+            }
             _ => return None,
         }
         draft.attrs = attrs;
@@ -180,6 +198,21 @@ mod tests {
         assert_eq!(name(event("SubagentStop"), true).as_deref(), Some("agent.failed"));
         assert_eq!(name(event("Stop"), true), None);
         assert!(draft(json!([]), false).is_none());
+    }
+
+    #[test]
+    fn the_end_of_a_plan_is_a_hand_off() {
+        let attrs = |tool: &str, mode: &str| {
+            let told = json!({"hook_event_name": "PostToolUse", "tool_name": tool,
+                "permission_mode": mode, "tool_input": {"plan": "my secret"}});
+            draft(told, false).map(|it| {
+                assert_eq!(it.name, "handoff.completed");
+                it.attrs.values().map(|it| it.to_string()).collect::<Vec<_>>().join(" ")
+            })
+        };
+        assert_eq!(attrs("ExitPlanMode", "acceptEdits").as_deref(), Some("plan acceptEdits"));
+        assert_eq!(attrs("ExitPlanMode", "plan").as_deref(), Some("plan"));
+        assert_eq!(attrs("Bash", "default"), None);
     }
 
     #[test]

@@ -427,6 +427,13 @@ fn with_consent_events_say_what_happened_and_no_word_of_it() {
     // What looks like a command and is none is a word of the prompt.
     let told = stop("UserPromptSubmit", &root, &path).replace("/review ", "/horse ");
     called(&sandbox, "claude-code", &told);
+    // Who planned hands over to who does it; what the plan says is nobody's business.
+    let told = format!(
+        "\"tool_name\":\"ExitPlanMode\",\"permission_mode\":\"acceptEdits\",\
+        \"tool_input\":{{\"plan\":\"{SECRET}\"}},\"tool_response\":\"{SECRET}\",\"agent_id\""
+    );
+    let told = stop("PostToolUse", &root, &path).replace("\"agent_id\"", &told);
+    called(&sandbox, "claude-code", &told);
     let events = sandbox.read(".telemetry/events.jsonl");
     let events: Vec<serde_json::Value> =
         events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -438,6 +445,7 @@ fn with_consent_events_say_what_happened_and_no_word_of_it() {
         "agent.completed",
         "session.ended",
         "agent.failed",
+        "handoff.completed",
     ];
     assert_eq!(names, expected, "{}", log(&sandbox));
     assert_eq!(events[1]["command"], "/review");
@@ -446,6 +454,10 @@ fn with_consent_events_say_what_happened_and_no_word_of_it() {
         (&"reviewer".into(), &"reviewer".into())
     );
     assert_eq!(events[2]["correlation"], events[3]["correlation"]);
+    assert_eq!(events[6]["attrs"], serde_json::json!({"from": "plan", "to": "acceptEdits"}));
+    let settings: serde_json::Value =
+        serde_json::from_str(&sandbox.read(".claude/settings.json")).unwrap();
+    assert_eq!(settings["hooks"]["PostToolUse"][0]["matcher"], "ExitPlanMode");
     assert!(events.iter().all(|it| it["session"] == events[0]["session"]));
     assert_ne!(events[0]["session"], "s1");
     assert_eq!(sandbox.rows().len(), 1);

@@ -24,6 +24,8 @@ pub struct Agent {
     ends: &'static [&'static str],
     /// What else is recorded as events, where there is consent.
     told: &'static [&'static str],
+    /// The same of one tool alone: the event, and the tool.
+    told_of: Option<(&'static str, &'static str)>,
     /// How long it waits for us, in its own unit.
     timeout: u64,
     /// Whether its hooks have names.
@@ -40,6 +42,7 @@ pub const AGENTS: [Agent; 3] = [
         user: "settings.json",
         ends: &["Stop", "SessionEnd"],
         told: &["SessionStart", "SubagentStart", "SubagentStop", "UserPromptSubmit"],
+        told_of: Some(("PostToolUse", "ExitPlanMode")),
         timeout: 20,
         has_names: false,
         has_comments: false,
@@ -50,6 +53,7 @@ pub const AGENTS: [Agent; 3] = [
         user: "config.toml",
         ends: &["Stop"],
         told: &["SessionStart", "SubagentStart", "SubagentStop"],
+        told_of: None,
         timeout: 20,
         has_names: false,
         has_comments: false,
@@ -60,6 +64,7 @@ pub const AGENTS: [Agent; 3] = [
         user: "settings.json",
         ends: &["AfterAgent", "SessionEnd"],
         told: &["SessionStart"],
+        told_of: None,
         timeout: 20_000,
         has_names: true,
         has_comments: true,
@@ -106,15 +111,17 @@ impl Agent {
         }
         let is_new = text.trim().is_empty();
         let mut new = if is_new { "{}\n".to_owned() } else { text.to_owned() };
-        let told = if wanted.has_events { self.told } else { &[] };
-        for event in self.ends.iter().chain(told) {
+        let told = self.told.iter().map(|event| (*event, None));
+        let told = told.chain(self.told_of.map(|(event, tool)| (event, Some(tool))));
+        let told = told.filter(|_| wanted.has_events);
+        for (event, tool) in self.ends.iter().map(|event| (*event, None)).chain(told) {
             let root = self.parse(&new)?;
-            if self.calls(&root)?.iter().any(|it| it.event == *event) {
+            if self.calls(&root)?.iter().any(|it| it.event == event) {
                 continue;
             }
-            let entry = self.entry(wanted);
+            let entry = self.entry(wanted, tool);
             new = match root.get("hooks") {
-                None => json::add(&new, &root, Some("hooks"), &json!({*event: [entry]})),
+                None => json::add(&new, &root, Some("hooks"), &json!({event: [entry]})),
                 Some(hooks) => match hooks.get(event) {
                     None => json::add(&new, hooks, Some(event), &json!([entry])),
                     Some(list) => json::add(&new, list, None, &entry),
@@ -174,7 +181,7 @@ impl Agent {
         }
     }
 
-    fn entry(&self, wanted: &Wanted<'_>) -> Value {
+    fn entry(&self, wanted: &Wanted<'_>, tool: Option<&str>) -> Value {
         let mut hook = serde_json::Map::new();
         if self.has_names {
             hook.insert("name".to_owned(), "log-usage".into());
@@ -182,7 +189,10 @@ impl Agent {
         hook.insert("type".to_owned(), "command".into());
         hook.insert("command".to_owned(), self.command(wanted).into());
         hook.insert("timeout".to_owned(), self.timeout.into());
-        json!({"hooks": [hook]})
+        match tool {
+            Some(tool) => json!({"matcher": tool, "hooks": [hook]}),
+            None => json!({"hooks": [hook]}),
+        }
     }
 
     /// The command, for the agent's shell. Settings of a project reach people who have no log-usage.
@@ -212,7 +222,9 @@ impl Agent {
             let is_ours = |it: &&str| *it == event.as_str();
             let groups = match list.elements() {
                 Some(groups) => groups,
-                None if self.ends.iter().chain(self.told).any(is_ours) => {
+                None if self.ends.iter().chain(self.told).any(is_ours)
+                    || self.told_of.iter().any(|(event, _)| is_ours(event)) =>
+                {
                     return Err(strange(&format!("hooks.{event} is no list in brackets")));
                 }
                 None => continue,
