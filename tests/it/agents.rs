@@ -408,8 +408,17 @@ fn what_is_forbidden_is_not_done() {
 fn with_consent_events_say_what_happened_and_no_word_of_it() {
     let sandbox = Sandbox::repository();
     let root = root(&sandbox);
+    // Whoever allows events later installs again.
+    let install = ["hooks", "install", "--agent", "claude-code"];
+    sandbox.ok("log-usage", &install);
+    let status = || sandbox.ok("log-usage", &["hooks", "status"]);
+    assert!(!status().contains("events"));
     sandbox.ok("log-usage", &["consent", "grant", "events"]);
-    sandbox.ok("log-usage", &["hooks", "install", "--agent", "claude-code"]);
+    let more = "(Stop, SessionEnd); you allow events: log-usage hooks install --agent claude-code records \
+                those, too\n";
+    assert!(status().ends_with(more), "{}", status());
+    sandbox.ok("log-usage", &install);
+    assert!(!status().contains("events"));
     assert!(sandbox.read(".claude/settings.json").contains("SubagentStop"));
     let path = transcript(&sandbox, &turn(&root, 9));
     let failed =
@@ -528,6 +537,13 @@ fn a_run_takes_what_its_command_tells_of_itself() {
         let rows = sandbox.rows();
         assert!(rows[0].contains("claude-haiku-5-5,") && rows[0].contains(",plan,"), "{rows:?}");
         assert!(rows[0].contains(",n {source="), "{rows:?}");
+        // What kind of work it was, the result does not say.
+        let sandbox = Sandbox::repository();
+        let of_kind = ["run", "--type", "plan", "--notes", "n", "--tag", "agent=a", "--", &program];
+        sandbox.ok("log-usage", &[&of_kind, words.as_slice()].concat());
+        let rows = sandbox.rows();
+        assert!(rows[0].contains(row) && rows[0].contains(",plan,"), "{rows:?}");
+        assert!(rows[0].contains(",n {") && rows[0].contains(" agent=a"), "{rows:?}");
         // Nobody is listened to who was not asked.
         let sandbox = Sandbox::repository();
         assert_eq!(sandbox.ok("log-usage", &["run", "--", &program]), printed);

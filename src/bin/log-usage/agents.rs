@@ -212,12 +212,19 @@ fn calls(agent: &'static Agent, level: Level, root: &Path) -> Option<bool> {
 /// What is in effect of all this: one finding for each settings that call us, or that are broken.
 pub(crate) fn findings(root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let has_events = allows_events().unwrap_or(false);
     for agent in &AGENTS {
         for level in [Level::Project, Level::User] {
             let Some(it) = Settings::of(agent, level, root) else { continue };
             let user = if level == Level::User { " --user" } else { "" };
             let install = format!("log-usage hooks install --agent {}{user}", agent.name);
-            let called = it.read().and_then(|text| {
+            let read = it.read();
+            let wanted = Wanted { level, program: "log-usage", has_events };
+            let lacks_events = |text: &String| {
+                has_events && agent.install(text, &wanted).is_ok_and(|it| it != Change::None)
+            };
+            let lacks_events = read.as_ref().is_ok_and(lacks_events);
+            let called = read.and_then(|text| {
                 agent.called(&text, level).map_err(|trouble| trouble.into_error(&it.name))
             });
             let (what, fix) = match called {
@@ -225,8 +232,12 @@ pub(crate) fn findings(root: &Path) -> Vec<Finding> {
                 Ok(calls) => {
                     let mut events: Vec<&str> = calls.iter().map(|(it, _)| &**it).collect();
                     events.dedup();
+                    let more = match lacks_events {
+                        true => format!("; you allow events: {install} records those, too"),
+                        false => String::new(),
+                    };
                     let what = format!(
-                        "{} calls log-usage by {} ({})",
+                        "{} calls log-usage by {} ({}){more}",
                         agent.name,
                         it.name,
                         events.join(", ")
@@ -250,7 +261,8 @@ pub(crate) fn findings(root: &Path) -> Vec<Finding> {
                 Err(error) => {
                     let text = error.to_string();
                     let what = text.lines().next().unwrap_or_default();
-                    (what.trim_start_matches("error: ").to_owned(), Some(install))
+                    let fix = format!("make it a file that you can read, then {install}");
+                    (what.trim_start_matches("error: ").to_owned(), Some(fix))
                 }
             };
             findings.push(Finding { what, fix });

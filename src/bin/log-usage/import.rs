@@ -63,7 +63,7 @@ pub(crate) struct ImportOptions {
     /// Bring rows up to date whose turn grew since they were imported
     #[arg(long)]
     refresh: bool,
-    /// Take the turns of all folders, into a ledger outside any repository
+    /// Take the turns of all folders; needs --personal or --file
     #[arg(long)]
     all_projects: bool,
     /// Read everything anew, and say where each number comes from

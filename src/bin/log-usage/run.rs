@@ -48,12 +48,13 @@ use crate::write::{screen, tell, tell_withheld, waiting_for};
 /// Where the command line asks claude, codex, gemini or cursor-agent for JSON, its
 /// result's tokens, model and cost go to the ledger. With --model a row goes there
 /// of any command: success is exit code 0, and where nobody counted tokens they are
-/// 0, and the row is tagged reason=no-usage. Without, an event is recorded if you consented to events: the command
-/// without its secrets, its time and its exit code. Terminal, streams, signals
-/// and exit code are the command's own; what cannot be logged is one line on
-/// standard error. With --capture the command sees pipes instead of a terminal,
-/// and the program age keeps what it says. The command and all that it runs find
-/// one and the same LOG_USAGE_CORRELATION_ID in their environment.
+/// 0, and the row is tagged reason=no-usage. Without, an event is recorded if you
+/// consented to events: the command without its secrets, its time and its exit code.
+/// Terminal, streams, signals and exit code are the command's own; what cannot be
+/// logged is one line on standard error. With --capture the command sees pipes
+/// instead of a terminal, and the program age keeps what it says. The command and
+/// all that it runs find one and the same LOG_USAGE_CORRELATION_ID in their
+/// environment.
 #[derive(Parser)]
 #[command(
     name = "log-usage run",
@@ -68,13 +69,13 @@ pub(crate) struct Run {
     #[arg(long, value_name = "MODEL", allow_negative_numbers = true)]
     model: Option<String>,
     /// plan, execute, verify, discuss or quick [default: execute]
-    #[arg(long = "type", value_name = "TYPE", requires = "model", allow_negative_numbers = true)]
+    #[arg(long = "type", value_name = "TYPE", allow_negative_numbers = true)]
     task_type: Option<String>,
     /// What the row says besides
-    #[arg(long, value_name = "TEXT", requires = "model", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     notes: Option<String>,
     /// Add a tag to the notes; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", requires = "model", allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     tag: Vec<String>,
     /// Keep its words and outputs, encrypted, if you allowed it (consent grant capture)
     #[arg(long)]
@@ -100,9 +101,10 @@ const NO_USAGE: &str = "reason=no-usage";
 const COMMAND_BYTES_MAX: usize = 64 << 10;
 
 pub(crate) fn run(options: Run) -> Result<ExitCode> {
-    let target = options.target_if_sound()?;
+    let asks = printed::is_asked_for(&options.line());
+    let target = options.target_if_sound(asks)?;
     let correlation = correlation();
-    let asks = printed::is_asked_for(&options.line()) && !world::environment().disabled;
+    let asks = asks && !world::environment().disabled;
     let printed = Mutex::new(Printed::default());
     let listen = |output, bytes: &[u8]| {
         if output == Output::Out && asks {
@@ -153,27 +155,36 @@ struct Done<'a> {
 impl Run {
     /// The ledger. What is wrong with the command line is found before the command is started; what
     /// is wrong with the ledger does not keep it from running.
-    fn target_if_sound(&self) -> Result<Result<Target>> {
+    fn target_if_sound(&self, asks: bool) -> Result<Result<Target>> {
+        let says_more = self.task_type.is_some() || self.notes.is_some() || !self.tag.is_empty();
+        if says_more && self.model.is_none() && !asks {
+            return Err(Error::Usage {
+                problem: "--model is missing: of this command there is no row without it"
+                    .to_owned(),
+                fix: "log-usage run --model claude-3-opus … -- …".to_owned(),
+            });
+        }
         let is_usage = |error: &Error| error.exit_code() == 2;
         let target = match Target::find(self.file.as_deref(), self.personal) {
             Err(error) if is_usage(&error) => return Err(error),
             target => target,
         };
-        if self.model.is_some() {
+        if self.model.is_some() || says_more {
             let config = target.as_ref().ok().and_then(|it| Config::load(&it.place).ok());
-            self.entry(&config.unwrap_or_default(), None, &mut Withheld::default())?;
+            let model = self.model.as_deref().unwrap_or(UNKNOWN_MODEL);
+            self.entry(model, &config.unwrap_or_default(), None, &mut Withheld::default())?;
         }
         Ok(target)
     }
 
-    /// The row of a command; before its end one just like it. None without a model.
+    /// The row of a command; before its end one just like it.
     fn entry(
         &self,
+        model: &str,
         config: &Config,
         ended: Option<&Ended>,
         withheld: &mut Withheld,
-    ) -> Result<Option<Entry<'static>>> {
-        let Some(model) = &self.model else { return Ok(None) };
+    ) -> Result<Entry<'static>> {
         let mut tags: Vec<&str> = self.tag.iter().map(String::as_str).collect();
         let allows_tags = config.tags == Permission::Any;
         if allows_tags && !tags.iter().any(|tag| tag.starts_with("reason=")) {
@@ -200,7 +211,7 @@ impl Run {
             let fix = format!("log-usage run {} -- …", option(&refused));
             refused.into_error(fix)
         })?;
-        Ok(Some(entry.into_owned()))
+        Ok(entry.into_owned())
     }
 
     /// The rows of a command that printed what it took; none where its transcript was imported.
@@ -273,9 +284,13 @@ impl Run {
         }
         let config = Config::load(&target.place)?;
         let mut withheld = Withheld::default();
-        let mut entries = match self.counted(target, &config, done, &mut withheld)? {
-            Some(entries) => entries,
-            None => Vec::from_iter(self.entry(&config, Some(done.ended), &mut withheld)?),
+        let counted = self.counted(target, &config, done, &mut withheld)?;
+        let mut entries = match (counted, &self.model) {
+            (Some(entries), _) => entries,
+            (None, Some(model)) => {
+                vec![self.entry(model, &config, Some(done.ended), &mut withheld)?]
+            }
+            (None, None) => Vec::new(),
         };
         if entries.is_empty() {
             return Ok(());
