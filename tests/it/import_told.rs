@@ -25,10 +25,29 @@ fn what_cannot_be_read_is_named_or_it_is_said_how() {
     };
     let Some(said) = import("import otlp --from bad.json") else { return };
     assert!(said.ends_with("nothing new. 1 line unreadable (--explain).\n"), "{said}");
+    let said = import("import otlp --from bad.json --dry-run").unwrap();
+    assert!(said.ends_with("nothing new. 1 line unreadable (--explain).\n"), "{said}");
     let said = import("import otlp --from bad.json --explain").unwrap();
     assert!(said.contains("  left out    "), "{said}");
     assert!(said.ends_with("nothing new. 1 line unreadable.\n"), "{said}");
     let said = import("import result --from bad.json").unwrap();
     assert!(said.starts_with("left out  "), "{said}");
     assert!(said.ends_with("nothing new. 1 file unreadable.\n"), "{said}");
+}
+
+/// Whoever looks first sees the rows, and what they sum up to.
+#[test]
+fn a_dry_run_says_what_would_be() {
+    let sandbox = Sandbox::repository();
+    let result = r#"{"type":"result","subtype":"success","is_error":false,"duration_ms":5000,"session_id":"s",
+        "modelUsage":{"claude-opus-5-5":{"inputTokens":10,"outputTokens":50,"costUSD":0.25}}}"#;
+    sandbox.write("result.json", result.replace('\n', ""));
+    let arguments = ["import", "result", "--from", "result.json", "--dry-run"];
+    let rows = sandbox.ok("log-usage", &arguments);
+    assert!(rows.contains(",claude-opus-5-5,10,50,true,") && rows.ends_with("}\n"), "{rows}");
+    let Some(said) = at_terminal(&sandbox, &[], &arguments, "") else { return };
+    let told = said.strip_prefix(&rows).unwrap_or_else(|| panic!("{said}"));
+    let summary = "result   1 session   1 turn   1 new   $0.25\n1 row would be logged, ";
+    assert!(told.starts_with(summary), "{told}");
+    assert!(!told.contains("keep it filled") && !sandbox.path(".telemetry").exists(), "{told}");
 }

@@ -20,6 +20,9 @@ use crate::user;
 use crate::voice;
 use crate::world::{self, Target};
 
+/// How we are called where we are on the PATH.
+const NAME: &str = "log-usage";
+
 /// Which agents' settings are meant.
 #[derive(Args)]
 pub(crate) struct AgentOptions {
@@ -91,7 +94,7 @@ impl Settings {
 /// What starts us: our name where it is found, else our path.
 fn program() -> Result<String> {
     if is_on_path() {
-        return Ok("log-usage".to_owned());
+        return Ok(NAME.to_owned());
     }
     let path =
         env::current_exe().map_err(|error| Error::io("find", "this program".as_ref(), &error))?;
@@ -114,7 +117,11 @@ pub(crate) fn install(options: &AgentOptions, root: &Path) -> Result<ExitCode> {
     })?;
     let lines = told.iter().map(|settings| {
         let shared = match level {
-            Level::Project => " (commit it to share it)",
+            Level::Project if program == NAME => " (commit it to share it)",
+            Level::Project => {
+                ", whose path is this machine's: to share it, put log-usage on the PATH, uninstall \
+                 and install"
+            }
             Level::User => "",
         };
         format!("{:<12} calls log-usage by {}{shared}\n", settings.agent.name, settings.name)
@@ -219,7 +226,7 @@ pub(crate) fn findings(root: &Path) -> Vec<Finding> {
             let user = if level == Level::User { " --user" } else { "" };
             let install = format!("log-usage hooks install --agent {}{user}", agent.name);
             let read = it.read();
-            let wanted = Wanted { level, program: "log-usage", has_events };
+            let wanted = Wanted { level, program: NAME, has_events };
             let lacks_events = |text: &String| {
                 has_events && agent.install(text, &wanted).is_ok_and(|it| it != Change::None)
             };

@@ -139,10 +139,12 @@ pub(crate) fn run(options: ImportOptions) -> Result<ExitCode> {
     if options.dry_run {
         let mut lines = Vec::new();
         imports.entries.iter().for_each(|entry| entry.row.write_line(&mut lines));
+        let printed = voice::print(&lines);
         if !options.quiet {
-            tell_withheld(&imports.withheld);
+            let added = imports.entries.len();
+            options.tell(&target, &imports, &Appended { added, ..Appended::default() });
         }
-        return Ok(voice::print(&lines));
+        return Ok(printed);
     }
     let mut appended = Appended::default();
     let policy = policy(&config, None, options.durability);
@@ -261,7 +263,7 @@ impl ImportOptions {
             let names: Vec<&str> = self.sources.iter().map(|source| source.name).collect();
             voice::say(&format!("no transcripts of {} found", names.join(", ")));
         }
-        if imports.entries.is_empty() {
+        if imports.entries.is_empty() || self.dry_run {
             if io::stderr().is_terminal() {
                 self.lines(target, imports, appended).iter().for_each(|line| voice::say(line));
             }
@@ -274,10 +276,13 @@ impl ImportOptions {
         let mut lines = summary(imports);
         lines.push(match lines.is_empty() && self.sources.is_empty() {
             true => "no transcripts found".to_owned(),
-            false => stored(imports, appended.added, self.explain),
+            false => {
+                let verb = if self.dry_run { "would be logged" } else { "logged" };
+                stored(imports, appended.added, verb, self.explain)
+            }
         });
         lines.extend(hints(imports, self.all_projects));
-        if appended.added > 0 {
+        if appended.added > 0 && !self.dry_run {
             lines.extend(to_install(&self.silent(target, imports)));
         }
         lines

@@ -64,10 +64,10 @@ pub(crate) fn summary(imports: &Imports) -> Vec<String> {
 }
 
 /// What was stored, from when to when, and what could not be.
-pub(crate) fn stored(imports: &Imports, added: usize, is_explained: bool) -> String {
+pub(crate) fn stored(imports: &Imports, added: usize, verb: &str, is_explained: bool) -> String {
     let mut text = match added {
         0 => "nothing new".to_owned(),
-        rows => format!("{} logged", counted(rows as u64, "row")),
+        rows => format!("{} {verb}", counted(rows as u64, "row")),
     };
     let days = imports.entries.iter().map(|entry| entry.row.at.day());
     if added > 0
