@@ -50,4 +50,9 @@ fn a_dry_run_says_what_would_be() {
     let summary = "result   1 session   1 turn   1 new   $0.25\n1 row would be logged, ";
     assert!(told.starts_with(summary), "{told}");
     assert!(!told.contains("keep it filled") && !sandbox.path(".telemetry").exists(), "{told}");
+    // What was not asked for is counted, so that the figures tie out.
+    let none =
+        at_terminal(&sandbox, &[], &[&arguments[..], &["--since", "2199-01-01"]].concat(), "");
+    let end = "\nnothing new.\n  1 row from before --since left out\n";
+    assert!(none.as_ref().is_some_and(|none| none.ends_with(end)), "{none:?}");
 }

@@ -151,6 +151,10 @@ pub(crate) fn hints(imports: &Imports, is_everywhere: bool) -> Vec<String> {
             counted(grown, "row")
         ));
     }
+    let too_old = sum(|it| it.too_old);
+    if too_old > 0 {
+        lines.push(format!("  {} from before --since left out", counted(too_old, "row")));
+    }
     let pruned = sum(|it| it.pruned);
     if pruned > 0 {
         lines.push(format!("  {} from before what was pruned left out", counted(pruned, "row")));
