@@ -55,6 +55,31 @@ fn send(signal: &str, child: &Child) {
 }
 
 #[test]
+fn no_command_waits_for_the_disk_unasked() {
+    if !has_strace() {
+        eprintln!("SKIPPED no_command_waits_for_the_disk_unasked: no strace on this machine");
+        return;
+    }
+    let sandbox = Sandbox::repository();
+    sandbox.ok("log-usage", &["run", "--model", "m", "--", "true"]);
+    for (settings, options, is_synced) in [
+        ("", &[][..], false),
+        ("", &["--durability", "data"], true),
+        ("durability = \"data\"\n", &[], true),
+        ("durability = \"data\"\n", &["--durability", "none"], false),
+        ("durability = \"none\"\n", &[], false),
+    ] {
+        sandbox.write(".telemetry/config.toml", settings);
+        let trace = ["-f", "-o", "trace", "-e", "trace=fsync,fdatasync", "log-usage", "run"];
+        let command = ["--model", "m", "--", "true"];
+        sandbox.ok("strace", &[&trace, options, &command].concat());
+        let trace = sandbox.read("trace");
+        assert_eq!(trace.contains("sync("), is_synced, "{settings:?} {options:?}: {trace}");
+    }
+    assert_eq!(sandbox.rows().len(), 6);
+}
+
+#[test]
 fn the_exit_code_is_the_commands_own() {
     let sandbox = Sandbox::repository();
     sandbox.write("not-executable", "#!/bin/sh\n");

@@ -34,8 +34,8 @@ use crate::run;
 use crate::user;
 use crate::voice;
 use crate::world::{self, Choice, Target};
-use crate::write::{append, around, policy, refused_by_environment, screen, sign, tell};
-use crate::write::{tell_withheld, warn_of_ignore_rules, work_tree};
+use crate::write::{append, around, durability, policy, refused_by_environment, screen, sign};
+use crate::write::{tell, tell_withheld, warn_of_ignore_rules, work_tree};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {
@@ -147,10 +147,6 @@ fn size(text: &str) -> Result<u64, String> {
 
 fn layout(text: &str) -> Result<Layout, String> {
     Layout::parse(text).ok_or_else(|| "single or fragments".to_owned())
-}
-
-fn durability(text: &str) -> Result<Durability, String> {
-    Durability::parse(text).ok_or_else(|| "none or data".to_owned())
 }
 
 fn run_batch(options: Batch) -> Result<ExitCode> {

@@ -31,7 +31,7 @@ use crate::user;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::waiting_for;
-use crate::write::{append, permitted, policy, screen, tell, tell_withheld};
+use crate::write::{append, durability, permitted, policy, screen, tell, tell_withheld};
 
 /// Log what coding agents noted of themselves: one row for each turn and model
 ///
@@ -108,10 +108,6 @@ fn grains() -> impl TypedValueParser<Value = Grain> {
 fn task_types() -> impl TypedValueParser<Value = TaskType> {
     PossibleValuesParser::new(TaskType::ALL.map(TaskType::name))
         .try_map(|name| TaskType::parse(name.as_bytes()).ok_or_else(|| "a task type".to_owned()))
-}
-
-fn durability(text: &str) -> Result<Durability, String> {
-    Durability::parse(text).ok_or_else(|| "none or data".to_owned())
 }
 
 pub(crate) fn run(options: ImportOptions) -> Result<ExitCode> {

@@ -29,7 +29,7 @@ use usage_ledger::privacy::capture::Output;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::{Refused, TaskType};
 use usage_ledger::timestamp::Timestamp;
-use usage_ledger::workspace::{Config, Permission};
+use usage_ledger::workspace::{Config, Durability, Permission};
 
 use crate::captured;
 use crate::child::{self, Ended, Heard, Tee};
@@ -40,8 +40,8 @@ use crate::redact;
 use crate::user::{CORRELATION_ID, SESSION};
 use crate::voice;
 use crate::world::{self, Target};
-use crate::write::{append, fail_where_a_file_is_full, policy, refused_by_environment};
-use crate::write::{screen, tell, tell_withheld, waiting_for};
+use crate::write::{append, durability, fail_where_a_file_is_full, policy};
+use crate::write::{refused_by_environment, screen, tell, tell_withheld, waiting_for};
 
 /// Run a command, and log how long it took and whether it succeeded
 ///
@@ -86,6 +86,9 @@ pub(crate) struct Run {
     /// Use your own ledger, outside any repository
     #[arg(long)]
     personal: bool,
+    /// Whether the row is on the disk when it ends: none or data [default: none, or config.toml]
+    #[arg(long, value_name = "LEVEL", value_parser = durability)]
+    durability: Option<Durability>,
     /// Say nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -295,7 +298,9 @@ impl Run {
         if entries.is_empty() {
             return Ok(());
         }
-        let policy = policy(&config, None, None);
+        // The exit code is the command's and promises no row, so nobody waits for the disk unasked.
+        let durability = self.durability.or(config.durability).unwrap_or(Durability::None);
+        let policy = policy(&config, None, Some(durability));
         let appended = append(target, &config, policy, &mut entries, self.quiet)?;
         if let (Some(appended), [entry, ..], false) = (appended, &*entries, self.quiet) {
             let row = &entry.row;

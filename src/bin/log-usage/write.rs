@@ -142,6 +142,11 @@ pub(crate) fn around(tree: Option<WorkTree>, is_tracked: &dyn Fn() -> bool) -> A
     Around { is_tracked, git_dir }
 }
 
+/// Reads `--durability`.
+pub(crate) fn durability(text: &str) -> Result<Durability, String> {
+    Durability::parse(text).ok_or_else(|| "none or data".to_owned())
+}
+
 /// An option beats the repository's setting, and that the default.
 pub(crate) fn policy(
     config: &Config,
