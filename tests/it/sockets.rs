@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::Command;
 
 use crate::faults::has_strace;
 use crate::sandbox::{HEADER, SEED, Sandbox, text};
@@ -17,43 +18,122 @@ struct Seen {
     calls: Vec<(String, String)>,
 }
 
+/// A process or thread, from its beginning to its end: the system gives its number away again.
+#[derive(Default)]
+struct Life {
+    /// Who began it, and what that one was then; none of a first one, and none as long as it is not
+    /// told.
+    parent: Option<Origin>,
+    program: Option<String>,
+    begins: Option<String>,
+}
+
+/// A program that is known, or the life that it must be asked of.
+#[derive(Clone)]
+enum Origin {
+    Program(String),
+    Life(usize),
+}
+
+/// The lives of a trace. Its lines stand in the order in which calls ended: a child may have spoken,
+/// and even died, before its parent hears its number.
+#[derive(Default)]
+struct Lives<'a> {
+    all: Vec<Life>,
+    now: HashMap<&'a str, usize>,
+    unclaimed: HashMap<&'a str, usize>,
+}
+
+impl<'a> Lives<'a> {
+    fn of(&mut self, pid: &'a str) -> usize {
+        *self.now.entry(pid).or_insert_with(|| {
+            self.all.push(Life::default());
+            self.all.len() - 1
+        })
+    }
+
+    /// What it is now, itself or by its birth.
+    fn origin(&self, life: usize) -> Origin {
+        match &self.all[life].program {
+            Some(program) => Origin::Program(program.clone()),
+            None => Origin::Life(life),
+        }
+    }
+
+    fn begin(&mut self, parent: usize, child: &'a str) {
+        let origin = self.origin(parent);
+        let life = self.unclaimed.remove(child).unwrap_or_else(|| self.of(child));
+        self.all[life].parent = Some(origin);
+    }
+
+    fn end(&mut self, pid: &'a str) {
+        let Some(life) = self.now.remove(pid) else { return };
+        // The first one is nobody's child.
+        if self.all[life].parent.is_none() && life > 0 {
+            self.unclaimed.insert(pid, life);
+        }
+    }
+
+    fn program(&self, origin: &Origin) -> String {
+        let mut origin = origin;
+        loop {
+            match origin {
+                Origin::Program(program) => return program.clone(),
+                Origin::Life(life) => match &self.all[*life].parent {
+                    Some(parent) => origin = parent,
+                    None => return String::new(),
+                },
+            }
+        }
+    }
+}
+
 impl Seen {
     fn of(trace: &str) -> Seen {
-        let mut seen = Seen::default();
-        let mut programs: HashMap<&str, String> = HashMap::new();
-        let mut begun: HashMap<&str, String> = HashMap::new();
-        let mut first = "";
+        let mut programs = Vec::new();
+        let mut lives = Lives::default();
+        let mut calls = Vec::new();
         for line in trace.lines() {
             let (pid, call) = line.split_once(' ').unwrap();
             let call = call.trim_start();
-            let result = call.rsplit_once("= ").map(|(_, result)| result);
-            let exec = call.strip_prefix("execve(\"").and_then(|it| it.split('"').next());
-            let name = exec.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
-            // A thread, or a child that has not begun another program, is what its parent is.
-            let own =
-                programs.get(pid).or_else(|| programs.get(first)).cloned().unwrap_or_default();
-            let call_name = call.trim_start_matches("<... ").split(['(', ' ']).next().unwrap_or("");
-            if ["clone", "clone3", "fork", "vfork"].contains(&call_name) {
-                if let Some(child) = result {
-                    programs.entry(child).or_insert(own);
+            let life = lives.of(pid);
+            // The words of a command may look like a result.
+            let ended = Some(call).filter(|it| !it.ends_with("<unfinished ...>"));
+            let result = ended.and_then(|it| it.rsplit_once("= ")).map(|(_, result)| result);
+            let name = call.trim_start_matches("<... ").split(['(', ' ']).next().unwrap_or("");
+            match name {
+                _ if call.starts_with("+++ exited") || call.starts_with("+++ killed") => {
+                    lives.end(pid);
                 }
-            } else if call_name == "execve" {
-                if first.is_empty() {
-                    first = pid;
+                "clone" | "clone3" | "fork" | "vfork" => {
+                    let is_number = |it: &&str| it.bytes().all(|b| b.is_ascii_digit());
+                    if let Some(child) = result.filter(is_number) {
+                        lives.begin(life, child);
+                    }
                 }
-                begun.extend(name.map(|name| (pid, name)));
-                // Its end may stand on a later line.
-                if let Some(name) =
-                    result.and_then(|_| begun.remove(pid)).filter(|_| result == Some("0"))
-                {
-                    seen.programs.push(name.clone());
-                    programs.insert(pid, name);
+                "execve" => {
+                    let path = call.strip_prefix("execve(\"").and_then(|it| it.split('"').next());
+                    let name = path.map(|it| it.rsplit('/').next().unwrap_or(it).to_owned());
+                    let life = &mut lives.all[life];
+                    life.begins = name.or(life.begins.take());
+                    // Its end may stand on a later line.
+                    let begun = result.and_then(|result| Some((result, life.begins.take()?)));
+                    if let Some(("0", name)) = begun {
+                        programs.push(name.clone());
+                        life.program = Some(name);
+                    }
                 }
-            } else if !call.starts_with(['+', '-', '<']) {
-                seen.calls.push((own, call.to_owned()));
+                _ if call.starts_with(['+', '-', '<']) => {}
+                _ => calls.push((lives.origin(life), call.to_owned())),
             }
         }
-        seen
+        let calls = calls.into_iter().map(|(whose, call)| (lives.program(&whose), call)).collect();
+        Seen { programs, calls }
+    }
+
+    /// A pair of ends within one process, by which it hears of its child, reaches nobody else.
+    fn reaches(call: &str) -> bool {
+        ["socket(", "connect(", "bind(", "listen("].iter().any(|it| call.starts_with(it))
     }
 }
 
@@ -160,10 +240,8 @@ fn no_command_opens_a_socket() {
     assert!(seen.programs.iter().any(|it| it == "log-usage"), "{:?}", seen.programs);
     all.extend(seen.calls.into_iter().map(|call| (&["commit"][..], call)));
     for (arguments, (program, call)) in all {
-        // A pair of ends within one process, by which it hears of its child, reaches nobody else.
-        let reaches =
-            ["socket(", "connect(", "bind(", "listen("].iter().any(|it| call.starts_with(it));
-        assert!(program != "log-usage" || !reaches, "{arguments:?}: {call}");
+        let reaches = program == "log-usage" && Seen::reaches(&call);
+        assert!(!reaches, "{arguments:?}: {call}");
         assert!(!call.contains("AF_INET"), "{arguments:?}: {program}: {call}");
     }
 }
@@ -176,26 +254,84 @@ fn opens_a_socket() {
     let _ = TcpStream::connect("127.0.0.1:9");
 }
 
+/// So many processes of ours the tests start at least; a trace with fewer has lost its eyes.
+const OURS_MIN: usize = 10_000;
+
+/// Whatever any test has `log-usage` do. The tests that trace it themselves find no strace here, and
+/// skip: they, and whether any test fails, are for the ordinary run.
+#[test]
+#[ignore = "runs all other tests, for some minutes; .ci/run does"]
+fn nothing_that_any_test_has_it_do_opens_a_socket() {
+    if !has_strace() {
+        eprintln!("SKIPPED nothing_that_any_test…: no strace on this machine");
+        return;
+    }
+    let probe = ["-f", "--seccomp-bpf", "-o", "/dev/null", "true"];
+    let can_filter = Command::new("strace").args(probe).output().unwrap().status.success();
+    let programs = Path::new(env!("CARGO_BIN_EXE_log-usage")).parent().unwrap();
+    let trace = programs.join("sockets.strace");
+    let calls = "trace=socket,connect,bind,listen,execve,clone,clone3,fork,vfork";
+    let mut command = Command::new("strace");
+    command.args(["-f", "-e", calls, "-e", "signal=none", "-o"]).arg(&trace);
+    // So that it stops them at these calls alone.
+    if can_filter {
+        command.arg("--seccomp-bpf");
+    }
+    command.arg(std::env::current_exe().unwrap());
+    // What they count in a release build they count in the ordinary run.
+    command.env_remove("RELEASED_LOG_USAGE").env_remove("ORACLE_ROWS");
+    let output = command.output().unwrap();
+    let seen = Seen::of(&text(&fs::read(&trace).unwrap()));
+    let is_ours = |name: &str| name == "log-usage";
+    let ours = seen.programs.iter().filter(|it| is_ours(it)).count();
+    let said = text(&output.stdout);
+    let said = said.lines().rfind(|line| line.starts_with("test result")).unwrap_or_default();
+    eprintln!("{ours} processes of log-usage among {}; {said}", seen.programs.len());
+    assert!(ours > OURS_MIN, "only {ours} processes of log-usage; {}", text(&output.stderr));
+    let reaches = |(whose, call): &&(String, String)| is_ours(whose) && Seen::reaches(call);
+    let found: Vec<_> = seen.calls.iter().filter(reaches).collect();
+    assert!(found.is_empty(), "{found:?}, in {}", trace.display());
+    let unknown = seen.calls.iter().find(|(whose, _)| whose.is_empty());
+    assert_eq!(unknown, None, "whose call is that? In {}", trace.display());
+    fs::remove_file(trace).unwrap();
+}
+
 #[test]
 fn a_trace_is_read_program_by_program() {
     let trace = "10 execve(\"/usr/bin/git\", [\"git\"], 0x1 /* 9 vars */) = 0\n\
                  10 clone(child_stack=NULL, flags=SIGCHLD) = 11\n\
                  11 execve(\"/no/log-usage\", [\"x\"], 0x1 /* 9 vars */) = -1 ENOENT (No such file)\n\
                  11 socket(AF_UNIX, SOCK_STREAM, 0) = 3\n\
-                 11 execve(\"/x/log-usage\", [\"log-usage\"], 0x1 /* 9 vars */ <unfinished ...>\n\
+                 11 execve(\"/x/log-usage\", [\"log-usage\", \"x= 1\"], 0x1 /* 9 vars */ <unfinished ...>\n\
                  10 connect(3, {sa_family=AF_INET}, 16) = 0\n\
                  11 <... execve resumed>)                  = 0\n\
                  11 clone3({flags=CLONE_THREAD}, 88 <unfinished ...>\n\
                  11 <... clone3 resumed> => {parent_tid=[12]}, 88) = 12\n\
                  12 bind(3, {sa_family=AF_INET6}, 28) = 0\n\
-                 11 +++ exited with 0 +++\n";
+                 12 +++ exited with 0 +++\n\
+                 10 clone(child_stack=NULL, flags=SIGCHLD) = 12\n\
+                 12 listen(3, 1) = 0\n\
+                 11 clone3({flags=CLONE_THREAD}, 88 <unfinished ...>\n\
+                 13 bind(4, {sa_family=AF_INET6}, 28) = 0\n\
+                 13 +++ exited with 0 +++\n\
+                 11 <... clone3 resumed> => {parent_tid=[13]}, 88) = 13\n\
+                 11 +++ exited with 0 +++\n\
+                 10 clone(child_stack=NULL, flags=SIGCHLD) = 13\n\
+                 13 socket(AF_INET, SOCK_STREAM, 0) = 3\n";
     let seen = Seen::of(trace);
     assert_eq!(seen.programs, ["git", "log-usage"]);
     let calls =
         seen.calls.iter().map(|(program, call)| (&**program, call.split('(').next().unwrap()));
     assert_eq!(
         calls.collect::<Vec<_>>(),
-        [("git", "socket"), ("git", "connect"), ("log-usage", "bind")]
+        [
+            ("git", "socket"),
+            ("git", "connect"),
+            ("log-usage", "bind"),
+            ("git", "listen"),
+            ("log-usage", "bind"),
+            ("git", "socket"),
+        ]
     );
 }
 
