@@ -158,6 +158,29 @@ fn a_dry_run_keeps_nothing() {
     }
 }
 
+/// Events of a ledger that is named are kept beside the repository's own, and its ceiling holds.
+#[test]
+fn status_tells_the_ceiling_where_events_are_kept() {
+    let sandbox = Sandbox::repository();
+    grant(&sandbox, &["events", "--everywhere"]);
+    sandbox.write(".telemetry/config.toml", "[consent]\nceiling = \"ledger\"\n");
+    let named = ["consent", "status", "--file", "notes/usage.csv"];
+    let said = sandbox.ok("log-usage", &named);
+    let config = sandbox.path(".telemetry/config.toml");
+    let config = fs::canonicalize(config).unwrap().display().to_string();
+    assert!(said.starts_with("level     events   "), "{said}");
+    let there = said.split("where this counts:\n").nth(1).unwrap_or_default();
+    assert!(there.starts_with("level     ledger   "), "{said}");
+    assert!(there.contains(&format!("[consent] in {config}")), "{said}");
+    let json: Value =
+        serde_json::from_str(&sandbox.ok("log-usage", &[&named[..], &["--json"]].concat()))
+            .unwrap();
+    assert_eq!((&json["level"], &json["events"]["level"]), (&"events".into(), &"ledger".into()));
+    assert_eq!(json["events"]["level_decided_by"], "repository");
+    // Where they are the same nothing more is said.
+    assert!(!sandbox.ok("log-usage", &["consent", "status"]).contains("where this counts"));
+}
+
 #[test]
 fn a_committed_ceiling_cannot_be_widened() {
     let sandbox = Sandbox::repository();

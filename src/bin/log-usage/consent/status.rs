@@ -42,20 +42,35 @@ pub(super) fn run(options: &Status) -> Result<ExitCode> {
     let consent = user::consent_by(&target, &config, &record);
     let choice = record.applied(target.names());
     let paths = kept::paths(&target)?;
+    // Of a ledger that is named they are kept elsewhere, by the settings there.
+    let events = target.of_events()?;
+    let other = (events.place.config() != target.place.config()).then_some(events);
+    let events = match &other {
+        None => None,
+        Some(events) => {
+            let consent = user::consent_by(events, &Config::load(&events.place)?, &record);
+            Some((shown(&events.place.config()), consent))
+        }
+    };
     let text = match options.json {
-        true => format!("{:#}\n", json(&consent, choice, &paths)),
-        false => text(&consent, choice, &paths, &shown(&target.place.folder().join("config.toml"))),
+        true => format!("{:#}\n", json(&consent, events.as_ref(), choice, &paths)),
+        false => text(&consent, events.as_ref(), choice, &paths, &shown(&target.place.config())),
     };
     Ok(voice::print(text.as_bytes()))
 }
 
 fn text(
     consent: &Consent,
+    events: Option<&(String, Consent)>,
     choice: Option<(Scope, Choice)>,
     paths: &[(&str, PathBuf)],
     config: &str,
 ) -> String {
     let mut text = in_effect(consent);
+    if let Some((config, consent)) = events {
+        text += "\nEvents and captures of this ledger are kept beside another one, where this counts:\n";
+        text += &format!("{}  ([consent] in {config})\n", in_effect(consent));
+    }
     text += "\nThe least of these counts:\n";
     let limit = |is_it: fn(Source) -> bool| {
         let limit = consent.limits.iter().find(|it| is_it(it.source));
@@ -139,7 +154,12 @@ fn switched(consent: &Consent) -> [(&'static str, bool, &'static str); 2] {
     [("identity", consent.identity, IDENTITY_STORES), ("export", consent.export, EXPORT_STORES)]
 }
 
-fn json(consent: &Consent, choice: Option<(Scope, Choice)>, paths: &[(&str, PathBuf)]) -> Value {
+fn json(
+    consent: &Consent,
+    events: Option<&(String, Consent)>,
+    choice: Option<(Scope, Choice)>,
+    paths: &[(&str, PathBuf)],
+) -> Value {
     let limit = |it: &Limit| {
         json!({
             "source": it.source.name(), "level": it.level.name(),
@@ -160,6 +180,13 @@ fn json(consent: &Consent, choice: Option<(Scope, Choice)>, paths: &[(&str, Path
         let value = json!({ "path": shown(path), "is_there": kept::is_there(path) });
         ((*what).to_owned(), value)
     });
+    let events = events.map(|(config, it)| {
+        json!({
+            "config": config,
+            "level": it.level.name(), "level_decided_by": it.decided_by().name(),
+            "identity": it.identity, "identity_decided_by": it.identity_decided_by().name(),
+        })
+    });
     json!({
         "schema": SCHEMA,
         "level": consent.level.name(),
@@ -168,6 +195,7 @@ fn json(consent: &Consent, choice: Option<(Scope, Choice)>, paths: &[(&str, Path
         "identity_decided_by": consent.identity_decided_by().name(),
         "export": consent.export,
         "export_decided_by": consent.export_decided_by().name(),
+        "events": events,
         "limits": consent.limits.iter().map(limit).collect::<Vec<_>>(),
         "choice": choice,
         "text_version": TEXT_VERSION,
