@@ -5,8 +5,10 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, SyncSender, TrySendError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -43,6 +45,19 @@ pub const KEEP: Duration = Duration::from_secs(30 * 86_400);
 
 /// As much of one output is kept: a command that never ends must not fill the disk.
 pub const OUTPUT_BYTES_MAX: u64 = 64 << 20;
+
+/// How long `age` may take nothing, or not end once all was said: whoever waits for a command must not
+/// wait for ever for what is kept of it.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pieces that may wait for `age`; a piece is at most as long as what was read at once.
+const PIECES_MAX: usize = 64;
+
+/// The first nap of somebody who waits for `age`; each is twice the last.
+const NAP_MIN: Duration = Duration::from_micros(250);
+
+/// The longest.
+const NAP_MAX: Duration = Duration::from_millis(10);
 
 /// A session has so many captures at most; the name of the next one is searched for.
 const PARTS_MAX: u32 = 1_000_000;
@@ -126,6 +141,8 @@ pub struct Site<'a> {
     pub age: &'a OsStr,
     /// As much of one output is kept.
     pub output_bytes_max: u64,
+    /// How long `age` is waited for.
+    pub patience: Duration,
 }
 
 impl Site<'_> {
@@ -143,7 +160,11 @@ impl Site<'_> {
         }
         // Nothing is encrypted for those keys, which tells whether it can be done.
         let mut age = self.command();
-        let output = age.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
+        age.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let output = age.spawn().and_then(|mut age| {
+            ended(&mut age, self.patience)?;
+            age.wait_with_output()
+        });
         match output {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(refused(
                 "nothing can be captured: there is no age on the PATH, and nothing is kept in plain text",
@@ -208,9 +229,18 @@ impl Site<'_> {
             let _ = fs::remove_file(&path);
             Error::io("run", self.age.as_ref(), &error)
         })?;
+        let (into, pieces) = mpsc::sync_channel::<Vec<u8>>(PIECES_MAX);
+        let stdin = age.stdin.take();
+        // A write waits for as long as `age` likes; the command must not.
+        let writer = thread::spawn(move || match stdin {
+            Some(mut stdin) => pieces.iter().try_for_each(|piece| stdin.write_all(&piece)),
+            None => Ok(()),
+        });
         let mut capture = Capture {
-            into: age.stdin.take(),
             age,
+            into: Some(into),
+            writer,
+            patience: self.patience,
             path,
             outputs: Output::ALL.map(|_| Some(Stream::new(find))),
             seen: [0; 2],
@@ -276,7 +306,9 @@ pub fn captures(folder: &Path) -> Result<Vec<PathBuf>> {
 /// [`Capture::finish`] tells.
 pub struct Capture<'a> {
     age: Child,
-    into: Option<ChildStdin>,
+    into: Option<SyncSender<Vec<u8>>>,
+    writer: JoinHandle<io::Result<()>>,
+    patience: Duration,
     path: PathBuf,
     outputs: [Option<Stream<'a>>; 2],
     /// How many bytes each output had.
@@ -319,15 +351,27 @@ impl Capture<'_> {
         }
         self.say(&Value::Object(end));
         drop(self.into.take());
-        let ended = self.age.wait().and_then(|status| match status.success() {
-            true => Ok(()),
-            false => Err(io::Error::other(format!("age failed ({status})"))),
-        });
-        match self.failure.map_or(ended, Err) {
-            Ok(()) => Ok(self.path),
+        let Capture { mut age, writer, patience, path, failure, .. } = self;
+        let written = match failure {
+            None => ended(&mut age, patience).and_then(|status| {
+                let mut naps = Naps::until(patience);
+                while !writer.is_finished() && naps.nap() {}
+                match status.success() {
+                    _ if !writer.is_finished() => Err(too_slow(patience)),
+                    true => writer.join().unwrap_or(Ok(())),
+                    false => Err(io::Error::other(format!("age failed ({status})"))),
+                }
+            }),
+            Some(error) => {
+                stop(&mut age);
+                Err(error)
+            }
+        };
+        match written {
+            Ok(()) => Ok(path),
             Err(error) => {
-                let _ = fs::remove_file(&self.path);
-                Err(Error::io("encrypt", &self.path, &error))
+                let _ = fs::remove_file(&path);
+                Err(Error::io("encrypt", &path, &error))
             }
         }
     }
@@ -335,7 +379,7 @@ impl Capture<'_> {
     /// Leaves nothing of it: there was nothing to capture.
     pub fn discard(mut self) {
         drop(self.into.take());
-        let _ = self.age.wait();
+        stop(&mut self.age);
         let _ = fs::remove_file(&self.path);
     }
 
@@ -347,9 +391,67 @@ impl Capture<'_> {
     }
 
     fn say(&mut self, line: &Value) {
-        let Some(into) = self.into.as_mut().filter(|_| self.failure.is_none()) else { return };
-        self.failure = into.write_all(format!("{line}\n").as_bytes()).err();
+        let Some(into) = self.into.as_ref().filter(|_| self.failure.is_none()) else { return };
+        let mut piece = format!("{line}\n").into_bytes();
+        let mut naps = Naps::until(self.patience);
+        loop {
+            piece = match into.try_send(piece) {
+                Ok(()) => return,
+                Err(TrySendError::Full(piece)) if naps.nap() => piece,
+                Err(TrySendError::Full(_)) => break self.failure = Some(too_slow(self.patience)),
+                // `age` has ended; how, is told at the end.
+                Err(TrySendError::Disconnected(_)) => return,
+            };
+        }
     }
+}
+
+/// Naps, each twice as long as the last, until somebody's patience ends.
+struct Naps {
+    deadline: Instant,
+    next: Duration,
+}
+
+impl Naps {
+    fn until(patience: Duration) -> Naps {
+        Naps { deadline: Instant::now() + patience, next: NAP_MIN }
+    }
+
+    /// Takes a nap; false, without one, where patience has ended.
+    fn nap(&mut self) -> bool {
+        let is_time = Instant::now() < self.deadline;
+        if is_time {
+            thread::sleep(self.next);
+            self.next = (self.next * 2).min(NAP_MAX);
+        }
+        is_time
+    }
+}
+
+/// How it ended; one that does not in time is ended.
+fn ended(age: &mut Child, patience: Duration) -> io::Result<ExitStatus> {
+    let mut naps = Naps::until(patience);
+    loop {
+        if let Some(status) = age.try_wait()? {
+            return Ok(status);
+        }
+        if !naps.nap() {
+            stop(age);
+            return Err(too_slow(patience));
+        }
+    }
+}
+
+fn stop(age: &mut Child) {
+    let _ = age.kill();
+    let _ = age.wait();
+}
+
+fn too_slow(patience: Duration) -> io::Error {
+    io::Error::new(
+        ErrorKind::TimedOut,
+        format!("age hangs: {} s were not enough", patience.as_secs()),
+    )
 }
 
 /// The words as one would type them: a secret is known by what stands before it.

@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use usage_ledger::privacy::capture::{FIELDS, OUTPUT_BYTES_MAX, Output, Settings, Site, captures};
+use usage_ledger::privacy::capture::{
+    FIELDS, OUTPUT_BYTES_MAX, Output, PATIENCE, Settings, Site, captures,
+};
 use usage_ledger::redact::Redactor;
 use usage_ledger::redact::hit::Hit;
 use usage_ledger::timestamp::Timestamp;
@@ -54,7 +56,13 @@ impl Keys {
 }
 
 fn site<'a>(folder: &'a Path, settings: &'a Settings, age: &'a str) -> Site<'a> {
-    Site { folder, settings, age: age.as_ref(), output_bytes_max: OUTPUT_BYTES_MAX }
+    Site {
+        folder,
+        settings,
+        age: age.as_ref(),
+        output_bytes_max: OUTPUT_BYTES_MAX,
+        patience: PATIENCE,
+    }
 }
 
 fn find(bytes: &[u8]) -> Vec<Hit> {
@@ -166,16 +174,12 @@ fn nothing_is_ever_captured_in_plain_text() {
 #[cfg(unix)]
 #[test]
 fn a_capture_that_fails_leaves_nothing_and_stops_nobody() {
-    use std::os::unix::fs::PermissionsExt;
     let root = tempfile::tempdir().unwrap();
-    let (folder, age) = (root.path().join("capture"), root.path().join("age"));
+    let folder = root.path().join("capture");
     let settings = Settings { recipients: vec!["age1".repeat(8)], keep: None };
     for fails in ["read -r line && exit 1; exit 0", "read -r line && cat >&2 && exit 7; exit 0"] {
-        // Written by another process: one of ours that forks meanwhile would hold it open.
-        let script = format!("printf '#!/bin/sh\\n{fails}\\n' > {}", age.display());
-        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
-        fs::set_permissions(&age, fs::Permissions::from_mode(0o755)).unwrap();
-        let site = site(&folder, &settings, age.to_str().unwrap());
+        let age = fake_age(root.path(), fails);
+        let site = site(&folder, &settings, &age);
         let mut capture = site.start(SESSION, &words(&["true"]), now(), &find).unwrap();
         for _ in 0..200 {
             capture.write(Output::Out, &[b'x'; 16 << 10]);
@@ -184,6 +188,69 @@ fn a_capture_that_fails_leaves_nothing_and_stops_nobody() {
         assert!(error.starts_with("error: cannot encrypt "), "{error}");
         assert_eq!(captures(&folder).unwrap(), [""; 0].map(PathBuf::from));
     }
+}
+
+/// An `age` that encrypts, and hangs before it reads or after; as a script it leaves a child behind that
+/// holds its pipe.
+#[cfg(unix)]
+#[test]
+fn an_age_that_hangs_is_not_waited_for() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("capture");
+    let settings = Settings { recipients: vec!["age1".repeat(8)], keep: None };
+    for hangs in ["read -r line || exit 0; sleep 60", "read -r line || exit 0; cat; exec sleep 60"]
+    {
+        let age = fake_age(root.path(), hangs);
+        let site = Site { patience: Duration::from_millis(300), ..site(&folder, &settings, &age) };
+        for said in [0, 200] {
+            let mut capture = site.start(SESSION, &words(&["true"]), now(), &find).unwrap();
+            for _ in 0..said {
+                capture.write(Output::Out, &[b'x'; 16 << 10]);
+            }
+            let error = capture.finish(Some(0)).unwrap_err().to_string();
+            assert!(error.contains("age hangs: "), "{error}");
+            assert_eq!(captures(&folder).unwrap(), [""; 0].map(PathBuf::from));
+        }
+    }
+    // One that hangs before anything is run keeps it from being run.
+    let age = fake_age(root.path(), "exec sleep 60");
+    let site = Site { patience: Duration::from_millis(300), ..site(&folder, &settings, &age) };
+    let error = site.start(SESSION, &words(&["true"]), now(), &find).err().unwrap().to_string();
+    assert!(error.contains("age hangs: "), "{error}");
+}
+
+/// It is made by another process: one of ours that forks meanwhile would hold it open.
+#[cfg(unix)]
+fn fake_age(folder: &Path, does: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let age = folder.join("age");
+    let script = format!("printf '#!/bin/sh\n{does}\n' > {}", age.display());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    fs::set_permissions(&age, fs::Permissions::from_mode(0o755)).unwrap();
+    age.to_str().unwrap().to_owned()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_keeps_its_exit_code_where_age_hangs() {
+    let sandbox = Sandbox::repository();
+    let folder = sandbox.path("../programs");
+    fs::create_dir(&folder).unwrap();
+    fake_age(&folder, "read -r line || exit 0; exec sleep 60");
+    let settings = format!("[capture]\nrecipients = [\"{}\"]\n", "age1".repeat(8));
+    sandbox.write(".telemetry/config.toml", settings);
+    sandbox.ok("log-usage", &["consent", "grant", "capture"]);
+    let path = std::env::join_paths(
+        [folder].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let mut command = sandbox.command("log-usage");
+    let command = command.env("PATH", path.unwrap()).timeout(PATIENCE * 5);
+    let output = command.args(["run", "--capture", "--", "sh", "-c", "exit 7"]).output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{said}");
+    assert!(said.contains("log-usage: not captured: cannot encrypt "), "{said}");
+    assert!(said.contains("age hangs: 10 s were not enough"), "{said}");
+    assert_eq!(captures(&sandbox.path(".telemetry/capture")).unwrap().len(), 0);
 }
 
 #[test]

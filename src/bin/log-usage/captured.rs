@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use usage_ledger::error::{Error, Result};
 use usage_ledger::figures;
 use usage_ledger::git;
-use usage_ledger::privacy::capture::{KEEP, OUTPUT_BYTES_MAX, Site};
+use usage_ledger::privacy::capture::{KEEP, OUTPUT_BYTES_MAX, PATIENCE, Site};
 use usage_ledger::privacy::consent::{Consent, Level, Source};
 use usage_ledger::privacy::identity::{is_session, random_session, session_without_key};
 use usage_ledger::workspace::Config;
@@ -53,6 +53,7 @@ pub(crate) fn around(
         settings: &config.capture,
         age: AGE.as_ref(),
         output_bytes_max: OUTPUT_BYTES_MAX,
+        patience: PATIENCE,
     };
     refuse_commit(target)?;
     let now = world::now();
