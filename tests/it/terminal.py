@@ -65,6 +65,10 @@ def touch(name):
 
 UNTIL_STOP = "touch ready; while ! [ -f stop ]; do sleep 0.05; done; "
 
+# A shell that is stopped just when it starts a program (vfork) stops only once that has begun, and that
+# is stopped, too.
+SPINNING = "touch ready; while ! [ -f stop ]; do :; done; "
+
 
 def interrupt():
     script(f"trap 'echo go''t' INT; {UNTIL_STOP} exit 5")
@@ -86,7 +90,7 @@ def interrupt_a_loop():
 
 
 def stop():
-    script(f"{UNTIL_STOP} exit 3")
+    script(f"{SPINNING} exit 3")
     wait_for("ready")
     type_in("\x1a")
     expect("Stopped")
