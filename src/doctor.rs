@@ -112,21 +112,34 @@ fn installed(place: &Place) -> Vec<Sign> {
     findings.map(|it| Sign { what: it.what, fix: it.fix }).collect()
 }
 
-/// That the repository's prices cannot be read, as whoever reads them says.
-pub fn prices(error: &Error) -> Sign {
+/// What an error says is wrong, and what it says to do.
+pub fn told(error: &Error) -> (String, String) {
     let text = error.to_string();
     let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    Sign::ill(what, "correct it; docs/prices.md tells what each column holds")
+    let fix = text.lines().find_map(|line| line.strip_prefix("  fix: "));
+    (what.to_owned(), fix.unwrap_or("mend what the system says").to_owned())
+}
+
+/// That the repository's prices cannot be read, as whoever reads them says.
+pub fn prices(error: &Error) -> Sign {
+    Sign::ill(told(error).0, "correct it; docs/prices.md tells what each column holds")
+}
+
+/// What the user has allowed cannot be read.
+pub fn consent(error: &Error) -> Sign {
+    let (what, fix) = told(error);
+    Sign::ill(what, fix)
+}
+
+/// That identity is on, and rows carry no pseudonym all the same.
+pub fn identity(why: &str, fix: String) -> Sign {
+    Sign::ill(format!("identity is on, but rows carry no pseudonym: {why}"), fix)
 }
 
 fn settings(place: &Place) -> Sign {
     match Config::load(place) {
         Ok(_) => Sign::well("the settings can be read"),
-        Err(error) => {
-            let text = error.to_string();
-            let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            Sign::ill(what, "correct the line, or put # before it")
-        }
+        Err(error) => Sign::ill(told(&error).0, "correct the line, or put # before it"),
     }
 }
 
@@ -134,19 +147,15 @@ fn settings(place: &Place) -> Sign {
 /// is there: to look must not be to make.
 fn writing(place: &Place) -> Sign {
     let fix = "make it writable, or end the process that holds the lock";
-    let first_line = |error: Error| {
-        let text = error.to_string();
-        text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
-    };
     let probe = tempfile::Builder::new().prefix(".doctor").tempfile_in(place.folder());
     if let Err(error) = probe {
-        return Sign::ill(first_line(Error::io("write in", place.folder(), &error)), fix);
+        return Sign::ill(told(&Error::io("write in", place.folder(), &error)).0, fix);
     }
     let active = place.active();
     if active.is_file()
         && let Err(error) = OpenOptions::new().append(true).open(&active)
     {
-        return Sign::ill(first_line(Error::io("append to", &active, &error)), fix);
+        return Sign::ill(told(&Error::io("append to", &active, &error)).0, fix);
     }
     if !place.lock().exists() {
         return Sign::well("rows can be written here");
@@ -156,7 +165,7 @@ fn writing(place: &Place) -> Sign {
             Sign::well("a rotation was cut short; the next row finishes it")
         }
         Ok(_) => Sign::well("rows can be written here"),
-        Err(error) => Sign::ill(first_line(error), fix),
+        Err(error) => Sign::ill(told(&error).0, fix),
     }
 }
 
@@ -212,7 +221,7 @@ fn ledger(place: &Place) -> Vec<Sign> {
     signs
 }
 
-/// Events that cannot be read are left out of reports; nothing mends them.
+/// Events that cannot be read are left out of reports.
 fn events(place: &Place) -> Option<Sign> {
     let verified = match verify_events::verify(&place.events()) {
         Ok(verified) => verified,
@@ -222,7 +231,12 @@ fn events(place: &Place) -> Option<Sign> {
     let found = verified.findings.len();
     Some(Sign::ill(
         format!("findings in events: {found}; the first: {}", excerpt(first)),
-        "usage-report verify names them all; log-usage consent purge --events deletes all events",
+        match verified.unreadable {
+            0 => "usage-report verify names them all; reports read them as they are",
+            _ => {
+                "usage-report verify names them all; log-usage repair moves those aside that cannot be read"
+            }
+        },
     ))
 }
 

@@ -9,18 +9,24 @@ pub fn path(shared: &Path) -> PathBuf {
     shared.join("info/exclude")
 }
 
+/// Whether the list has all these rules.
+pub fn has_all(shared: &Path, rules: &[String]) -> bool {
+    fs::read(path(shared)).is_ok_and(|list| rules.iter().all(|rule| has(&list, rule)))
+}
+
 /// Adds these rules to the list, each that is not in it.
 ///
 /// # Errors
 /// A list that cannot be read or written.
-pub fn add(shared: &Path, why: &str, rules: &[&str]) -> io::Result<()> {
+pub fn add(shared: &Path, why: &str, rules: &[String]) -> io::Result<()> {
     let path = path(shared);
     let old = match fs::read(&path) {
         Ok(old) => old,
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(error),
     };
-    let missing: Vec<&str> = rules.iter().filter(|rule| !has(&old, rule)).copied().collect();
+    let missing: Vec<&str> =
+        rules.iter().filter(|rule| !has(&old, rule)).map(String::as_str).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -46,12 +52,16 @@ mod tests {
         let own = folder.path().join(".git");
         let path = own.join("info/exclude");
         let read = || fs::read_to_string(&path).unwrap();
-        add(&own, "why", &["/a", "/b/"]).unwrap();
+        let rules = ["/a", "/b/"].map(str::to_owned);
+        assert!(!has_all(&own, &rules));
+        add(&own, "why", &rules).unwrap();
         assert_eq!(read(), "# why\n/a\n/b/\n");
+        assert!(has_all(&own, &rules));
         fs::write(&path, "mine\n/a\r\nlast").unwrap();
-        add(&own, "why", &["/a", "/b/"]).unwrap();
+        assert!(!has_all(&own, &rules));
+        add(&own, "why", &rules).unwrap();
         assert_eq!(read(), "mine\n/a\r\nlast\n# why\n/b/\n");
-        add(&own, "why", &["/a", "/b/"]).unwrap();
+        add(&own, "why", &rules).unwrap();
         assert_eq!(read(), "mine\n/a\r\nlast\n# why\n/b/\n");
     }
 }

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::thread;
-use std::time::Duration;
+use std::io::ErrorKind;
 
 use serde::Deserialize;
 use serde_json::Number;
@@ -17,7 +16,6 @@ use crate::event::name::{ATTRS, METRICS, Name, check_key, check_metric};
 use crate::event::{
     Event, ID_BYTES_MAX, TEXT_BYTES_MAX, VALUE_BYTES_MAX, WORD_BYTES_MAX, check_id, refuse_json,
 };
-use crate::git::exclude;
 use crate::git::{self, WorkTree};
 use crate::ledger::events::{self, Written};
 use crate::ledger::segment::Policy;
@@ -31,7 +29,7 @@ use crate::redact::withheld::{Part, Withheld};
 use crate::row::{LINE_BYTES_MAX, Refused, refuse_timestamp};
 use crate::setup;
 use crate::timestamp::Timestamp;
-use crate::workspace::{EventLimits, Place};
+use crate::workspace::{EventLimits, FOLDER, Place};
 
 /// What stands at the end of a text that was cut.
 const CUT: &str = "…";
@@ -39,22 +37,8 @@ const CUT: &str = "…";
 /// The lines of `.gitignore` that keep events out of commits.
 const IGNORED: [&str; 3] = ["/events.jsonl", "/events/", "*.torn"];
 
-/// What the repository's own list says of our rules in it.
-const WHY: &str =
-    "What log-usage keeps on this machine, whatever .telemetry/.gitignore a branch has.";
-
-/// The rules that hold on every branch.
-const EXCLUDED: [&str; 4] = [
-    "**/.telemetry/events.jsonl*",
-    "**/.telemetry/.events.jsonl*",
-    "**/.telemetry/events/",
-    "**/.telemetry/capture/",
-];
-
-/// How often an empty `.gitignore` is looked at again, and after how long: a second in all.
-const RULES_TRIES: usize = 100;
-/// See [`RULES_TRIES`].
-const RULES_NAP: Duration = Duration::from_millis(10);
+/// A rule that takes one of them back holds one of these.
+const OF_EVENTS: [&str; 7] = ["event", "torn", FOLDER, "*", "?", "[", "\\"];
 
 /// An event not yet checked, as somebody typed it or a program piped it in.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -286,8 +270,13 @@ impl Gate<'_> {
                 setup::prepare(self.place, self.may_create_folder)?;
                 self.refuse_commit()?;
             }
-            // We make no file that others may read: somebody else has, and it may be git.
-            Ok(meta) if private::is_open(&meta, false) || git::is_in_index(&active) => {
+            // We make no file that others may read: somebody else has, and it may be git. And since the
+            // last event somebody may have changed the rules, or another branch has others.
+            Ok(meta)
+                if private::is_open(&meta, false)
+                    || git::is_in_index(&active)
+                    || !self.is_plainly_hidden() =>
+            {
                 self.refuse_commit()?;
             }
             Ok(_) => {}
@@ -295,38 +284,48 @@ impl Gate<'_> {
         events::append(self.place, &self.policy, events, &self.limits, now, failed)
     }
 
-    /// Events are never committed: before the first is written, it must be clear that git leaves the
-    /// file alone, on branches too that have no `.gitignore` of ours.
+    /// Whether git leaves events alone, as far as that is clear without asking it.
+    fn is_plainly_hidden(&self) -> bool {
+        let folder = self.place.folder();
+        match fs::read_to_string(folder.join(".gitignore")) {
+            Ok(text) if !text.is_empty() => {
+                let is_named = |rule: &str| text.lines().any(|line| line.trim_end() == rule);
+                IGNORED.into_iter().all(is_named) && !takes_back(&text)
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => false,
+            // The repository's own list holds, unless a folder above takes something back.
+            _ => WorkTree::around(folder).is_none_or(|tree| {
+                let above = folder.ancestors().skip(1).take_while(|it| it.starts_with(&tree.top));
+                let texts = above.map(|it| fs::read_to_string(it.join(".gitignore")));
+                setup::is_hidden(&tree) && !texts.flatten().any(|text| takes_back(&text))
+            }),
+        }
+    }
+
+    /// Events are never committed: it must be clear that git leaves the file alone, on branches too that
+    /// have no `.gitignore` of ours.
     fn refuse_commit(&self) -> Result<()> {
         let folder = self.place.folder();
         let Some(tree) = WorkTree::around(folder) else { return Ok(()) };
-        let shared = tree.shared();
-        exclude::add(&shared, WHY, &EXCLUDED)
-            .map_err(|error| Error::io("write", &exclude::path(&shared), &error))?;
+        setup::hide(&tree)?;
         let active = self.place.active();
         if git::tracks(&active) {
             return Err(Error::NotIgnored { path: active, is_tracked: true });
         }
-        let rules = folder.join(".gitignore");
-        for _ in 0..RULES_TRIES {
-            let text = fs::read_to_string(&rules).unwrap_or_default();
-            let is_named = |rule: &str| text.lines().any(|line| line.trim_end() == rule);
-            let is_taken_back = text.lines().any(|line| line.starts_with('!'));
-            if IGNORED.into_iter().all(is_named) && !is_taken_back {
-                return Ok(());
-            }
-            if !text.is_empty() {
-                break;
-            }
-            // Another process is just laying it down.
-            thread::sleep(RULES_NAP);
+        if self.is_plainly_hidden() {
+            return Ok(());
         }
         let files = [active, self.place.archive().join("x.jsonl"), self.place.torn()];
         if files.iter().all(|file| git::ignoring_rule(file).is_some()) {
             return Ok(());
         }
-        Err(Error::NotIgnored { path: rules, is_tracked: false })
+        Err(Error::NotIgnored { path: folder.join(".gitignore"), is_tracked: false })
     }
+}
+
+fn takes_back(rules: &str) -> bool {
+    let is_of_events = |rule: &str| OF_EVENTS.iter().any(|part| rule.contains(part));
+    rules.lines().any(|line| line.starts_with('!') && is_of_events(line))
 }
 
 #[cfg(test)]

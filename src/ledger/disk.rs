@@ -51,6 +51,20 @@ pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Keeps a piece of a file beside what was kept before, each with a line end behind it.
+pub(super) fn keep_aside(path: &Path, is_private: bool, piece: &[u8]) -> Result<()> {
+    // A link that somebody committed may lead to any file.
+    if path.is_symlink() {
+        return Err(Error::NotAFile { path: path.to_owned() });
+    }
+    let keep = || -> io::Result<()> {
+        let mut torn = options(is_private).create(true).append(true).open(path)?;
+        torn.write_all(&[piece, b"\n"].concat())?;
+        torn.sync_data()
+    };
+    keep().map_err(|error| Error::io("keep torn bytes in", path, &error))
+}
+
 /// Reads at most `bytes` bytes from `start` on: one call, where they are there.
 pub fn read(file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
     let mut window = vec![0; usize::try_from(bytes).unwrap_or(0)];

@@ -9,7 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::git::WorkTree;
 use crate::ledger::disk;
+use crate::setup;
+use crate::workspace::FOLDER;
 
 /// How long a writer waits unless its caller says otherwise.
 pub const WAIT: Duration = Duration::from_secs(10);
@@ -43,13 +46,7 @@ impl Lock {
         let deadline = Instant::now() + wait;
         let mut nap_us = NAP_US_MIN;
         loop {
-            // Opened for reading too, so that not even a pipe in its place makes us wait.
-            let file = OpenOptions::new()
-                .create(true)
-                .read(true)
-                .append(true)
-                .open(path)
-                .map_err(|error| Error::io("make the lock", path, &error))?;
+            let file = open(path).map_err(|error| Error::io("make the lock", path, &error))?;
             match fs2::FileExt::try_lock_exclusive(&file) {
                 Ok(()) => {
                     let meta = file.metadata().map_err(|error| Error::io("lock", path, &error))?;
@@ -92,4 +89,21 @@ impl Lock {
         self.is_marked = is_marked;
         Ok(())
     }
+}
+
+/// Opens the lock, and makes it where it is missing: in a clone it is the first file that no commit may
+/// hold, so git is told before.
+fn open(path: &Path) -> io::Result<File> {
+    // For reading too, so that not even a pipe in its place makes us wait.
+    let mut options = OpenOptions::new();
+    match options.read(true).append(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    let folder = path.parent().filter(|folder| folder.ends_with(FOLDER));
+    if let Some(tree) = folder.and_then(WorkTree::around) {
+        // `.gitignore` is what counts; whoever has none shall not lose a row for that.
+        let _ = setup::hide(&tree);
+    }
+    options.create(true).open(path)
 }

@@ -2,7 +2,7 @@
 //! and their ends, not CSV. Every step is chosen so that a writer may die before or after it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -274,21 +274,9 @@ impl<'a> Active<'a> {
     }
 
     fn keep_torn(&self, cut: u64, torn_bytes: u64) -> Result<()> {
-        let path = self.place.torn();
-        // A link that somebody committed may lead to any file.
-        if path.is_symlink() {
-            return Err(Error::NotAFile { path });
-        }
         let mut piece = format!("# {torn_bytes} bytes from offset {cut}\n").into_bytes();
         piece.extend(self.read(cut, torn_bytes)?);
-        piece.push(b'\n');
-        let keep = || -> io::Result<()> {
-            let mut options = disk::options(self.format.is_private);
-            let mut torn = options.create(true).append(true).open(&path)?;
-            torn.write_all(&piece)?;
-            torn.sync_data()
-        };
-        keep().map_err(|error| Error::io("keep torn bytes in", &path, &error))
+        disk::keep_aside(&self.place.torn(), self.format.is_private, &piece)
     }
 
     /// Whether the lines still stand at the end of the file: git may have cut it back in place.

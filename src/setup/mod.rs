@@ -6,14 +6,21 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result, shown};
+use crate::git::WorkTree;
+use crate::git::exclude;
 use crate::privacy::identity::RepoId;
 use crate::workspace::{Config, FOLDER, Layout, Place};
 
+/// What stays on this machine, as `.telemetry/.gitignore` tells git.
+const IGNORED: &str = include_str!("gitignore.txt");
+
 /// What git must know before the first row: which files are rows to be merged, and which stay local.
-const FOR_GIT: [(&str, &str); 2] = [
-    (".gitattributes", include_str!("gitattributes.txt")),
-    (".gitignore", include_str!("gitignore.txt")),
-];
+const FOR_GIT: [(&str, &str); 2] =
+    [(".gitattributes", include_str!("gitattributes.txt")), (".gitignore", IGNORED)];
+
+/// What the repository's own list says of our rules in it.
+const WHY: &str =
+    "What log-usage keeps on this machine, whatever .telemetry/.gitignore a branch has.";
 
 /// What people must know.
 const FOR_PEOPLE: [(&str, &str); 2] =
@@ -41,6 +48,32 @@ pub fn prepare(place: &Place, may_create: bool) -> Result<()> {
         lay_down(folder, &FOR_GIT)?;
     }
     Ok(())
+}
+
+/// Tells git to leave alone what stays on this machine on every branch, those too that have no
+/// `.gitignore` of ours.
+///
+/// # Errors
+/// The repository's list cannot be read or written.
+pub fn hide(tree: &WorkTree) -> Result<()> {
+    let shared = tree.shared();
+    exclude::add(&shared, WHY, &hidden())
+        .map_err(|error| Error::io("write", &exclude::path(&shared), &error))
+}
+
+/// Whether git was told.
+pub fn is_hidden(tree: &WorkTree) -> bool {
+    exclude::has_all(&tree.shared(), &hidden())
+}
+
+/// The lines of `.gitignore` as rules of the repository's own list, whose place is its top folder.
+fn hidden() -> Vec<String> {
+    let rules = IGNORED.lines().filter(|line| !line.starts_with('#'));
+    let rule = |rule: &str| match rule.strip_prefix('/') {
+        Some(here) => format!("**/{FOLDER}/{here}"),
+        None => format!("**/{FOLDER}/**/{rule}"),
+    };
+    rules.map(rule).collect()
 }
 
 /// Lays down the whole folder; gives the names of the files that were missing.

@@ -17,7 +17,7 @@ use usage_ledger::ledger::events::reading;
 use usage_ledger::row::COUNT_MAX;
 use usage_ledger::workspace::Place;
 
-use crate::sandbox::{Sandbox, text};
+use crate::sandbox::{SEED, Sandbox, text};
 
 const EVENTS: &str = ".telemetry/events.jsonl";
 
@@ -348,7 +348,8 @@ fn what_a_writer_left_behind_is_mended_and_what_is_damaged_is_named() {
     ] {
         assert!(said.contains(&finding), "{finding}{said}");
     }
-    assert!(said.ends_with(" files: 6 findings\n"), "{said}");
+    let repair = "fix: log-usage repair moves aside what cannot be read of events\n";
+    assert!(said.ends_with(&format!(" files: 6 findings\n{repair}")), "{said}");
 }
 
 /// A disk without room costs events, and nobody else anything.
@@ -538,6 +539,39 @@ fn rules_that_are_taken_back_hide_nothing() {
 }
 
 #[test]
+fn rules_that_are_taken_back_later_are_noticed() {
+    let sandbox = agreed();
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    let ours = sandbox.read(".telemetry/.gitignore");
+    for (rules, is_hidden) in [
+        ("!/README.md\n", true),
+        ("!/events.jsonl\n", false),
+        ("", true),
+        ("!*.torn\n/events.jsonl.torn\n", true),
+        ("!*\n", false),
+    ] {
+        sandbox.write(".telemetry/.gitignore", format!("{ours}{rules}"));
+        let before = sandbox.read(EVENTS);
+        let output = sandbox.run("log-usage", &["event", "a.b"]);
+        assert_eq!(output.status.success(), is_hidden, "{rules}: {}", text(&output.stderr));
+        assert_eq!(sandbox.read(EVENTS) != before, is_hidden, "{rules}");
+    }
+    // Where the folder has no rules the repository's own list holds, unless a folder above says
+    // otherwise.
+    for rules in ["", "# nothing\n"] {
+        sandbox.write(".telemetry/.gitignore", rules);
+        sandbox.ok("log-usage", &["event", "a.b"]);
+    }
+    fs::remove_file(sandbox.path(".telemetry/.gitignore")).unwrap();
+    for (above, is_hidden) in [("!/src\n", true), ("!/.telemetry/**\n", false)] {
+        sandbox.write(".gitignore", above);
+        let output = sandbox.run("log-usage", &["event", "a.b"]);
+        assert_eq!(output.status.success(), is_hidden, "{above}: {}", text(&output.stderr));
+    }
+    assert!(!sandbox.path(".telemetry/.gitignore").exists());
+}
+
+#[test]
 fn other_rules_that_hide_events_from_git_are_good_too() {
     let sandbox = agreed();
     sandbox.write(".gitignore", ".telemetry/\n");
@@ -556,6 +590,66 @@ fn doctor_says_which_events_are_damaged() {
     sandbox.write(EVENTS, format!("garbage\n{}", sandbox.read(EVENTS)));
     let said = doctor();
     assert!(said.contains("findings in events: 1; the first: events.jsonl:1:"), "{said}");
+    assert!(said.contains("log-usage repair moves those aside"), "{said}");
+}
+
+#[test]
+fn repair_moves_events_aside_that_cannot_be_read() {
+    let sandbox = agreed();
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    let event = sandbox.read(EVENTS);
+    sandbox.write(EVENTS, format!("garbage\n{event}\n{{\"v\":1,"));
+    let before = sandbox.snapshot();
+    let told = sandbox.ok("log-usage", &["repair", "--dry-run"]);
+    let torn = ".telemetry/events.jsonl.torn";
+    assert!(told.starts_with("events: would leave out 2 unreadable lines; they would be in "));
+    assert_eq!(sandbox.snapshot(), before);
+    let output = sandbox.run("log-usage", &["repair"]);
+    let (out, error) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{error}");
+    assert!(out.starts_with("events: left out 2 unreadable lines; they are in "), "{out}");
+    assert!(error.contains("events.jsonl:1: ") && error.contains("events.jsonl:4: "), "{error}");
+    assert_eq!(sandbox.read(EVENTS), event);
+    let torn = sandbox.read(torn);
+    assert!(torn.contains("garbage\n") && torn.contains("{\"v\":1,\n"), "{torn}");
+    let verified = sandbox.ok("usage-report", &["verify"]);
+    assert_eq!(verified, "0 rows and 1 event in 1 file: nothing found\n");
+    assert_eq!(sandbox.ok("log-usage", &["repair"]), "nothing to repair\n");
+    // With rows as well, each is said.
+    sandbox.ok("log-usage", &SEED);
+    sandbox.write(EVENTS, format!("garbage\n{event}"));
+    let told = sandbox.ok("log-usage", &["repair"]);
+    assert!(told.starts_with("1 row: nothing to repair\nevents: left out 1 unreadable line; "));
+}
+
+#[test]
+fn verify_says_once_what_differs_in_how_events_are_written() {
+    let sandbox = agreed();
+    for _ in 0..3 {
+        sandbox.ok("log-usage", &["event", "a.b", "--metric", "confidence=0.5"]);
+    }
+    let ours = sandbox.read(EVENTS);
+    let way = "is written otherwise than log-usage does";
+    for (from, to, said) in [
+        ("\"v\":1,", "\"v\": 1,", "the order of fields, spaces or escapes"),
+        ("\n", "\r\n", "it ends in CR LF"),
+        ("\"v\":1,", "\"v\":1,\"colour\":\"red\",", "it has a field \"colour\""),
+        ("Z\",", "+00:00\",", "the form of \"timestamp\""),
+    ] {
+        let theirs = ours.replace(from, to);
+        assert_ne!(theirs, ours);
+        sandbox.write(EVENTS, theirs);
+        let verified = text(&sandbox.run("usage-report", &["verify"]).stdout);
+        let expected = format!(
+            "events.jsonl:1: {way}: {said} (3 such lines)\n0 rows and 3 events in 1 file: 1 finding\n"
+        );
+        assert_eq!(verified, expected);
+    }
+    sandbox.write(EVENTS, format!("garbage\n{ours}"));
+    let verified = text(&sandbox.run("usage-report", &["verify"]).stdout);
+    assert!(
+        verified.ends_with("fix: log-usage repair moves aside what cannot be read of events\n")
+    );
 }
 
 /// One place, whichever ledger is named: what was written can be shown, reported on and deleted.
@@ -773,15 +867,26 @@ fn what_is_written_is_as_the_schema_in_the_document_has_it() {
 }
 
 #[test]
-fn no_branch_shows_events_to_git() {
+fn no_branch_shows_to_git_what_stays_here() {
     let sandbox = Sandbox::repository();
     grant(&sandbox, "events");
     sandbox.write("code", "1");
     sandbox.commit("2026-02-20", "before the ledger");
     sandbox.git(["branch", "old"]);
     sandbox.ok("log-usage", &["event", "a.b"]);
-    sandbox.write(".telemetry/events.jsonl.torn", "torn");
-    sandbox.write(".telemetry/events/events-1.jsonl", "");
+    sandbox.ok("log-usage", &SEED);
+    for name in [
+        "events.jsonl.torn",
+        "events/events-1.jsonl",
+        "capture/s_-1.jsonl.age",
+        "usage.csv.torn",
+        "usage.csv.before-repair-2",
+        ".usage.csv.tmp.0",
+        ".pending.csv",
+        "usage.d/.x.csv.lock",
+    ] {
+        sandbox.write(&format!(".telemetry/{name}"), "");
+    }
     sandbox.commit("2026-02-21", "the ledger");
     sandbox.git(["checkout", "--quiet", "old"]);
     assert!(!sandbox.path(".telemetry/.gitignore").exists());
@@ -789,5 +894,27 @@ fn no_branch_shows_events_to_git() {
     // Nor do events that are recorded there.
     sandbox.ok("log-usage", &["event", "a.c"]);
     let list = sandbox.read(".git/info/exclude");
-    assert_eq!(list.matches("/events.jsonl*").count(), 1, "added once: {list}");
+    assert_eq!(list.matches("/events.jsonl").count(), 1, "added once: {list}");
+}
+
+#[test]
+fn a_row_in_a_clone_keeps_its_lock_out_of_commits_on_every_branch() {
+    let origin = Sandbox::repository();
+    origin.write("code", "1");
+    origin.commit("2026-02-20", "before the ledger");
+    origin.git(["branch", "old"]);
+    origin.ok("log-usage", &SEED);
+    origin.commit("2026-02-21", "the ledger");
+    origin.git(["clone", "--quiet", ".", "clone"]);
+    let in_clone = |program: &str, arguments: &[&str]| {
+        let mut command = origin.command(program);
+        let output = command.current_dir(origin.path("clone")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    in_clone("log-usage", &SEED);
+    in_clone("git", &["commit", "--quiet", "--all", "--message", "a row"]);
+    in_clone("git", &["checkout", "--quiet", "old"]);
+    assert!(origin.path("clone/.telemetry/.usage.csv.lock").exists());
+    assert_eq!(in_clone("git", &["status", "--porcelain", "--untracked-files=all"]), "");
 }

@@ -177,6 +177,32 @@ fn the_key_is_the_owners_alone() {
 }
 
 #[test]
+fn doctor_says_why_rows_carry_none() {
+    let sandbox = identified();
+    let ann = Machine::new(&sandbox, "ann");
+    let doctor = || text(&ann.run_with(&["doctor"], "").stdout);
+    let wrong = "identity is on, but rows carry no pseudonym: ";
+    assert!(!doctor().contains(wrong), "nobody allowed it");
+    ann.ok(&GRANT);
+    assert!(!doctor().contains(wrong), "there is one");
+    fs::write(ann.key(), "short").unwrap();
+    let said = doctor();
+    assert!(said.contains(&format!("{wrong}{} holds no key", ann.key().display())), "{said}");
+    assert!(said.contains("fix: log-usage consent identity rotate"), "{said}");
+    fs::remove_file(ann.key()).unwrap();
+    assert!(doctor().contains(&format!("{wrong}you have no key on this machine")));
+    ann.ok(&["consent", "identity", "rotate"]);
+    assert!(!doctor().contains(wrong));
+    sandbox.write(".telemetry/config.toml", "");
+    assert!(doctor().contains(&format!("{wrong}this repository has no id yet")));
+    // What cannot be understood allows nothing, and is said.
+    let record = ann.home.join(".config/usage-ledger/consent.toml");
+    fs::write(record, "level = 7\n").unwrap();
+    let said = doctor();
+    assert!(said.contains("consent.toml") && said.contains("WRONG"), "{said}");
+}
+
+#[test]
 fn who_has_not_allowed_it_gets_no_key() {
     let sandbox = identified();
     let ann = Machine::new(&sandbox, "ann");

@@ -12,7 +12,6 @@ use usage_ledger::figures;
 use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
 use usage_ledger::ledger::border;
-use usage_ledger::ledger::repair;
 use usage_ledger::pricing::Prices;
 use usage_ledger::privacy::consent::Level;
 use usage_ledger::setup;
@@ -30,12 +29,13 @@ use crate::import;
 use crate::merge_driver;
 use crate::prune;
 use crate::redact;
+use crate::repair;
 use crate::run;
 use crate::user;
 use crate::voice;
-use crate::world::{self, Choice, Target};
-use crate::write::{append, around, durability, policy, refused_by_environment, screen, sign};
-use crate::write::{tell, tell_withheld, warn_of_ignore_rules, work_tree};
+use crate::world::{self, Target};
+use crate::write::{append, durability, policy, refused_by_environment, screen, sign, tell};
+use crate::write::{tell_withheld, warn_of_ignore_rules, work_tree};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {
@@ -57,7 +57,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "redact", run: |arguments| parsed(arguments, redact::run) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "prune", run: |arguments| parsed(arguments, prune::run) },
-    Command { name: "repair", run: |arguments| parsed(arguments, run_repair) },
+    Command { name: "repair", run: |arguments| parsed(arguments, repair::run) },
     Command { name: "hook", run: hook::start },
     // Hidden: git's to run, so the help does not name it.
     Command { name: "merge-driver", run: |arguments| parsed(arguments, merge_driver::run) },
@@ -312,6 +312,16 @@ fn run_doctor(options: Doctor) -> Result<ExitCode> {
     if let Err(error) = Prices::load(&target.place) {
         signs.push(doctor::prices(&error));
     }
+    if let Ok(config) = Config::load(&target.place) {
+        match user::consent(&target, &config) {
+            Ok(consent) if consent.identity => {
+                let lack = identity::lack(&target, &config);
+                signs.extend(lack.map(|(why, fix)| doctor::identity(&why, fix)));
+            }
+            Ok(_) => {}
+            Err(error) => signs.push(doctor::consent(&error)),
+        }
+    }
     for sign in &signs {
         match &sign.fix {
             None => text += &format!("  ok    {}\n", sign.what),
@@ -327,74 +337,4 @@ fn run_doctor(options: Doctor) -> Result<ExitCode> {
     let printed = voice::print(voice::unsaid(&text).as_bytes());
     let is_well = signs.iter().all(|sign| sign.fix.is_none());
     Ok(if is_well { printed } else { ExitCode::from(1) })
-}
-
-/// Mend damage in the middle of the ledger; the old file is kept beside the new one
-///
-/// Every row that can be read is written anew, in order of time and once; conflict markers, repeated
-/// headers, blank lines and CRLF go, and rows that sealed segments hold. Rows that the last commit has
-/// and no file holds any more are put back, unless they were pruned. Lines that cannot be read stay in
-/// the old file alone, and are named. Sealed segments are mended by naming them with --file.
-#[derive(Parser)]
-#[command(name = "log-usage repair", bin_name = "log-usage repair")]
-struct Repair {
-    /// Mend another ledger
-    #[arg(long, value_name = "PATH")]
-    file: Option<PathBuf>,
-    /// Mend your own ledger, outside any repository
-    #[arg(long)]
-    personal: bool,
-    /// Say what would be done, change nothing
-    #[arg(long)]
-    dry_run: bool,
-}
-
-fn run_repair(options: Repair) -> Result<ExitCode> {
-    let target = Target::find(options.file.as_deref(), options.personal)?;
-    let policy = policy(&Config::load(&target.place)?, None, None);
-    let is_tracked = || git::tracks(&target.place.active());
-    let around = around(work_tree(&target), &is_tracked);
-    if target.choice != Choice::Named
-        && !target.place.active().exists()
-        && target.place.fragments().is_dir()
-        && !is_tracked()
-    {
-        let text = "nothing to repair: rows are in fragments alone; --file names one of them\n";
-        return Ok(voice::print(text.as_bytes()));
-    }
-    let repaired = repair::repair(&target.place, &policy, &around, options.dry_run)?;
-    if repaired.has_other_columns {
-        voice::say("warning: columns beyond the ledger's eight stay in the old file alone");
-    }
-    for (line, reason) in &repaired.unreadable {
-        voice::say(&format!("left out  {}:{line}: {reason}", shown(&target.place.active())));
-    }
-    let counted = |n: usize, noun: &str| {
-        format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
-    };
-    let text = match &repaired.kept {
-        None => format!("{}: nothing to repair\n", counted(repaired.rows, "row")),
-        Some(kept) => format!(
-            "{} {}{}; left out {}, {}{} and {}; the old file {} {}\n",
-            if options.dry_run { "would keep" } else { "kept" },
-            counted(repaired.rows, "row"),
-            match repaired.restored {
-                0 => String::new(),
-                rows => format!(
-                    ", {} of them put back from the last commit",
-                    figures::thousands(rows as u128)
-                ),
-            },
-            counted(repaired.unreadable.len(), "unreadable line"),
-            counted(repaired.repeated, "repeated row"),
-            match repaired.sealed {
-                0 => String::new(),
-                rows => format!(", {} that sealed segments hold", counted(rows, "row")),
-            },
-            counted(repaired.markers, "conflict marker"),
-            if options.dry_run { "would be" } else { "is" },
-            shown(kept)
-        ),
-    };
-    Ok(voice::print(text.as_bytes()))
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use usage_ledger::doctor;
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::git;
 use usage_ledger::intake::draft;
@@ -115,13 +116,25 @@ pub(crate) fn user_or_warn(target: &Target, config: &Config, quiet: bool) -> Opt
             None
         }
         Err(error) => {
-            let text = error.to_string();
-            let mut lines = text.lines();
-            let what = lines.next().unwrap_or_default().trim_start_matches("error: ");
-            voice::say(&format!("warning: no pseudonym was added: {what}"));
-            lines.filter(|line| line.starts_with("  fix: ")).for_each(voice::say);
+            let (what, fix) = doctor::told(&error);
+            voice::say(&format!("warning: no pseudonym was added: {what}\n  fix: {fix}"));
             None
         }
+    }
+}
+
+/// Why rows of somebody who has allowed it carry no pseudonym here, and what to do; None where they do.
+pub(crate) fn lack(target: &Target, config: &Config) -> Option<(String, String)> {
+    let lack = |why: &str, fix: &str| Some((why.to_owned(), fix.to_owned()));
+    let Some(repository) = &config.repo_id else {
+        return lack("this repository has no id yet", "log-usage init");
+    };
+    match Maker::find().and_then(|maker| maker.user(target, repository)) {
+        Ok(Some(_)) => None,
+        Ok(None) => {
+            lack("you have no key on this machine", "log-usage consent identity rotate, or import")
+        }
+        Err(error) => Some(doctor::told(&error)),
     }
 }
 
@@ -158,13 +171,11 @@ fn show(target: &Target) -> Result<ExitCode> {
         let why = consent.identity_decided_by().words();
         return Ok(print(&nothing(why, &allowing(&consent))));
     }
-    let Some(repository) = &config.repo_id else {
-        return Ok(print(&nothing("this repository has no id yet", "log-usage init")));
-    };
     let maker = Maker::find()?;
-    let Some(user) = maker.user(target, repository)? else {
-        let fix = "log-usage consent identity rotate, or import";
-        return Ok(print(&nothing("you have no key on this machine", fix)));
+    let user = config.repo_id.as_ref().map(|it| maker.user(target, it)).transpose()?.flatten();
+    let (Some(user), Some(repository)) = (user, &config.repo_id) else {
+        let (why, fix) = lack(target, &config).unwrap_or_default();
+        return Ok(print(&nothing(&why, &fix)));
     };
     let of = match &maker {
         Maker::Ci => "constant: this is a CI job, and no person's".to_owned(),

@@ -23,6 +23,7 @@ mod merge_driver;
 mod agents;
 mod hooks;
 mod redact;
+mod repair;
 mod amend;
 mod prune;
 mod compact;

@@ -228,6 +228,8 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
     let note = verifier.note();
     let (mut findings, rows, files) = verifier.finish();
     findings.extend(events.findings);
+    let of_events = (events.unreadable > 0)
+        .then_some("log-usage repair moves aside what cannot be read of events");
     let files = files + events.files;
     let counted = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
     let mut text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
@@ -242,6 +244,7 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
     let rows = counted(rows, "row");
     text += &format!("{rows}{events} in {}: {found}\n", counted(files as u64, "file"));
     text.extend(note.map(|note| format!("note: {note}\n")));
+    text.extend(of_events.map(|fix| format!("fix: {fix}\n")));
     let printed = voice::print(text.as_bytes());
     Ok(if findings.is_empty() { printed } else { ExitCode::from(1) })
 }

@@ -4,6 +4,7 @@
 pub mod tally;
 pub mod reading;
 mod retention;
+pub mod repair;
 
 use std::str;
 
