@@ -22,11 +22,12 @@ pub mod withheld;
 pub mod stream;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::redact::hit::{Hit, mark};
 use crate::redact::rules::{PATTERN, RULES};
 use crate::redact::scan::scan;
-use crate::redact::words::{Words, secret_values};
+use crate::redact::words::{Words, may_name_host, secret_values};
 
 /// How often a text is read again after hits; each time there is less left to find.
 const PASSES_MAX: usize = 4;
@@ -47,6 +48,7 @@ const STRUCTURES: &[(&str, &str, &str)] = &[
     ("email", "e-mail addresses", PATTERN),
     ("home", "the user's name in the path of a home folder", PATTERN),
     ("login", "the login of whoever runs the program", PATTERN),
+    ("host", "the name of the machine that runs the program, of 6 bytes or more", PATTERN),
     ("env-value", "the value of a variable of the environment that is named as a secret is: any of 12 bytes or more, and of 8 or more with letters and digits", PATTERN),
     ("aws-account", "the account's number in an Amazon resource name", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"),
     ("telegram-token", "Telegram bot tokens", "https://core.telegram.org/bots/api"),
@@ -141,10 +143,13 @@ impl Allowed {
 }
 
 /// What is to be found besides what all rules find, and what is not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Redactor {
     words: Words,
     allowed: Vec<Allowed>,
+    host: Option<fn() -> Option<String>>,
+    /// The words with the machine's name, once it was asked for.
+    with_host: OnceLock<Words>,
 }
 
 impl Redactor {
@@ -155,7 +160,7 @@ impl Redactor {
         home: Option<&str>,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Redactor {
-        Redactor { words: Words::of_user(login, home, variables), allowed: Vec::new() }
+        Redactor { words: Words::of_user(login, home, variables), ..Redactor::default() }
     }
 
     /// The same, with what the repository allows. Nobody else allows what names this user: the login,
@@ -169,6 +174,25 @@ impl Redactor {
         };
         let allowed = allowed.iter().filter(|it| !is_own(it)).cloned().collect();
         Redactor { allowed, ..self }
+    }
+
+    /// The same, knowing the machine's name: as it is, and without its domain. It is asked for once, and
+    /// only where a text could hold it.
+    #[must_use]
+    pub fn on_host(self, host: fn() -> Option<String>) -> Redactor {
+        Redactor { host: Some(host), ..self }
+    }
+
+    /// The words that may stand in this text.
+    fn words(&self, bytes: &[u8]) -> &Words {
+        match self.host {
+            Some(host) if may_name_host(bytes) => self.with_host.get_or_init(|| {
+                let mut words = self.words.clone();
+                words.learn_host(&host().unwrap_or_default());
+                words
+            }),
+            _ => &self.words,
+        }
     }
 
     /// The same, knowing a secret that stands in a file of the user's.
@@ -202,7 +226,7 @@ impl Redactor {
     }
 
     fn pass(&self, bytes: &[u8]) -> Vec<Hit> {
-        let mut hits = scan(bytes, &self.words);
+        let mut hits = scan(bytes, self.words(bytes));
         hits.retain(|hit| {
             let value = &bytes[hit.start..hit.end];
             let is_it = |it: &Allowed| it.rule == hit.rule && it.value.as_bytes() == value;
@@ -366,6 +390,51 @@ mod tests {
             for hit in &hits {
                 prop_assert!(text.is_char_boundary(hit.start) && text.is_char_boundary(hit.end));
             }
+        }
+    }
+
+    type Host = fn() -> Option<String>;
+
+    #[test]
+    fn the_machine_is_known_by_its_own_name_alone() {
+        let cases: [(Host, _, _); 13] = [
+            (|| Some("anns-box-7".to_owned()), "on anns-box-7: ok", "on [redacted:host]: ok"),
+            (
+                || Some("anns-box-7".to_owned()),
+                "on anns-box-77 and manns-box-7",
+                "on anns-box-77 and manns-box-7",
+            ),
+            (
+                || Some("anns-box.corp.example".to_owned()),
+                "anns-box.corp.example",
+                "[redacted:host]",
+            ),
+            (
+                || Some("anns-box.corp.example".to_owned()),
+                "anns-box and corp.example",
+                "[redacted:host] and corp.example",
+            ),
+            (
+                || Some("thinkpad.".to_owned()),
+                "a thinkpad, (thinkpad)",
+                "a [redacted:host], ([redacted:host])",
+            ),
+            (|| Some("localhost".to_owned()), "localhost:80", "localhost:80"),
+            (
+                || Some("localhost.localdomain".to_owned()),
+                "localhost.localdomain",
+                "localhost.localdomain",
+            ),
+            (|| Some("Ubuntu".to_owned()), "Ubuntu", "Ubuntu"),
+            (|| Some("vm".to_owned()), "vm", "vm"),
+            (|| Some("vm.example.com".to_owned()), "vm.example.com", "vm.example.com"),
+            (|| Some("runner".to_owned()), "runner", "runner"),
+            (|| Some("".to_owned()), "text", "text"),
+            (|| Some("10.1.2.3".to_owned()), "10.1.2.3", "10.1.2.3"),
+        ];
+        for (host, text, safe) in cases {
+            let redactor = Redactor::default().on_host(host);
+            assert_eq!(redactor.redact(text).0, safe);
         }
     }
 }

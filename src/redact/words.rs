@@ -1,4 +1,5 @@
-//! Words that only the user's own machine knows: the login, and the values of secret variables.
+//! Words that only the user's own machine knows: the login, its own name, and the values of secret
+//! variables.
 
 use std::cmp::Reverse;
 
@@ -7,6 +8,37 @@ use crate::redact::people::is_nobody;
 
 /// Words shorter than this would stand for too much else.
 const LOGIN_BYTES_MIN: usize = 3;
+
+/// The same of the machine's name, which may be a word of the language.
+const HOST_BYTES_MIN: usize = 6;
+
+/// Names that systems and their makers give to machines, and that texts about software hold.
+const COMMON_HOSTS: [&str; 24] = [
+    "localhost",
+    "hostname",
+    "localdomain",
+    "ubuntu",
+    "debian",
+    "fedora",
+    "archlinux",
+    "raspberrypi",
+    "macbook",
+    "macbook-pro",
+    "macbook-air",
+    "desktop",
+    "laptop",
+    "workstation",
+    "server",
+    "client",
+    "master",
+    "worker",
+    "container",
+    "docker",
+    "builder",
+    "buildkitsandbox",
+    "development",
+    "production",
+];
 
 /// Shorter values are found by the name beside them, or are no secret worth the name.
 const VALUE_BYTES_MIN: usize = 12;
@@ -34,6 +66,12 @@ fn is_long(value: &str) -> bool {
         || (value.len() >= MIXED_VALUE_BYTES_MIN
             && has(u8::is_ascii_digit)
             && has(u8::is_ascii_alphabetic))
+}
+
+/// Whether a text has a word that is long enough for the name of a machine.
+pub(super) fn may_name_host(bytes: &[u8]) -> bool {
+    let is_edge = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    bytes.split(is_edge).any(|word| word.len() >= HOST_BYTES_MIN)
 }
 
 /// The words, each with the rule that it falls under.
@@ -77,6 +115,24 @@ impl Words {
             self.add("secret", secret);
             self.sort();
         }
+    }
+
+    /// Learns the machine's name.
+    pub(super) fn learn_host(&mut self, host: &str) {
+        let host = host.trim_end_matches('.');
+        let own = host.split('.').next().unwrap_or_default();
+        for name in [host, own] {
+            let is_ours = name.len() >= HOST_BYTES_MIN
+                && own.len() >= HOST_BYTES_MIN
+                && !is_nobody(own.as_bytes())
+                && !COMMON_HOSTS.iter().any(|it| it.eq_ignore_ascii_case(own));
+            // An address in its place is found in none.
+            let is_name = own.bytes().any(|b| b.is_ascii_alphabetic());
+            if is_ours && is_name {
+                self.add("host", name);
+            }
+        }
+        self.sort();
     }
 
     /// Whether a text names this user: as the login, the home folder, or an address made of the login.

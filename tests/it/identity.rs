@@ -504,19 +504,21 @@ fn nothing_that_is_written_points_at_a_person() {
         let home = home.to_str().unwrap();
         person.ok(&GRANT);
         person.ok(&["consent", "grant", "events", "--identity", "--everywhere"]);
-        let notes = format!("{login} at {home}/src wrote to {email}, {login}@{host}.example: ok");
+        let notes =
+            format!("{login} at {home}/src on {host} wrote to {email}, {login}@{host}.example: ok");
         let mut signed = BTreeSet::new();
         signed.insert(person.log(&notes).0.unwrap());
         signed.insert(person.log("").0.unwrap());
-        let agent = format!("agent={login}");
-        person.ok(&[&SEED[..6], &["--tag", &agent]].concat());
+        for name in [&login, &host] {
+            person.ok(&[&SEED[..6], &["--tag", &format!("agent={name}")]].concat());
+        }
         let rows = serde_json::json!({
             "model": "m", "prompt_tokens": 1, "completion_tokens": 2, "task_success": true,
             "task_type": "plan", "duration_ms": 3, "notes": notes,
         });
         person.ok_with(&["batch"], &rows.to_string());
         let event = ["event", "command.completed", "--command", &notes, "--attr", "why=x"];
-        let [role, attr] = [login.clone(), format!("at={email}")];
+        let [role, attr] = [format!("{login}-{host}"), format!("at={email}")];
         person.ok(&[&event[..], &["--role", &role, "--attr", &attr, "--error", &notes]].concat());
         prop_assert!(sandbox.read(".telemetry/events.jsonl").contains("\"user\":\"u_"));
         person.ok(&["amend", "--last", "--success", "false", "--notes", &notes]);

@@ -61,17 +61,14 @@ const READ_BYTES: usize = 256 << 10;
 
 /// A redactor that knows who runs the program and what the repository allows.
 pub(crate) fn redactor(config: &Config) -> Redactor {
-    let first = |names: [&str; 3]| {
-        let values = names.into_iter().filter_map(|name| env::var(name).ok());
-        values.into_iter().find(|value| !value.is_empty())
-    };
-    let login = first(["USER", "LOGNAME", "USERNAME"]).or_else(login_of_system);
-    let home = first(["HOME", "USERPROFILE", "HOMEPATH"]);
+    let login = first(&["USER", "LOGNAME", "USERNAME"]).or_else(login_of_system);
+    let home = first(&["HOME", "USERPROFILE", "HOMEPATH"]);
     let variables: Vec<(String, String)> = env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut redactor = Redactor::of_user(login.as_deref(), home.as_deref(), variables);
+    let mut redactor =
+        Redactor::of_user(login.as_deref(), home.as_deref(), variables).on_host(host);
     if let Some(secret) = identity::team_key_text() {
         redactor = redactor.knowing(&secret);
     }
@@ -108,6 +105,30 @@ fn login_of_system() -> Option<String> {
 /// There the environment always tells.
 #[cfg(not(unix))]
 fn login_of_system() -> Option<String> {
+    None
+}
+
+/// What the first of these variables says that says anything.
+fn first(names: &[&str]) -> Option<String> {
+    let mut values = names.iter().filter_map(|name| env::var(name).ok());
+    values.find(|value| !value.is_empty())
+}
+
+/// The machine's name.
+fn host() -> Option<String> {
+    first(&["HOSTNAME", "COMPUTERNAME"]).or_else(host_of_system)
+}
+
+/// The machine's name, where the environment tells none.
+#[cfg(unix)]
+fn host_of_system() -> Option<String> {
+    let host = rustix::system::uname().nodename().to_str().ok()?.to_owned();
+    (!host.is_empty()).then_some(host)
+}
+
+/// There the environment always tells.
+#[cfg(not(unix))]
+fn host_of_system() -> Option<String> {
     None
 }
 
