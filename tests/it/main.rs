@@ -34,6 +34,8 @@ mod hostile;
 mod identity;
 mod import;
 mod import_told;
+mod import_grown;
+mod import_story;
 mod init;
 mod invariants;
 mod log_usage;

@@ -1,5 +1,6 @@
 //! What need not be read again: transcripts that did not change since all their rows came into the
-//! ledger. It stands in the user's state, and only saves work: the ledger itself says what is there.
+//! ledger, and of those that grew what stands before their last turn. It stands in the user's state, and
+//! only saves work: the ledger itself says what is there.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,13 +9,14 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::intake::import::mark::{Mark, look_before};
 use crate::intake::import::open::READS_COMPRESSED;
 use crate::intake::import::reading::hash;
 use crate::intake::import::walk::{File, Group};
 use crate::row::line_hash;
 
 /// Raised whenever transcripts would be read otherwise.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
 /// A ledger's cursor is named by so many bytes of its path's SHA-256, in hex.
 const NAME_BYTES: usize = 8;
@@ -23,21 +25,36 @@ const NAME_BYTES: usize = 8;
 /// known to be the same.
 const TICK: Duration = Duration::from_secs(2);
 
+/// What was found in a part of a group of files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The responses that are counted in it, and how its turns begin.
+    pub responses: Vec<u64>,
+    /// The rows that were made of it.
+    pub rows: Vec<u64>,
+    /// The tags of its sessions.
+    pub sessions: Vec<String>,
+    /// How many turns of ours are in it.
+    pub turns: u64,
+    /// How many turns of other folders.
+    pub elsewhere: u64,
+}
+
 /// What is known of one group of files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// What the files looked like.
     files: Vec<(u64, u64, u64)>,
-    /// The responses that are counted in it.
-    pub responses: Vec<u64>,
-    /// The rows that were made of it.
-    pub rows: Vec<u64>,
-    /// How many sessions of ours are in it.
-    pub sessions: u64,
-    /// How many turns of ours.
-    pub turns: u64,
-    /// How many turns of other folders.
-    pub elsewhere: u64,
+    /// Whether all turns are finished and the files do not change: then nothing is read again.
+    pub is_done: bool,
+    /// The turns before the last one.
+    pub settled: Part,
+    /// The last turn of the first file, or all of them where reading cannot begin with it.
+    pub last: Part,
+    /// Where reading may begin.
+    pub mark: Option<Mark>,
+    /// What stands before it, as far as it is looked at.
+    before: String,
 }
 
 /// What is known, by source.
@@ -50,27 +67,68 @@ pub struct Cursor {
 }
 
 impl Known {
-    /// What is to be known of these files; None while one of them may still be changing.
-    pub fn of(group: &Group, now: SystemTime) -> Option<Known> {
-        let settled = now.checked_sub(TICK)?;
+    /// What is to be known of these files; not that they are done while one may still be changing.
+    pub fn of(group: &Group, now: SystemTime) -> Known {
         // What this build cannot read is to be said again, and to be read by another build.
         let is_read = |file: &File| match file.path.extension() {
             Some(it) if it == "zst" => READS_COMPRESSED,
             Some(it) if it == "db" => cfg!(feature = "sqlite"),
             _ => true,
         };
-        let is_settled = group.files.iter().all(|file| file.modified < settled && is_read(file));
-        is_settled.then(|| Known { files: looks(group), ..Known::default() })
+        let settled = now.checked_sub(TICK);
+        let is_settled =
+            |file: &File| settled.is_some_and(|settled| file.modified < settled) && is_read(file);
+        let is_done = group.files.iter().all(is_settled);
+        Known { files: looks(group), is_done, ..Known::default() }
+    }
+
+    /// Notes where reading may begin the next time.
+    pub fn set_mark(&mut self, mark: Mark, file: &Path) {
+        if let Ok(before) = look_before(file, mark.offset) {
+            (self.mark, self.before) = (Some(mark), before);
+        }
+    }
+
+    /// A turn in it goes on: it is read again.
+    pub fn wait(&mut self, is_last: bool) {
+        self.is_done = false;
+        if !is_last {
+            self.mark = None;
+        }
+    }
+
+    /// The part that a turn is in.
+    pub fn part(&mut self, is_last: bool) -> &mut Part {
+        if is_last { &mut self.last } else { &mut self.settled }
+    }
+
+    /// Whether nothing of these files changed.
+    pub fn is_of(&self, group: &Group) -> bool {
+        self.is_done && self.files == looks(group)
+    }
+
+    /// Where reading may begin, if the first of these files only grew.
+    pub fn mark_in(&self, group: &Group) -> Option<&Mark> {
+        let (mark, main) = (self.mark.as_ref()?, group.files.first()?);
+        let is_longer = main.bytes >= self.files.first()?.1 && main.bytes >= mark.offset;
+        let is_same = || look_before(&main.path, mark.offset).is_ok_and(|it| it == self.before);
+        (is_longer && is_same()).then_some(mark)
+    }
+
+    /// Whether one of the files is as it was.
+    pub fn has_same(&self, file: &File) -> bool {
+        self.files.contains(&look(file))
     }
 }
 
 fn looks(group: &Group) -> Vec<(u64, u64, u64)> {
-    let look = group.files.iter().map(|file| {
-        let since = file.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let path = hash(&[&file.path.to_string_lossy()]);
-        (path, file.bytes, since.as_nanos() as u64)
-    });
-    look.collect()
+    group.files.iter().map(look).collect()
+}
+
+fn look(file: &File) -> (u64, u64, u64) {
+    let since = file.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let path = hash(&[&file.path.to_string_lossy()]);
+    (path, file.bytes, since.as_nanos() as u64)
 }
 
 impl Cursor {
@@ -110,10 +168,11 @@ impl Cursor {
         keep().is_ok()
     }
 
-    /// What is known of these files, if they are as they were.
+    /// What is known of the group of files that begins with the same one.
     pub fn find(&self, source: &str, group: &Group) -> Option<&Known> {
-        let looks = looks(group);
-        self.groups.iter().find(|(name, it)| name == source && it.files == looks).map(|(_, it)| it)
+        let (path, ..) = look(group.files.first()?);
+        let is_it = |it: &Known| it.files.first().is_some_and(|file| file.0 == path);
+        self.groups.iter().find(|(name, it)| name == source && is_it(it)).map(|(_, it)| it)
     }
 
     /// Notes what is known of these sources, and forgets what was.

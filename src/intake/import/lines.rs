@@ -19,14 +19,27 @@ pub enum Line<'a> {
     TooLong,
 }
 
-/// Gives every line that is not blank, with its number, the first being 1. A mark of the byte order
-/// and CR before the line end are no part of one.
+/// Which line it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    /// How many lines stand before it.
+    pub lines: u64,
+    /// How many bytes.
+    pub offset: u64,
+}
+
+/// Gives every line that is not blank, with its place; `at` is that of the first one. A mark of the
+/// byte order and CR before the line end are no part of one.
 ///
 /// # Errors
 /// The input cannot be read.
-pub fn each(input: &mut dyn Read, visit: &mut dyn FnMut(u64, Line<'_>)) -> io::Result<()> {
+pub fn each(
+    input: &mut dyn Read,
+    mut at: At,
+    visit: &mut dyn FnMut(At, Line<'_>),
+) -> io::Result<()> {
     let mut buffer = vec![0; READ_BYTES];
-    let (mut start, mut end, mut number, mut is_skipping) = (0, 0, 1, false);
+    let (mut start, mut end, mut is_skipping) = (0, 0, false);
     loop {
         let read = match input.read(&mut buffer[end..]) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -35,26 +48,27 @@ pub fn each(input: &mut dyn Read, visit: &mut dyn FnMut(u64, Line<'_>)) -> io::R
         let seen = end;
         end += read;
         let mut from = seen;
-        while let Some(at) = memchr::memchr(b'\n', &buffer[from..end]) {
-            let line = &buffer[start..from + at];
+        while let Some(length) = memchr::memchr(b'\n', &buffer[from..end]) {
+            from += length + 1;
+            let line = &buffer[start..from];
             if !std::mem::take(&mut is_skipping) {
-                give(number, line, visit);
+                give(at, line, visit);
             }
-            number += 1;
-            from += at + 1;
+            at = At { lines: at.lines + 1, offset: at.offset + line.len() as u64 };
             start = from;
         }
         if read == 0 {
             if !is_skipping {
-                give(number, &buffer[start..end], visit);
+                give(at, &buffer[start..end], visit);
             }
             return Ok(());
         }
-        if is_skipping {
+        if is_skipping || end - start > LINE_BYTES_MAX {
+            if !std::mem::replace(&mut is_skipping, true) {
+                visit(at, Line::TooLong);
+            }
+            at.offset += (end - start) as u64;
             (start, end) = (0, 0);
-        } else if end - start > LINE_BYTES_MAX {
-            visit(number, Line::TooLong);
-            (start, end, is_skipping) = (0, 0, true);
         } else if end == buffer.len() {
             buffer.copy_within(start..end, 0);
             (start, end) = (0, end - start);
@@ -65,14 +79,14 @@ pub fn each(input: &mut dyn Read, visit: &mut dyn FnMut(u64, Line<'_>)) -> io::R
     }
 }
 
-fn give(number: u64, line: &[u8], visit: &mut dyn FnMut(u64, Line<'_>)) {
-    let line = match number {
-        1 => line.strip_prefix(BOM).unwrap_or(line),
+fn give(at: At, line: &[u8], visit: &mut dyn FnMut(At, Line<'_>)) {
+    let line = match at.lines {
+        0 => line.strip_prefix(BOM).unwrap_or(line),
         _ => line,
     };
     let line = line.trim_ascii();
     if !line.is_empty() {
-        visit(number, Line::Whole(line));
+        visit(at, Line::Whole(line));
     }
 }
 
@@ -94,9 +108,13 @@ mod tests {
 
     fn lines(bytes: &[u8], step: usize) -> Vec<(u64, usize)> {
         let mut found = Vec::new();
-        each(&mut Slow(bytes, step), &mut |number, line| {
+        each(&mut Slow(bytes, step), At::default(), &mut |at, line| {
+            let (rest, length) = (&bytes[at.offset as usize..], at.lines + 1);
+            if let Line::Whole(line) = line {
+                assert!(rest.strip_prefix(BOM).unwrap_or(rest).starts_with(line));
+            }
             found.push((
-                number,
+                length,
                 match line {
                     Line::Whole(line) => line.len(),
                     Line::TooLong => usize::MAX,

@@ -5,6 +5,7 @@ pub mod lenient;
 pub mod lines;
 pub mod homes;
 pub mod scope;
+pub mod mark;
 pub mod walk;
 pub mod open;
 pub mod peek;
@@ -31,12 +32,14 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
 use crate::intake::import::cost::UNKNOWN_MODEL;
-use crate::intake::import::cursor::{Cursor, Known};
+use crate::intake::import::cursor::{Cursor, Known, Part};
 use crate::intake::import::homes::Homes;
+use crate::intake::import::lines::At;
+use crate::intake::import::mark::Mark;
 use crate::intake::import::reading::{Findings, Reading};
 use crate::intake::import::scope::Scope;
 use crate::intake::import::turn::{Grain, Making, PATIENCE_S, Planned, SessionTags, Turn};
-use crate::intake::import::walk::Group;
+use crate::intake::import::walk::{File, Group};
 use crate::ledger::compose::Entry;
 use crate::ledger::lookup::{self, Imported, Standing};
 use crate::notes::Screen;
@@ -57,7 +60,13 @@ pub struct Source {
     pub find: fn(&Homes) -> Vec<Group>,
     /// Reads them.
     pub read: fn(&[Group], &mut Reading<'_>) -> Result<Vec<Turn>>,
+    /// What is left to be read of a group that grew; where there is no such way, all of it is read.
+    pub go_on: Option<GoOn>,
 }
+
+/// Is told of the mark where reading may begin, and asks whether a file is as it was. None where the
+/// whole group has to be read.
+pub type GoOn = fn(&Group, &Mark, &dyn Fn(&File) -> bool) -> Option<Group>;
 
 /// Every source.
 pub const SOURCES: &[Source] = &[
@@ -67,6 +76,7 @@ pub const SOURCES: &[Source] = &[
         is_found: true,
         find: claude_code::find,
         read: claude_code::read,
+        go_on: Some(claude_code::go_on),
     },
     Source {
         name: codex::NAME,
@@ -74,6 +84,7 @@ pub const SOURCES: &[Source] = &[
         is_found: true,
         find: codex::find,
         read: codex::read,
+        go_on: None,
     },
     Source {
         name: gemini::NAME,
@@ -81,6 +92,7 @@ pub const SOURCES: &[Source] = &[
         is_found: true,
         find: gemini::find,
         read: gemini::read,
+        go_on: None,
     },
     Source {
         name: copilot::NAME,
@@ -88,6 +100,7 @@ pub const SOURCES: &[Source] = &[
         is_found: true,
         find: copilot::find,
         read: copilot::read,
+        go_on: None,
     },
     Source {
         name: opencode::NAME,
@@ -95,6 +108,7 @@ pub const SOURCES: &[Source] = &[
         is_found: true,
         find: opencode::find,
         read: opencode::read,
+        go_on: None,
     },
     Source {
         name: otlp::NAME,
@@ -102,6 +116,7 @@ pub const SOURCES: &[Source] = &[
         is_found: false,
         find: otlp::find,
         read: otlp::read,
+        go_on: None,
     },
     Source {
         name: printed::NAME,
@@ -109,6 +124,7 @@ pub const SOURCES: &[Source] = &[
         is_found: false,
         find: printed::find,
         read: printed::read,
+        go_on: None,
     },
 ];
 
@@ -251,6 +267,67 @@ impl Import<'_> {
         Ok(imports)
     }
 
+    /// What is to be read of a source's files: those that changed, of those that grew what is new,
+    /// and of both what nobody waits too long for.
+    fn fresh(
+        &self,
+        source: &Source,
+        cursor: Option<&Cursor>,
+        imported: &Imported,
+        imports: &mut Imports,
+        tally: &mut Tally,
+    ) -> Fresh {
+        let are_there =
+            |part: &Part| part.rows.iter().all(|row| imported.by_identity(*row).is_some());
+        let mut fresh = Fresh::default();
+        let mut changed: Vec<(Group, Known, Option<&Known>)> = Vec::new();
+        for mut group in (source.find)(self.homes) {
+            if let Some(bound) = &self.bound {
+                tally.has_first |= bound.holds_first(&group);
+            }
+            let old = cursor.and_then(|cursor| cursor.find(source.name, &group));
+            let old = old.filter(|old| are_there(&old.settled));
+            if let Some(old) = old.filter(|old| old.is_of(&group) && are_there(&old.last)) {
+                fresh.skip(&old.settled, tally);
+                fresh.skip(&old.last, tally);
+                tally.unchanged += group.files.len() as u64;
+                imports.known.push((source.name, old.clone()));
+                continue;
+            }
+            let mut now = Known::of(&group, self.system_now);
+            // The row of a session is of all its turns.
+            if let Some(old) = old.filter(|_| self.making.grain != Grain::Session)
+                && let Some(go_on) = source.go_on
+                && let Some(mark) = old.mark_in(&group)
+                && let Some(rest) = go_on(&group, mark, &|file| old.has_same(file))
+            {
+                now.settled = old.settled.clone();
+                group = rest;
+            }
+            changed.push((group, now, old));
+        }
+        let chosen = match &self.bound {
+            Some(bound) => bound.choose(changed.iter().map(|(group, ..)| group)),
+            None => vec![true; changed.len()],
+        };
+        for ((group, now, old), is_chosen) in changed.into_iter().zip(chosen) {
+            if is_chosen {
+                fresh.skip(&now.settled, tally);
+                fresh.groups.push(Group { number: fresh.groups.len(), ..group });
+                fresh.known.push(now);
+                continue;
+            }
+            tally.unread += 1;
+            // What is known of it still holds.
+            if let Some(old) = old {
+                fresh.skip(&old.settled, tally);
+                fresh.skip(&old.last, tally);
+                imports.known.push((source.name, old.clone()));
+            }
+        }
+        fresh
+    }
+
     /// The rows of the finished turns of ours in the files that changed.
     fn rows(
         &self,
@@ -261,62 +338,42 @@ impl Import<'_> {
         imports: &mut Imports,
         tally: &mut Tally,
     ) -> Result<Vec<Planned>> {
-        let mut seen = HashSet::new();
-        let mut groups: Vec<Group> = Vec::new();
-        let mut known: Vec<Option<Known>> = Vec::new();
-        for group in (source.find)(self.homes) {
-            if let Some(bound) = &self.bound {
-                tally.has_first |= bound.holds_first(&group);
-            }
-            let is_there =
-                |it: &&Known| it.rows.iter().all(|row| imported.by_identity(*row).is_some());
-            match cursor.and_then(|cursor| cursor.find(source.name, &group)).filter(is_there) {
-                Some(it) => {
-                    seen.extend(it.responses.iter().copied());
-                    tally.sessions += it.sessions;
-                    tally.turns += it.turns;
-                    tally.elsewhere += it.elsewhere;
-                    tally.there += it.rows.len() as u64;
-                    tally.unchanged += group.files.len() as u64;
-                    imports.known.push((source.name, it.clone()));
-                }
-                None => {
-                    known.push(Known::of(&group, self.system_now));
-                    groups.push(Group { number: groups.len(), ..group });
-                }
-            }
-        }
-        if let Some(bound) = &self.bound {
-            bound.choose(&mut groups, tally);
-            let is_read = |number| groups.iter().any(|group| group.number == number);
-            let unread = known.iter_mut().enumerate().filter(|(number, _)| !is_read(*number));
-            unread.for_each(|(_, known)| *known = None);
-        }
-        let bytes = groups.iter().flat_map(|group| &group.files).map(|file| file.bytes);
-        (self.progress)(Progress::Ahead(bytes.sum()));
+        let Fresh { groups, mut known, seen } =
+            self.fresh(source, cursor, imported, imports, tally);
+        let bytes = groups.iter().map(Group::bytes).sum();
+        (self.progress)(Progress::Ahead(bytes));
+        let mut tags = SessionTags::default();
+        let of_group = |(number, known): (usize, &Known)| {
+            let tags = known.settled.sessions.iter();
+            tags.map(|tag| (number, Rc::from(tag.as_str()))).collect::<Vec<_>>()
+        };
+        let mut sessions: HashSet<(usize, Rc<str>)> =
+            known.iter().enumerate().flat_map(of_group).collect();
         let mut reading = Reading {
             scope,
             findings: Findings::default(),
             seen,
             owned: Vec::new(),
+            marks: Vec::new(),
+            copies: HashMap::new(),
+            at: At::default(),
             progress: &|bytes| (self.progress)(Progress::Read(bytes)),
             is_named: !self.homes.named.is_empty(),
         };
         let mut turns = (source.read)(&groups, &mut reading)?;
-        for (group, response) in &reading.owned {
-            if let Some(known) = &mut known[*group] {
-                known.responses.push(*response);
-            }
+        for (group, response, is_last) in &reading.owned {
+            known[*group].part(*is_last).responses.push(*response);
         }
+        for (group, mark) in reading.marks {
+            known[group].set_mark(mark, &groups[group].files[0].path);
+        }
+        let copies = reading.copies;
         tally.findings = reading.findings;
-        let mut tags = SessionTags::default();
-        let mut sessions: HashSet<(usize, Rc<str>)> = HashSet::new();
         let last = last_of_sessions(&turns);
         turns.retain(|turn| {
-            let group = &mut known[turn.group];
             if !turn.is_here {
                 tally.elsewhere += 1;
-                group.iter_mut().for_each(|it| it.elsewhere += 1);
+                known[turn.group].part(turn.is_last).elsewhere += 1;
                 return false;
             }
             let is_over = || {
@@ -326,7 +383,10 @@ impl Import<'_> {
             let is_finished = turn.is_finished(self.now);
             if !is_finished || self.making.grain == Grain::Session && !is_over() {
                 tally.unfinished += 1;
-                *group = None;
+                let copies = copies.get(&turn.key).into_iter().flatten().copied();
+                for (group, is_last) in copies.chain([(turn.group, turn.is_last)]) {
+                    known[group].wait(is_last);
+                }
                 return false;
             }
             let session = tags.of(turn);
@@ -338,27 +398,25 @@ impl Import<'_> {
                 return false;
             }
             tally.turns += 1;
-            let files = groups.iter().find(|group| group.number == turn.group);
-            let changed = files.and_then(|group| group.files.iter().map(|it| it.modified).max());
+            let changed = groups[turn.group].files.iter().map(|it| it.modified).max();
             tally.oldest = [tally.oldest, changed].into_iter().flatten().min();
-            let is_new = sessions.insert((turn.group, session));
-            tally.sessions += u64::from(is_new);
-            group.iter_mut().for_each(|it| {
-                it.turns += 1;
-                it.sessions += u64::from(is_new);
-            });
+            let part = known[turn.group].part(turn.is_last);
+            part.turns += 1;
+            if sessions.insert((turn.group, session.clone())) {
+                tally.sessions += 1;
+                part.sessions.push(session.to_string());
+            }
             true
         });
         // A group is known once its rows are in the ledger: which these are is said here.
         let rows = turn::rows(turns, &self.making);
         for row in &rows {
-            if self.border.is_none_or(|border| row.at.day() >= border)
-                && let Some(known) = &mut known[row.group]
-            {
-                known.rows.push(row.identity);
+            if self.border.is_none_or(|border| row.at.day() >= border) {
+                known[row.group].part(row.is_last).rows.push(row.identity);
             }
         }
-        imports.known.extend(known.into_iter().flatten().map(|it| (source.name, it)));
+        known.retain(|it| it.is_done || it.mark.is_some());
+        imports.known.extend(known.into_iter().map(|it| (source.name, it)));
         Ok(rows)
     }
 
@@ -492,29 +550,45 @@ impl Bound<'_> {
         group.files.iter().any(|file| (self.is_first)(&file.path))
     }
 
-    /// Leaves those groups that are to be read.
-    fn choose(&self, groups: &mut Vec<Group>, tally: &mut Tally) {
+    /// Which of these groups are to be read.
+    fn choose<'g>(&self, groups: impl Iterator<Item = &'g Group>) -> Vec<bool> {
         let newest = |group: &Group| group.files.iter().map(|file| file.modified).max();
         let mut order: Vec<(bool, Option<SystemTime>, usize, u64)> = groups
-            .iter()
-            .map(|group| {
-                let bytes = group.files.iter().map(|file| file.bytes).sum();
-                (self.holds_first(group), newest(group), group.number, bytes)
-            })
+            .enumerate()
+            .map(|(at, group)| (self.holds_first(group), newest(group), at, group.bytes()))
             .collect();
         order.sort_by(|a, b| b.cmp(a));
         let mut left = self.bytes_max;
-        let mut chosen = HashSet::new();
-        for (is_first, _, number, bytes) in order {
+        let mut chosen = vec![true; order.len()];
+        for (is_first, _, at, bytes) in order {
             if !is_first {
-                let Some(rest) = left.checked_sub(bytes) else { continue };
-                left = rest;
+                match left.checked_sub(bytes) {
+                    Some(rest) => left = rest,
+                    None => chosen[at] = false,
+                }
             }
-            chosen.insert(number);
         }
-        let before = groups.len();
-        groups.retain(|group| chosen.contains(&group.number));
-        tally.unread += (before - groups.len()) as u64;
+        chosen
+    }
+}
+
+/// What is to be read, and what is known of it and of all else.
+#[derive(Default)]
+struct Fresh {
+    groups: Vec<Group>,
+    /// By the number of the group.
+    known: Vec<Known>,
+    seen: HashSet<u64>,
+}
+
+impl Fresh {
+    /// Counts what need not be read again.
+    fn skip(&mut self, part: &Part, tally: &mut Tally) {
+        self.seen.extend(part.responses.iter().copied());
+        tally.sessions += part.sessions.len() as u64;
+        tally.turns += part.turns;
+        tally.elsewhere += part.elsewhere;
+        tally.there += part.rows.len() as u64;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opens a transcript, also a compressed one where this build can.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// Whether a file is compressed.
@@ -17,7 +17,16 @@ pub const READS_COMPRESSED: bool = cfg!(feature = "zstd");
 /// # Errors
 /// It cannot be opened, or is compressed and cannot be read.
 pub fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    let file = File::open(path)?;
+    open_at(path, 0)
+}
+
+/// The same from a place on; what is compressed has none but its beginning.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_at(path: &Path, offset: u64) -> io::Result<Box<dyn Read>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
     if !is_compressed(path) {
         return Ok(Box::new(file));
     }

@@ -5,12 +5,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::intake::import::lines::{self, Line};
-use crate::intake::import::open::{READS_COMPRESSED, is_compressed, open};
+use crate::intake::import::lines::{self, At, Line};
+use crate::intake::import::mark::Mark;
+use crate::intake::import::open::{READS_COMPRESSED, is_compressed, open_at};
 use crate::intake::import::scope::Scope;
 use crate::intake::import::walk::File;
 use crate::timestamp::{Instant, Timestamp};
@@ -70,10 +71,16 @@ pub struct Reading<'a> {
     pub scope: &'a mut Scope,
     /// What was found.
     pub findings: Findings,
-    /// Responses of transcripts that need not be read again.
+    /// Responses of transcripts that need not be read again, and how their turns begin.
     pub seen: HashSet<u64>,
-    /// Responses that were counted, with the number of their group.
-    pub owned: Vec<(usize, u64)>,
+    /// The same of what was read, with the number of its group and whether it is of the last turn.
+    pub owned: Vec<(usize, u64, bool)>,
+    /// Where else a turn that may go on stands, by its key: the group, and whether it is the last there.
+    pub copies: HashMap<String, Vec<(usize, bool)>>,
+    /// Where reading may begin the next time, by the number of the group.
+    pub marks: Vec<(usize, Mark)>,
+    /// Where the line stands that is being read.
+    pub at: At,
     /// Is told of every byte that was read.
     pub progress: &'a dyn Fn(u64),
     /// Whether the files were named by the user: what cannot be read is an error then.
@@ -81,7 +88,8 @@ pub struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Gives every line of a file. Those that cannot be read are noted.
+    /// Gives every line of a file, or those from `self.at` on, which it leaves at the beginning. Those
+    /// that cannot be read are noted.
     ///
     /// # Errors
     /// A file that was named cannot be read.
@@ -107,12 +115,15 @@ impl Reading<'_> {
             );
             return Ok(());
         }
+        let at = std::mem::take(&mut self.at);
         self.findings.files += 1;
-        self.findings.bytes += file.bytes;
+        self.findings.bytes += file.bytes.saturating_sub(at.offset);
         let progress = self.progress;
-        let done = open(path).and_then(|mut open| {
-            lines::each(&mut Counted(&mut open, progress), &mut |number, line| {
+        let done = open_at(path, at.offset).and_then(|mut open| {
+            lines::each(&mut Counted(&mut open, progress), at, &mut |at, line| {
                 self.findings.lines += 1;
+                self.at = at;
+                let number = at.lines + 1;
                 match line {
                     Line::Whole(line) if line.ends_with(b"}") => visit(self, number, line),
                     Line::Whole(_) => {
@@ -122,6 +133,7 @@ impl Reading<'_> {
                 }
             })
         });
+        self.at = At::default();
         match done {
             Err(error) if self.is_named => Err(Error::io("read", path, &error)),
             Err(_) => {

@@ -82,6 +82,16 @@ pub struct Work {
     pub tools: bool,
 }
 
+impl Work {
+    /// The same and more.
+    pub fn add(&mut self, more: Work) {
+        self.plans |= more.plans;
+        self.edits |= more.edits;
+        self.checks |= more.checks;
+        self.tools |= more.tools;
+    }
+}
+
 /// What followed a prompt until the next one.
 #[derive(Clone, Debug)]
 pub struct Turn {
@@ -489,10 +499,7 @@ fn sessions(turns: &[Turn]) -> Vec<Turn> {
         whole.duration_ms = whole.duration_ms.saturating_add(turn.duration_ms);
         whole.end = turn.end;
         whole.model = turn.model.clone().or(whole.model.take());
-        whole.work.plans |= turn.work.plans;
-        whole.work.edits |= turn.work.edits;
-        whole.work.checks |= turn.work.checks;
-        whole.work.tools |= turn.work.tools;
+        whole.work.add(turn.work);
         whole.lacks_usage &= turn.lacks_usage;
         whole.requests.extend(turn.requests.iter().cloned());
         whole.tool_errors.extend(turn.tool_errors.iter().cloned());

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::intake::import::mark::Mark;
+
 /// Folders are not looked into deeper than this: a link that leads upwards has an end.
 const DEPTH_MAX: usize = 12;
 
@@ -25,6 +27,16 @@ pub struct Group {
     pub number: usize,
     /// The files, the one that the others depend on first.
     pub files: Vec<File>,
+    /// Where reading of the first one begins; None at its beginning.
+    pub mark: Option<Mark>,
+}
+
+impl Group {
+    /// How much there is to be read.
+    pub fn bytes(&self) -> u64 {
+        let all: u64 = self.files.iter().map(|file| file.bytes).sum();
+        all.saturating_sub(self.mark.as_ref().map_or(0, |mark| mark.offset))
+    }
 }
 
 impl File {

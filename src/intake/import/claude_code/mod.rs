@@ -11,10 +11,12 @@ use hashbrown::HashMap;
 use crate::error::Result;
 use crate::intake::import::claude_code::session::Sessions;
 use crate::intake::import::homes::Homes;
+use crate::intake::import::mark::Mark;
 use crate::intake::import::peek;
-use crate::intake::import::reading::Reading;
+use crate::intake::import::reading::{Reading, hash, instant};
 use crate::intake::import::turn::Turn;
 use crate::intake::import::walk::{self, File, Group};
+use crate::timestamp::Instant;
 
 const ENDINGS: [&str; 1] = [".jsonl"];
 
@@ -77,6 +79,43 @@ fn session(file: &File) -> (PathBuf, String) {
     (folder, session.unwrap_or_else(|| file.stem().to_owned()))
 }
 
+/// The id of the call that began a sub-agent.
+fn call(file: &File) -> Option<String> {
+    peek::value(&file.path.with_extension("meta.json"), "toolUseId")
+}
+
+fn has_one_main(group: &Group) -> bool {
+    group.files.iter().take_while(|file| !is_of_sub_agent(&file.path)).count() == 1
+}
+
+/// What is left of a group behind a mark: without the files of sub-agents of the turns before. None if
+/// one of them changed, or if it cannot be told of which turn it is.
+pub fn go_on(group: &Group, mark: &Mark, is_same: &dyn Fn(&File) -> bool) -> Option<Group> {
+    if !has_one_main(group) {
+        return None;
+    }
+    let start = Instant { seconds: mark.start.0, nanos: mark.start.1 };
+    let mut rest = Group { mark: Some(mark.clone()), ..Group::default() };
+    for file in &group.files {
+        let is_before = is_of_sub_agent(&file.path) && {
+            let time = peek::value(&file.path, "timestamp").and_then(|it| instant(&it));
+            match (call(file), time) {
+                (Some(call), _) if mark.calls.contains(&hash(&[&call])) => true,
+                (_, Some(time)) if time >= start => false,
+                (None, Some(_)) => true,
+                _ if file.bytes == 0 => true,
+                _ => return None,
+            }
+        };
+        match is_before {
+            true if !is_same(file) => return None,
+            true => {}
+            false => rest.files.push(file.clone()),
+        }
+    }
+    Some(rest)
+}
+
 /// Reads groups of files, oldest first; what turns they hold.
 ///
 /// # Errors
@@ -94,16 +133,17 @@ pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
         let (subs, mains): (Vec<&File>, Vec<&File>) =
             group.files.iter().partition(|file| is_of_sub_agent(&file.path));
         for file in mains {
-            sessions.read(file, None, reading)?;
+            sessions.read(file, None, group.mark.as_ref(), reading)?;
         }
         let mut subs: Vec<(Option<String>, &File)> =
             subs.into_iter().map(|file| (peek::value(&file.path, "timestamp"), file)).collect();
         subs.sort_by(|a, b| (&a.0, &a.1.path).cmp(&(&b.0, &b.1.path)));
         for (_, file) in subs {
-            let sidecar = file.path.with_extension("meta.json");
-            let call = peek::value(&sidecar, "toolUseId");
-            sessions.read(file, Some(call.as_deref().unwrap_or_default()), reading)?;
+            let call = call(file);
+            sessions.read(file, Some(call.as_deref().unwrap_or_default()), None, reading)?;
         }
+        let mark = sessions.end(group.mark.as_ref()).filter(|_| has_one_main(group));
+        reading.marks.extend(mark.map(|mark| (group.number, mark)));
     }
     Ok(sessions.finish(reading))
 }

@@ -9,6 +9,8 @@ use memchr::memmem::Finder;
 use crate::error::Result;
 use crate::intake::import::claude_code::line::{Kind, Line, Message, NAME};
 use crate::intake::import::cost::UNKNOWN_MODEL;
+use crate::intake::import::lines::At;
+use crate::intake::import::mark::Mark;
 use crate::intake::import::reading::{Names, Reading, hash, instant};
 use crate::intake::import::turn::{End, Request, Turn, Work, millis_between};
 use crate::intake::import::usage::Usage;
@@ -29,10 +31,27 @@ pub(super) struct Sessions {
     by_key: HashMap<u64, usize>,
     /// Which turn called an agent, by the id of the call.
     calls: HashMap<u64, usize>,
+    /// The same of the session that is being read.
+    called: Vec<(u64, usize)>,
     names: Names,
     group: usize,
     /// The first turn of the session that is being read.
     first: usize,
+    /// Where its last turn in the main file began.
+    last: Option<(usize, Begun)>,
+}
+
+/// Where a turn begins, and what holds there.
+#[derive(Clone)]
+struct Begun {
+    line: At,
+    start: Instant,
+    prompt: u64,
+    is_here: bool,
+    session: Rc<str>,
+    cwd: Rc<str>,
+    model: Option<Rc<str>>,
+    is_planning: bool,
 }
 
 /// A response of a model, of all lines that tell of it.
@@ -47,6 +66,8 @@ struct Response {
     is_main: bool,
     is_placeholder: bool,
     is_here: bool,
+    /// It is counted in a transcript that is not read again.
+    is_seen: bool,
 }
 
 /// A turn that may go on.
@@ -57,6 +78,12 @@ struct Building {
     is_answered: bool,
     /// It holds responses that are counted elsewhere.
     has_copies: bool,
+    /// The same turn in another file, or once more in this one.
+    copy_of: Option<usize>,
+    /// The first response of the agent itself.
+    first: Option<u64>,
+    /// It is counted in a transcript that is not read again.
+    is_known: bool,
     /// What the program measured.
     measured_ms: u64,
     /// Nothing of the agent followed what was measured.
@@ -78,8 +105,24 @@ struct Chain {
     cwd: Rc<str>,
     model: Option<Rc<str>>,
     is_planning: bool,
-    /// A command that is a prompt if something follows it: when, by which id and where.
-    command: Option<(Instant, u64, bool)>,
+    /// A command that is a prompt if something follows it.
+    command: Option<Begun>,
+}
+
+impl Chain {
+    /// A turn that begins at the line that is being read.
+    fn begun(&self, start: Instant, prompt: u64, reading: &mut Reading<'_>) -> Begun {
+        Begun {
+            line: reading.at,
+            start,
+            prompt,
+            is_here: reading.scope.holds(&self.cwd),
+            session: self.session.clone(),
+            cwd: self.cwd.clone(),
+            model: self.model.clone(),
+            is_planning: self.is_planning,
+        }
+    }
 }
 
 impl Default for Sessions {
@@ -90,9 +133,11 @@ impl Default for Sessions {
             responses: Vec::new(),
             by_key: HashMap::new(),
             calls: HashMap::new(),
+            called: Vec::new(),
             names: Names::default(),
             group: 0,
             first: 0,
+            last: None,
         }
     }
 }
@@ -102,13 +147,37 @@ impl Sessions {
     pub(super) fn begin(&mut self, group: usize) {
         self.group = group;
         self.first = self.turns.len();
+        self.last = None;
+        self.called.clear();
     }
 
-    /// Reads a file; `call` is what began it, where it is a sub-agent's.
+    /// Ends it; gives where reading may begin the next time, if it began at `mark` now.
+    pub(super) fn end(&mut self, mark: Option<&Mark>) -> Option<Mark> {
+        let Some((turn, begun)) = self.last.take() else { return mark.cloned() };
+        self.turns[turn..].iter_mut().for_each(|it| it.turn.is_last = true);
+        if mark.is_none() && turn == self.first {
+            return None;
+        }
+        let mut calls = mark.map_or_else(Vec::new, |mark| mark.calls.clone());
+        calls.extend(self.called.iter().filter(|(_, it)| *it < turn).map(|(call, _)| call));
+        Some(Mark {
+            offset: begun.line.offset,
+            lines: begun.line.lines,
+            start: (begun.start.seconds, begun.start.nanos),
+            session: begun.session.to_string(),
+            cwd: begun.cwd.to_string(),
+            model: begun.model.map(|model| model.to_string()),
+            is_planning: begun.is_planning,
+            calls,
+        })
+    }
+
+    /// Reads a file, the main one from its mark on; `call` is what began it, where it is a sub-agent's.
     pub(super) fn read(
         &mut self,
         file: &File,
         call: Option<&str>,
+        mark: Option<&Mark>,
         reading: &mut Reading<'_>,
     ) -> Result<()> {
         let mut chain = Chain {
@@ -120,6 +189,13 @@ impl Sessions {
             is_planning: false,
             command: None,
         };
+        if let Some(mark) = mark {
+            reading.at = At { lines: mark.lines, offset: mark.offset };
+            chain.session = self.names.get(&mark.session);
+            chain.cwd = self.names.get(&mark.cwd);
+            chain.model = mark.model.as_ref().map(|model| self.names.get(model));
+            chain.is_planning = mark.is_planning;
+        }
         reading.lines(file, &mut |reading, number, line| {
             if !self.kinds.iter().any(|kind| kind.find(line).is_some()) {
                 return;
@@ -182,12 +258,11 @@ impl Sessions {
                 let goes_on =
                     current.is_some_and(|it| prompt != 0 && self.turns[it].prompt_id == prompt);
                 if !goes_on {
-                    let is_here = reading.scope.holds(&chain.cwd);
-                    self.open(chain, at, prompt, is_here);
+                    self.open(chain, chain.begun(at, prompt, reading));
                 }
             }
             Kind::Command if is_prompt => {
-                chain.command = Some((at, prompt, reading.scope.holds(&chain.cwd)));
+                chain.command = Some(chain.begun(at, prompt, reading));
             }
             Kind::Interruption => {
                 if let Some(turn) = self.current(chain).map(|it| &mut self.turns[it]) {
@@ -217,9 +292,9 @@ impl Sessions {
         }
         let is_here = reading.scope.holds(&chain.cwd);
         let it = match (chain.command.take(), self.current(chain)) {
-            (Some((at, prompt, is_here)), _) => self.open(chain, at, prompt, is_here),
+            (Some(begun), _) => self.open(chain, begun),
             (None, Some(it)) => it,
-            (None, None) => self.open(chain, at, 0, is_here),
+            (None, None) => self.open(chain, chain.begun(at, 0, reading)),
         };
         if is_real && !is_error {
             let model = self.names.get(message.model.get().unwrap_or(UNKNOWN_MODEL));
@@ -297,7 +372,8 @@ impl Sessions {
     }
 
     /// Opens a turn, and with it ends the one before.
-    fn open(&mut self, chain: &Chain, at: Instant, prompt_id: u64, is_here: bool) -> usize {
+    fn open(&mut self, chain: &Chain, begun: Begun) -> usize {
+        let Begun { start: at, prompt: prompt_id, is_here, .. } = begun;
         if let Some(before) = self.current(chain) {
             self.turns[before].turn.is_followed = true;
         }
@@ -324,13 +400,20 @@ impl Sessions {
             prompt_id,
             is_answered: false,
             has_copies: false,
+            copy_of: None,
+            first: None,
+            is_known: false,
             measured_ms: 0,
             is_measured: false,
             lacks_reason: false,
             is_planning: chain.is_planning,
             heard: None,
         });
-        self.turns.len() - 1
+        let it = self.turns.len() - 1;
+        if chain.call.is_none() {
+            self.last = Some((it, begun));
+        }
+        it
     }
 
     /// The turn that called it, else the one in whose time it began.
@@ -344,10 +427,7 @@ impl Sessions {
             // In the main file lines stand in the order of time.
             return match self.current(chain) {
                 Some(it) => it,
-                None => {
-                    let is_here = reading.scope.holds(&chain.cwd);
-                    self.open(chain, at, 0, is_here)
-                }
+                None => self.open(chain, chain.begun(at, 0, reading)),
             };
         };
         if let Some(it) = chain.turn {
@@ -360,8 +440,7 @@ impl Sessions {
         let it = match found {
             Some(it) => it,
             None => {
-                let is_here = reading.scope.holds(&chain.cwd);
-                let it = self.open(chain, at, 0, is_here);
+                let it = self.open(chain, chain.begun(at, 0, reading));
                 // Whatever file it belonged to is gone, and will not say how it ended.
                 self.turns[it].is_answered = true;
                 it
@@ -380,6 +459,7 @@ impl Sessions {
         work.plans |= content.plans;
         for call in &content.agents {
             self.calls.insert(hash(&[call]), it);
+            self.called.push((hash(&[call]), it));
         }
     }
 
@@ -400,10 +480,19 @@ impl Sessions {
             return;
         };
         let key = hash(&[kind, id]);
-        if reading.seen.contains(&key) {
+        let is_seen = reading.seen.contains(&key);
+        let building = &mut self.turns[turn];
+        if is_main && building.first.is_none() {
+            building.first = Some(key);
+            building.is_known = is_seen && reading.seen.contains(&building.beginning(key));
+        }
+        if is_seen {
             reading.findings.repeated += 1;
-            self.turns[turn].has_copies = true;
-            return;
+            building.has_copies = true;
+            // What follows in a turn that is known is more of it, not a turn by itself.
+            if !building.is_known {
+                return;
+            }
         }
         let model = self.names.get(message.model.get().unwrap_or(UNKNOWN_MODEL));
         let Some(&known) = self.by_key.get(&key) else {
@@ -419,21 +508,26 @@ impl Sessions {
                 is_main,
                 is_placeholder,
                 is_here,
+                is_seen,
             });
             return;
         };
         reading.findings.repeated += 1;
-        let starts = |it: usize| self.turns[it].turn.start;
         let known = &mut self.responses[known];
-        if known.turn != turn {
-            // Of two that hold it, the turn whose prompt stands nearest before it.
-            let (old, new) = (starts(known.turn), starts(turn));
-            let is_nearer = new <= known.at && (old > known.at || new > old);
-            let moves = is_main && (!known.is_main || is_nearer);
-            let left = if moves { known.turn } else { turn };
-            self.turns[left].has_copies = true;
-            if moves {
-                (known.turn, known.group, known.is_here) = (turn, self.group, is_here);
+        let (old, new) = (root(&self.turns, known.turn), root(&self.turns, turn));
+        if old != new {
+            let (old_start, new_start) = (self.turns[old].turn.start, self.turns[new].turn.start);
+            if is_main && known.is_main && old_start == new_start {
+                self.turns[new].copy_of = Some(old);
+            } else {
+                // Of two that hold it, the turn whose prompt stands nearest before it.
+                let is_nearer =
+                    new_start <= known.at && (old_start > known.at || new_start > old_start);
+                let moves = is_main && (!known.is_main || is_nearer);
+                self.turns[if moves { old } else { new }].has_copies = true;
+                if moves {
+                    (known.turn, known.group, known.is_here) = (turn, self.group, is_here);
+                }
             }
         }
         if is_main && !known.is_main {
@@ -445,20 +539,60 @@ impl Sessions {
         }
     }
 
+    /// Makes one turn of all copies of it: that which goes on longest tells how it ended. Where the
+    /// others stand, by the place of that one.
+    fn join_copies(&mut self) -> HashMap<usize, Vec<(usize, bool)>> {
+        let mut copies: HashMap<usize, Vec<(usize, bool)>> = HashMap::new();
+        for it in 0..self.turns.len() {
+            if self.turns[it].copy_of.is_none() {
+                continue;
+            }
+            let root = root(&self.turns, it);
+            if self.turns[it].heard > self.turns[root].heard {
+                self.turns.swap(it, root);
+                let copy_of = self.turns[root].copy_of.take();
+                self.turns[it].copy_of = copy_of;
+            }
+            let copy = &mut self.turns[it];
+            copy.has_copies = true;
+            let (heard, turn) = (copy.heard, copy.turn.clone());
+            let joined = &mut self.turns[root];
+            joined.turn.is_followed |= turn.is_followed && heard == joined.heard;
+            joined.turn.last = joined.turn.last.max(turn.last);
+            joined.turn.work.add(turn.work);
+            copies.entry(root).or_default().push((turn.group, turn.is_last));
+        }
+        copies
+    }
+
     /// All turns with what they own.
     pub(super) fn finish(mut self, reading: &mut Reading<'_>) -> Vec<Turn> {
+        for response in &mut self.responses {
+            let is_last = self.turns[response.turn].turn.is_last;
+            reading.owned.push((response.group, response.key, is_last));
+            response.turn = root(&self.turns, response.turn);
+        }
+        for building in &self.turns {
+            let Turn { group, is_last, .. } = building.turn;
+            let beginning = building.first.map(|first| building.beginning(first));
+            reading.owned.extend(beginning.map(|beginning| (group, beginning, is_last)));
+        }
+        let mut copies = self.join_copies();
         self.responses.sort_by_key(|it| (it.turn, it.at));
         for all in self.responses.chunk_by(|one, other| one.turn == other.turn) {
-            let turn = &mut self.turns[all[0].turn].turn;
-            turn.is_here = all.iter().any(|it| it.is_here);
+            let building = &mut self.turns[all[0].turn];
+            building.is_known = all.iter().all(|it| it.is_seen);
+            building.turn.is_here = all.iter().any(|it| it.is_here);
             // Most turns have one or two: what a vector takes by itself is more.
-            turn.requests.reserve_exact(all.len());
+            building.turn.requests.reserve_exact(all.len());
         }
         for response in self.responses {
-            let turn = &mut self.turns[response.turn].turn;
+            let Building { turn, is_known, .. } = &mut self.turns[response.turn];
+            if *is_known {
+                continue;
+            }
             reading.findings.responses += 1;
             reading.findings.placeholders += u64::from(response.is_placeholder);
-            reading.owned.push((response.group, response.key));
             // The agent may go to a folder that is not ours, and come back.
             if turn.is_here && !response.is_here {
                 continue;
@@ -476,7 +610,7 @@ impl Sessions {
             });
         }
         let mut turns = Vec::new();
-        for building in self.turns {
+        for (it, building) in self.turns.into_iter().enumerate() {
             if !building.is_answered && building.turn.requests.is_empty() {
                 reading.findings.unanswered += u64::from(!building.has_copies);
                 continue;
@@ -485,13 +619,31 @@ impl Sessions {
             if building.turn.requests.is_empty() && building.has_copies {
                 continue;
             }
-            turns.push(building.finish());
+            let turn = building.finish();
+            if let Some(copies) = copies.remove(&it).filter(|_| turn.end == End::Open) {
+                reading.copies.insert(turn.key.clone(), copies);
+            }
+            turns.push(turn);
         }
         turns
     }
 }
 
+/// The first of the copies of a turn.
+fn root(turns: &[Building], mut it: usize) -> usize {
+    while let Some(first) = turns[it].copy_of {
+        it = first;
+    }
+    it
+}
+
 impl Building {
+    /// What tells a turn that begins with this response from all others, in every copy of it.
+    fn beginning(&self, first: u64) -> u64 {
+        let Instant { seconds, nanos } = self.turn.start;
+        hash(&[&format!("{first} {seconds}.{nanos}")])
+    }
+
     fn hear(&mut self, at: Instant, is_work: bool) {
         self.turn.last = self.turn.last.max(at);
         if is_work {

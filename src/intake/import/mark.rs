@@ -1,0 +1,56 @@
+//! A place in a transcript where reading may begin the next time, and how what stands before it is
+//! known to be the same.
+
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::row::line_hash;
+
+/// So much is looked at of what stands before a mark, at both ends.
+const LOOK_BYTES: u64 = 4 << 10;
+
+/// Of its SHA-256 so many bytes are kept.
+const HASH_BYTES: usize = 16;
+
+/// Where reading of a file that grew may begin: at the line that opened its last turn. All before it
+/// is finished. The words are those that held there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// How many bytes stand before the line.
+    pub offset: u64,
+    /// How many lines.
+    pub lines: u64,
+    /// When the turn began: seconds and nanoseconds.
+    pub start: (i64, u32),
+    /// The session.
+    pub session: String,
+    /// The folder.
+    pub cwd: String,
+    /// The model that was heard last.
+    pub model: Option<String>,
+    /// Whether the agent was planning.
+    pub is_planning: bool,
+    /// The calls of sub-agents in the turns before.
+    pub calls: Vec<u64>,
+}
+
+/// What stands before this place, told by the bytes nearest to it and the first ones: transcripts are
+/// only added to, and to look at all of them would be to read them again.
+///
+/// # Errors
+/// The file cannot be read, or is shorter.
+pub fn look_before(path: &Path, offset: u64) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    for start in [0, offset.saturating_sub(LOOK_BYTES)] {
+        file.seek(SeekFrom::Start(start))?;
+        let end = offset.min(start + LOOK_BYTES);
+        if (&mut file).take(end - start).read_to_end(&mut bytes)? as u64 != end - start {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(line_hash(&bytes, HASH_BYTES))
+}
