@@ -4,7 +4,7 @@
 use usage_ledger::error::{excerpt, shown};
 use usage_ledger::figures;
 use usage_ledger::hooks::agents::Agent;
-use usage_ledger::intake::import::{Imports, Tally};
+use usage_ledger::intake::import::tally::{Imports, Tally};
 use usage_ledger::timestamp::Day;
 
 /// Microdollars in a cent.

@@ -20,8 +20,11 @@ use usage_ledger::intake::draft::{Draft, check};
 use usage_ledger::intake::events;
 use usage_ledger::intake::import::codex;
 use usage_ledger::intake::import::cost::UNKNOWN_MODEL;
-use usage_ledger::intake::import::printed::{self, Heard as Printed, Outcome};
-use usage_ledger::intake::import::turn::{self, End, Grain, Making};
+use usage_ledger::intake::import::printed;
+use usage_ledger::intake::import::printed::heard::{Heard as Printed, is_asked_for};
+use usage_ledger::intake::import::printed::outcome::Outcome;
+use usage_ledger::intake::import::rows::{self, Grain, Making};
+use usage_ledger::intake::import::turn::End;
 use usage_ledger::ledger::compose::Entry;
 use usage_ledger::ledger::lookup::Imported;
 use usage_ledger::pricing::Prices;
@@ -104,7 +107,7 @@ const NO_USAGE: &str = "reason=no-usage";
 const COMMAND_BYTES_MAX: usize = 64 << 10;
 
 pub(crate) fn run(options: Run) -> Result<ExitCode> {
-    let asks = printed::is_asked_for(&options.line());
+    let asks = is_asked_for(&options.line());
     let target = options.target_if_sound(asks)?;
     let correlation = correlation();
     let asks = asks && !world::environment().disabled;
@@ -254,7 +257,7 @@ impl Run {
         };
         let redactor = redact::redactor(config);
         let screen = screen(config, &redactor);
-        let rows = turn::rows(vec![turn], &making);
+        let rows = rows::rows(vec![turn], &making);
         let entries = rows.into_iter().map(|mut row| {
             if !row.is_sub() {
                 row.given.clone_from(&self.tag);

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::intake::import::lenient::{self, Take};
-use crate::intake::import::turn::checks;
 
 /// The arguments of a call that runs a command.
 #[derive(Debug, Default, Deserialize)]
@@ -22,4 +21,21 @@ impl Take<'_> for Checks {
     fn text(text: &str) -> Checks {
         Checks(checks(text))
     }
+}
+
+/// Words of commands that verify.
+const CHECKING: [&str; 13] = [
+    "test", "tests", "check", "clippy", "lint", "build", "pytest", "jest", "vitest", "tsc", "mypy",
+    "ruff", "ctest",
+];
+
+/// Whether a command line tests, checks or builds.
+pub(super) fn checks(command: &str) -> bool {
+    let is_apart = |c: char| !(c.is_alphanumeric() || c == '_');
+    let mut before = "";
+    command.split(is_apart).any(|word| {
+        let is_vet = before == "go" && word == "vet";
+        before = word;
+        is_vet || CHECKING.contains(&word)
+    })
 }

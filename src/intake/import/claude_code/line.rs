@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
@@ -12,6 +13,25 @@ use crate::intake::import::usage::Usage;
 
 /// What the row's `source` tag says.
 pub const NAME: &str = "claude-code";
+
+/// Lines of other kinds need not be looked at closely.
+const KINDS: [&str; 5] = ["\"user\"", "\"assistant\"", "\"system\"", "ermission", "\"mode\""];
+
+/// Tells lines that may matter from those that do not.
+pub(super) struct Kinds([Finder<'static>; KINDS.len()]);
+
+impl Default for Kinds {
+    fn default() -> Kinds {
+        Kinds(KINDS.map(Finder::new))
+    }
+}
+
+impl Kinds {
+    /// Whether a line may matter.
+    pub(super) fn has(&self, line: &[u8]) -> bool {
+        self.0.iter().any(|kind| kind.find(line).is_some())
+    }
+}
 
 /// A line.
 #[derive(Debug, Default, Deserialize)]
@@ -270,5 +290,18 @@ impl<'de> Deserialize<'de> for Content {
             }
         }
         from.deserialize_any(Blocks)
+    }
+}
+
+/// Why a request failed, in one of the words that we know.
+pub(super) fn error_reason(error: &str) -> &'static str {
+    match error {
+        "rate_limit" => "rate_limit",
+        "authentication_failed" => "authentication_failed",
+        "billing_error" => "billing_error",
+        "invalid_request" => "invalid_request",
+        "server_error" => "server_error",
+        "max_output_tokens" => "max_output_tokens",
+        _ => "api_error",
     }
 }

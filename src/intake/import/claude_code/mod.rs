@@ -2,6 +2,8 @@
 //! sub-agents beside it.
 
 pub mod line;
+mod building;
+mod responses;
 pub mod session;
 
 use std::path::{Path, PathBuf};

@@ -1,34 +1,30 @@
-//! Lines of sessions → turns. A response may stand on many lines and in many files: in pieces while
-//! it was streamed, in copies where a session was resumed or forked, in replays of sub-agents.
+//! Lines of sessions → turns: where one begins and ends, and which one a sub-agent works for.
 
 use std::rc::Rc;
 
 use hashbrown::HashMap;
-use memchr::memmem::Finder;
 
 use crate::error::Result;
-use crate::intake::import::claude_code::line::{Kind, Line, Message, NAME};
+use crate::intake::import::claude_code::building::{Begun, Building};
+use crate::intake::import::claude_code::line::{Kind, Kinds, Line, Message, error_reason};
+use crate::intake::import::claude_code::responses::{Responses, Said};
 use crate::intake::import::cost::UNKNOWN_MODEL;
 use crate::intake::import::lines::At;
 use crate::intake::import::mark::Mark;
 use crate::intake::import::reading::{Names, Reading, hash, instant};
-use crate::intake::import::turn::{End, Request, Turn, Work, millis_between};
-use crate::intake::import::usage::Usage;
+use crate::intake::import::turn::{End, Turn};
 use crate::intake::import::walk::File;
 use crate::timestamp::Instant;
-
-/// Lines of other kinds need not be looked at closely.
-const KINDS: [&str; 5] = ["\"user\"", "\"assistant\"", "\"system\"", "ermission", "\"mode\""];
 
 /// No model: the program itself wrote it.
 const SYNTHETIC: &str = "<synthetic>";
 
 /// All sessions that are read in one go: responses are told apart across all of them.
+#[derive(Default)]
 pub(super) struct Sessions {
-    kinds: Vec<Finder<'static>>,
+    kinds: Kinds,
     turns: Vec<Building>,
-    responses: Vec<Response>,
-    by_key: HashMap<u64, usize>,
+    responses: Responses,
     /// Which turn called an agent, by the id of the call.
     calls: HashMap<u64, usize>,
     /// The same of the session that is being read.
@@ -39,60 +35,6 @@ pub(super) struct Sessions {
     first: usize,
     /// Where its last turn in the main file began.
     last: Option<(usize, Begun)>,
-}
-
-/// Where a turn begins, and what holds there.
-#[derive(Clone)]
-struct Begun {
-    line: At,
-    start: Instant,
-    prompt: u64,
-    is_here: bool,
-    session: Rc<str>,
-    cwd: Rc<str>,
-    model: Option<Rc<str>>,
-    is_planning: bool,
-}
-
-/// A response of a model, of all lines that tell of it.
-struct Response {
-    key: u64,
-    id: String,
-    turn: usize,
-    group: usize,
-    model: Rc<str>,
-    at: Instant,
-    usage: Usage,
-    is_main: bool,
-    is_placeholder: bool,
-    is_here: bool,
-    /// It is counted in a transcript that is not read again.
-    is_seen: bool,
-}
-
-/// A turn that may go on.
-struct Building {
-    turn: Turn,
-    prompt_id: u64,
-    /// Something came after the prompt.
-    is_answered: bool,
-    /// It holds responses that are counted elsewhere.
-    has_copies: bool,
-    /// The same turn in another file, or once more in this one.
-    copy_of: Option<usize>,
-    /// The first response of the agent itself.
-    first: Option<u64>,
-    /// It is counted in a transcript that is not read again.
-    is_known: bool,
-    /// What the program measured.
-    measured_ms: u64,
-    /// Nothing of the agent followed what was measured.
-    is_measured: bool,
-    /// The last response stands there without a reason to stop.
-    lacks_reason: bool,
-    is_planning: bool,
-    /// When the agent or a tool was last heard of.
-    heard: Option<Instant>,
 }
 
 /// Where a file is read.
@@ -121,23 +63,6 @@ impl Chain {
             cwd: self.cwd.clone(),
             model: self.model.clone(),
             is_planning: self.is_planning,
-        }
-    }
-}
-
-impl Default for Sessions {
-    fn default() -> Sessions {
-        Sessions {
-            kinds: KINDS.iter().map(Finder::new).collect(),
-            turns: Vec::new(),
-            responses: Vec::new(),
-            by_key: HashMap::new(),
-            calls: HashMap::new(),
-            called: Vec::new(),
-            names: Names::default(),
-            group: 0,
-            first: 0,
-            last: None,
         }
     }
 }
@@ -197,7 +122,7 @@ impl Sessions {
             chain.is_planning = mark.is_planning;
         }
         reading.lines(file, &mut |reading, number, line| {
-            if !self.kinds.iter().any(|kind| kind.find(line).is_some()) {
+            if !self.kinds.has(line) {
                 return;
             }
             if let Some(line) = reading.parse::<Line<'_>>(file, number, line) {
@@ -373,42 +298,17 @@ impl Sessions {
 
     /// Opens a turn, and with it ends the one before.
     fn open(&mut self, chain: &Chain, begun: Begun) -> usize {
-        let Begun { start: at, prompt: prompt_id, is_here, .. } = begun;
         if let Some(before) = self.current(chain) {
             self.turns[before].turn.is_followed = true;
         }
-        self.turns.push(Building {
-            turn: Turn {
-                source: NAME,
-                prefix: "",
-                key: String::new(),
-                session: chain.session.clone(),
-                start: at,
-                last: at,
-                duration_ms: 0,
-                end: End::Open,
-                is_followed: false,
-                is_here,
-                model: chain.model.clone(),
-                work: Work::default(),
-                requests: Vec::new(),
-                tool_errors: Vec::new(),
-                lacks_usage: false,
-                is_last: false,
-                group: self.group,
-            },
-            prompt_id,
-            is_answered: false,
-            has_copies: false,
-            copy_of: None,
-            first: None,
-            is_known: false,
-            measured_ms: 0,
-            is_measured: false,
-            lacks_reason: false,
+        // A command may stand before lines that change what holds.
+        let now = Begun {
+            session: chain.session.clone(),
+            model: chain.model.clone(),
             is_planning: chain.is_planning,
-            heard: None,
-        });
+            ..begun.clone()
+        };
+        self.turns.push(Building::new(self.group, now));
         let it = self.turns.len() - 1;
         if chain.call.is_none() {
             self.last = Some((it, begun));
@@ -463,7 +363,7 @@ impl Sessions {
         }
     }
 
-    /// Counts a response: once, wherever it stands, by the line that tells the most.
+    /// Counts a response, of the agent itself or not.
     fn respond(
         &mut self,
         line: &Line<'_>,
@@ -473,218 +373,13 @@ impl Sessions {
         (is_main, is_placeholder, is_here): (bool, bool, bool),
         reading: &mut Reading<'_>,
     ) {
-        let Some(tokens) = &message.usage.0 else { return };
-        let usage = tokens.usage();
-        let names = [("m", &message.id), ("r", &line.request_id), ("u", &line.uuid)];
-        let Some((kind, id)) = names.iter().find_map(|(kind, id)| Some((*kind, id.get()?))) else {
-            return;
-        };
-        let key = hash(&[kind, id]);
-        let is_seen = reading.seen.contains(&key);
-        let building = &mut self.turns[turn];
-        if is_main && building.first.is_none() {
-            building.first = Some(key);
-            building.is_known = is_seen && reading.seen.contains(&building.beginning(key));
-        }
-        if is_seen {
-            reading.findings.repeated += 1;
-            building.has_copies = true;
-            // What follows in a turn that is known is more of it, not a turn by itself.
-            if !building.is_known {
-                return;
-            }
-        }
-        let model = self.names.get(message.model.get().unwrap_or(UNKNOWN_MODEL));
-        let Some(&known) = self.by_key.get(&key) else {
-            self.by_key.insert(key, self.responses.len());
-            self.responses.push(Response {
-                key,
-                id: id.to_owned(),
-                turn,
-                group: self.group,
-                model,
-                at,
-                usage,
-                is_main,
-                is_placeholder,
-                is_here,
-                is_seen,
-            });
-            return;
-        };
-        reading.findings.repeated += 1;
-        let known = &mut self.responses[known];
-        let (old, new) = (root(&self.turns, known.turn), root(&self.turns, turn));
-        if old != new {
-            let (old_start, new_start) = (self.turns[old].turn.start, self.turns[new].turn.start);
-            if is_main && known.is_main && old_start == new_start {
-                self.turns[new].copy_of = Some(old);
-            } else {
-                // Of two that hold it, the turn whose prompt stands nearest before it.
-                let is_nearer =
-                    new_start <= known.at && (old_start > known.at || new_start > old_start);
-                let moves = is_main && (!known.is_main || is_nearer);
-                self.turns[if moves { old } else { new }].has_copies = true;
-                if moves {
-                    (known.turn, known.group, known.is_here) = (turn, self.group, is_here);
-                }
-            }
-        }
-        if is_main && !known.is_main {
-            (known.usage, known.model, known.at) = (usage, model, at);
-            (known.is_main, known.is_placeholder) = (true, false);
-        } else if is_main == known.is_main && usage.total() >= known.usage.total() {
-            (known.usage, known.model) = (usage, model);
-            known.is_placeholder &= is_placeholder;
-        }
-    }
-
-    /// Makes one turn of all copies of it: that which goes on longest tells how it ended. Where the
-    /// others stand, by the place of that one.
-    fn join_copies(&mut self) -> HashMap<usize, Vec<(usize, bool)>> {
-        let mut copies: HashMap<usize, Vec<(usize, bool)>> = HashMap::new();
-        for it in 0..self.turns.len() {
-            if self.turns[it].copy_of.is_none() {
-                continue;
-            }
-            let root = root(&self.turns, it);
-            if self.turns[it].heard > self.turns[root].heard {
-                self.turns.swap(it, root);
-                let copy_of = self.turns[root].copy_of.take();
-                self.turns[it].copy_of = copy_of;
-            }
-            let copy = &mut self.turns[it];
-            copy.has_copies = true;
-            let (heard, turn) = (copy.heard, copy.turn.clone());
-            let joined = &mut self.turns[root];
-            joined.turn.is_followed |= turn.is_followed && heard == joined.heard;
-            joined.turn.last = joined.turn.last.max(turn.last);
-            joined.turn.work.add(turn.work);
-            copies.entry(root).or_default().push((turn.group, turn.is_last));
-        }
-        copies
+        let group = self.group;
+        let said = Said { line, message, turn, group, at, is_main, is_placeholder, is_here };
+        self.responses.add(&said, &mut self.turns, &mut self.names, reading);
     }
 
     /// All turns with what they own.
-    pub(super) fn finish(mut self, reading: &mut Reading<'_>) -> Vec<Turn> {
-        for response in &mut self.responses {
-            let is_last = self.turns[response.turn].turn.is_last;
-            reading.owned.push((response.group, response.key, is_last));
-            response.turn = root(&self.turns, response.turn);
-        }
-        for building in &self.turns {
-            let Turn { group, is_last, .. } = building.turn;
-            let beginning = building.first.map(|first| building.beginning(first));
-            reading.owned.extend(beginning.map(|beginning| (group, beginning, is_last)));
-        }
-        let mut copies = self.join_copies();
-        self.responses.sort_by_key(|it| (it.turn, it.at));
-        for all in self.responses.chunk_by(|one, other| one.turn == other.turn) {
-            let building = &mut self.turns[all[0].turn];
-            building.is_known = all.iter().all(|it| it.is_seen);
-            building.turn.is_here = all.iter().any(|it| it.is_here);
-            // Most turns have one or two: what a vector takes by itself is more.
-            building.turn.requests.reserve_exact(all.len());
-        }
-        for response in self.responses {
-            let Building { turn, is_known, .. } = &mut self.turns[response.turn];
-            if *is_known {
-                continue;
-            }
-            reading.findings.responses += 1;
-            reading.findings.placeholders += u64::from(response.is_placeholder);
-            // The agent may go to a folder that is not ours, and come back.
-            if turn.is_here && !response.is_here {
-                continue;
-            }
-            if turn.key.is_empty() || response.is_main && turn.requests.iter().all(|it| it.is_sub) {
-                turn.key = response.id;
-            }
-            turn.requests.push(Request {
-                model: response.model,
-                at: response.at,
-                usage: response.usage,
-                count: 1,
-                is_sub: !response.is_main,
-                cost: None,
-            });
-        }
-        let mut turns = Vec::new();
-        for (it, building) in self.turns.into_iter().enumerate() {
-            if !building.is_answered && building.turn.requests.is_empty() {
-                reading.findings.unanswered += u64::from(!building.has_copies);
-                continue;
-            }
-            // Its responses are those of another turn, and so is what else happened.
-            if building.turn.requests.is_empty() && building.has_copies {
-                continue;
-            }
-            let turn = building.finish();
-            if let Some(copies) = copies.remove(&it).filter(|_| turn.end == End::Open) {
-                reading.copies.insert(turn.key.clone(), copies);
-            }
-            turns.push(turn);
-        }
-        turns
-    }
-}
-
-/// The first of the copies of a turn.
-fn root(turns: &[Building], mut it: usize) -> usize {
-    while let Some(first) = turns[it].copy_of {
-        it = first;
-    }
-    it
-}
-
-impl Building {
-    /// What tells a turn that begins with this response from all others, in every copy of it.
-    fn beginning(&self, first: u64) -> u64 {
-        let Instant { seconds, nanos } = self.turn.start;
-        hash(&[&format!("{first} {seconds}.{nanos}")])
-    }
-
-    fn hear(&mut self, at: Instant, is_work: bool) {
-        self.turn.last = self.turn.last.max(at);
-        if is_work {
-            self.heard = self.heard.max(Some(at));
-        }
-    }
-
-    fn count_errors(&mut self, errors: u64, model: Option<&Rc<str>>) {
-        if let Some(model) = model.filter(|_| errors > 0) {
-            match self.turn.tool_errors.iter_mut().find(|(it, _)| it == model) {
-                Some((_, count)) => *count += errors,
-                None => self.turn.tool_errors.push((model.clone(), errors)),
-            }
-        }
-    }
-
-    fn finish(self) -> Turn {
-        let mut turn = self.turn;
-        let heard = self.heard.unwrap_or(turn.last);
-        turn.duration_ms = match self.is_measured {
-            true => self.measured_ms,
-            false => millis_between(turn.start, heard),
-        };
-        turn.work.plans |= self.is_planning;
-        if turn.key.is_empty() {
-            // Copies of it have the same time, and perhaps another id.
-            turn.key = format!("@{}.{}", turn.start.seconds, turn.start.nanos);
-        }
-        turn
-    }
-}
-
-/// Why a request failed, in one of the words that we know.
-fn error_reason(error: &str) -> &'static str {
-    match error {
-        "rate_limit" => "rate_limit",
-        "authentication_failed" => "authentication_failed",
-        "billing_error" => "billing_error",
-        "invalid_request" => "invalid_request",
-        "server_error" => "server_error",
-        "max_output_tokens" => "max_output_tokens",
-        _ => "api_error",
+    pub(super) fn finish(self, reading: &mut Reading<'_>) -> Vec<Turn> {
+        self.responses.finish(self.turns, reading)
     }
 }

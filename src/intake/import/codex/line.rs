@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::intake::import::command::checks;
 use crate::intake::import::lenient::{self, Count, Given, Maybe, Take, Text};
-use crate::intake::import::turn::checks;
 use crate::intake::import::usage::Usage;
 
 /// A line.
