@@ -147,7 +147,6 @@ pub(crate) fn homes(named: &[PathBuf]) -> Homes {
         claude: list("CLAUDE_CONFIG_DIR"),
         codex: list("CODEX_HOME"),
         opencode: non_empty("OPENCODE_DATA_DIR"),
-        copilot_otel: non_empty("COPILOT_OTEL_FILE_EXPORTER_PATH"),
         home,
         named: named.iter().map(|path| std::path::absolute(path).unwrap_or(path.clone())).collect(),
     }

@@ -17,8 +17,6 @@ pub struct Homes {
     pub codex: Vec<PathBuf>,
     /// The folder in `OPENCODE_DATA_DIR`.
     pub opencode: Option<PathBuf>,
-    /// The file in `COPILOT_OTEL_FILE_EXPORTER_PATH`.
-    pub copilot_otel: Option<PathBuf>,
     /// Files and folders that the user named: where there are some, nothing else is looked at.
     pub named: Vec<PathBuf>,
 }
