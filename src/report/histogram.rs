@@ -75,17 +75,23 @@ impl Histogram {
         let count = counted + self.few.len() as u64;
         let last = count.checked_sub(1)?;
         let mut before = ((u128::from(count) * u128::from(q) / 100) as u64).min(last);
-        let mut few = self.few.clone();
-        few.sort_unstable();
-        let few = few.iter().map(|bucket| (*bucket, 1));
-        let counts = (0u16..).zip(self.counts.iter().copied());
-        for (bucket, times) in few.chain(counts) {
-            if before < u64::from(times) {
-                return Some(value(usize::from(bucket)).min(self.max));
+        for (value, times) in self.in_order() {
+            if before < times {
+                return Some(value.min(self.max));
             }
-            before -= u64::from(times);
+            before -= times;
         }
         None
+    }
+
+    /// Every rounded value with how often it was met, in order; a value may come more than once.
+    pub fn in_order(&self) -> impl Iterator<Item = (u64, u64)> {
+        let mut few = self.few.clone();
+        few.sort_unstable();
+        let few = few.into_iter().map(|bucket| (usize::from(bucket), 1));
+        let counts = self.counts.iter().map(|times| u64::from(*times)).enumerate();
+        let met = few.chain(counts).filter(|(_, times)| *times > 0);
+        met.map(|(bucket, times)| (value(bucket), times))
     }
 
     /// The largest value; None where nothing was counted.

@@ -11,6 +11,8 @@ pub mod groups;
 pub mod days;
 pub mod origins;
 pub mod aggregate;
+pub mod series;
+pub mod anomaly;
 pub mod counter;
 pub mod summary;
 
