@@ -28,8 +28,6 @@ const DAY_SIGMA: f64 = 0.04;
 /// What is planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing.
-    None,
     /// Every task takes twice as long.
     Slower,
     /// Every task costs three times as much.
@@ -118,7 +116,7 @@ struct Kind {
 /// that begin late and series that fade away. What is planted begins on a weekday after the
 /// eighth week, in a series of 100 to 200 tasks a weekday at its beginning: in odd ledgers one
 /// model's tasks of one type, in even ones a model with three types.
-pub(crate) fn make(seed: u64, fault: Fault) -> Ledger {
+pub(crate) fn make(seed: u64, fault: Option<Fault>) -> Ledger {
     let mut chance = Chance(seed.wrapping_mul(0xD134_2543_DE82_EF95));
     let kinds = kinds(&mut chance, seed);
     let is_one_kind = seed % 2 == 1;
@@ -146,10 +144,10 @@ pub(crate) fn make(seed: u64, fault: Fault) -> Ledger {
         for (number, kind) in kinds.iter().enumerate() {
             let fades = kind.fading.map_or(0, |from| (day - from).max(0));
             let is_hit = day >= planted && kind.model == 0 && (number == 0 || !is_one_kind);
-            let fault = if is_hit { fault } else { Fault::None };
+            let fault = fault.filter(|_| is_hit);
             let scatter = (VOLUME_SIGMA * chance.normal()).exp();
             let tasks = kind.tasks * volume * scatter / f64::from(fades / 2).exp2();
-            if day < kind.first || fault == Fault::Silent || tasks < 0.02 {
+            if day < kind.first || fault == Some(Fault::Silent) || tasks < 0.02 {
                 continue;
             }
             let level = levels[kind.model];
@@ -159,9 +157,10 @@ pub(crate) fn make(seed: u64, fault: Fault) -> Ledger {
                 let tokens = kind.tokens_ln + kind.tokens_sigma * chance.normal();
                 let tokens = (tokens + own).exp().clamp(1.0, 1e9) as u128;
                 let ms = kind.duration_ln + kind.duration_sigma * chance.normal() + own + level;
-                let ms = if fault == Fault::Slower { 2.0 } else { 1.0 } * ms.exp();
-                let price = if fault == Fault::Dearer { 3.0 } else { 1.0 } * prices[kind.model];
-                let success = kind.success - if fault == Fault::Failing { 0.15 } else { 0.0 };
+                let ms = if fault == Some(Fault::Slower) { 2.0 } else { 1.0 } * ms.exp();
+                let price =
+                    if fault == Some(Fault::Dearer) { 3.0 } else { 1.0 } * prices[kind.model];
+                let success = kind.success - if fault == Some(Fault::Failing) { 0.15 } else { 0.0 };
                 sums.rows += 1;
                 sums.tasks += 1;
                 sums.successes += u64::from(chance.next() < success);

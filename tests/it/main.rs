@@ -8,6 +8,7 @@ mod sandbox;
 
 mod activity;
 mod agents;
+mod alarms;
 mod amend;
 mod batch;
 mod branches;

@@ -15,7 +15,7 @@ const RATIO_MIN: f64 = 1.25;
 const POINTS_MIN: f64 = 0.05;
 
 /// Fewer tasks are an anecdote.
-const TASKS_MIN: u64 = 5;
+const TASKS_MIN: u64 = 10;
 
 /// So many degrees of freedom are as good as a normal distribution.
 const FREEDOM_MAX: f64 = 1e6;

@@ -13,8 +13,8 @@ use crate::report::series::{Series, SeriesKey};
 use crate::timestamp::Day;
 
 /// How many false alarms chance may raise in a day, all series and metrics together: one in sixty
-/// days, so that with what no model foresees it stays well below one in thirty.
-const FALSE_ALARMS_PER_DAY: f64 = 1.0 / 120.0;
+/// days, so that with what no model foresees it stays below one in thirty.
+const FALSE_ALARMS_PER_DAY: f64 = 1.0 / 60.0;
 
 /// The last day by itself, with the one before, and the last week: what is large is found at once,
 /// what is small is not missed for ever. None reaches into the window of the baseline.
@@ -152,10 +152,12 @@ impl<'a> Watch<'a> {
             tests += self.listen(over);
         }
         let tests = f64::from(tests.max(1)) * SPANS_DAYS.len() as f64;
-        // A test looks to both sides.
-        let limit = score_of((FALSE_ALARMS_PER_DAY / tests / 2.0).ln());
-        let mut candidates = self.silent(day, over, limit);
+        let one_sided = score_of((FALSE_ALARMS_PER_DAY / tests).ln());
+        let two_sided = score_of((FALSE_ALARMS_PER_DAY / tests / 2.0).ln());
+        let mut candidates = self.silent(day, over, one_sided);
         for (group, number, _) in &singles {
+            let is_one_sided = READ[*number] == Metric::Success;
+            let limit = if is_one_sided { one_sided } else { two_sided };
             candidates.extend(self.judge(&usual, *group, *number, day, limit));
         }
         self.tell(candidates);
