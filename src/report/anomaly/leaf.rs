@@ -50,9 +50,9 @@ pub(crate) struct Rate {
 }
 
 impl<'a> Leaf<'a> {
-    /// Reads the days of a series.
-    pub(crate) fn of(series: &'a Series) -> Leaf<'a> {
-        let days = series.days.iter().map(|(day, sums)| (*day, facts(sums))).collect();
+    /// Reads the days of a series from that one on.
+    pub(crate) fn of(series: &'a Series, from: Day) -> Leaf<'a> {
+        let days = series.days.range(from..).map(|(day, sums)| (*day, facts(sums))).collect();
         Leaf { series, days, unusual: Vec::new(), since: Vec::new() }
     }
 

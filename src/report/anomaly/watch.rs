@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::report::anomaly::baseline::WINDOW_AGE_DAYS;
 use crate::report::anomaly::chance::score_of;
 use crate::report::anomaly::finding::{Anomaly, Direction, Metric};
 use crate::report::anomaly::leaf::{GAP_DAYS, Leaf};
@@ -78,6 +79,8 @@ struct Told {
 
 /// Finds the anomalies of a ledger.
 pub(crate) struct Watch<'a> {
+    /// Days before that one are only what is usual.
+    begin: Day,
     leaves: Vec<Leaf<'a>>,
     groups: Vec<Group>,
     all: Counts,
@@ -85,9 +88,10 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Of series that have no task in common.
-    pub(crate) fn new(series: &'a [Series]) -> Watch<'a> {
-        let leaves: Vec<Leaf<'_>> = series.iter().map(Leaf::of).collect();
+    /// Of series that have no task in common, to be looked through from that day on.
+    pub(crate) fn new(series: &'a [Series], begin: Day) -> Watch<'a> {
+        let from = Day(begin.0.saturating_sub(GAP_DAYS + WINDOW_AGE_DAYS));
+        let leaves: Vec<Leaf<'_>> = series.iter().map(|series| Leaf::of(series, from)).collect();
         let mut members = BTreeMap::<SeriesKey, Vec<usize>>::new();
         for (number, leaf) in leaves.iter().enumerate() {
             let key = &leaf.series.key;
@@ -116,15 +120,17 @@ impl<'a> Watch<'a> {
                 kept.push(group);
             }
         }
-        Watch { leaves, groups: kept, all, told: Vec::new() }
+        Watch { begin, leaves, groups: kept, all, told: Vec::new() }
     }
 
-    /// Goes through all days.
+    /// Goes through the days.
     pub(crate) fn run(mut self) -> Vec<Anomaly> {
         let days: Vec<Day> = self.all.keys().copied().collect();
         for (at, day) in days.iter().enumerate() {
-            let over = at.checked_sub(1).map(|before| days[before]);
-            self.take(*day, over);
+            if *day >= self.begin {
+                let over = at.checked_sub(1).map(|before| days[before]);
+                self.take(*day, over);
+            }
         }
         self.told.into_iter().map(|told| told.anomaly).collect()
     }
