@@ -1,7 +1,7 @@
 //! Is the set-up sound? Each thing that matters, whether it is well, and what to type where it is
 //! not. Leaves everything as it was.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::git::{self, WorkTree};
 use crate::hooks::site::Site;
 use crate::hooks::status;
 use crate::ledger::files::{self, Role};
+use crate::ledger::gzip;
 use crate::ledger::lock::Lock;
 use crate::ledger::lost;
 use crate::ledger::verify::Verifier;
@@ -183,14 +184,16 @@ fn ledger(place: &Place) -> Vec<Sign> {
         Err(error) => return vec![Sign::ill(error.to_string(), "mend what the system says")],
     };
     for file in older.into_iter().chain([files::active(place)]) {
-        let Ok(input) = File::open(&file.path) else { continue };
         // A rotation that was cut short has given the active segment a second name.
         if file.role == Role::Sealed && files::is_same(&file.path, &place.active()) {
             continue;
         }
-        if input.metadata().is_ok_and(|meta| meta.is_file()) {
-            // A file that cannot be read to its end is named by what it lacks.
-            let _ = verifier.read(&file.label, file.role, input);
+        if !file.path.is_file() {
+            continue;
+        }
+        // A file that cannot be read to its end is named by what it lacks.
+        if let Ok(text) = gzip::open(&file.path) {
+            let _ = verifier.read(&file.label, file.role, text);
         }
     }
     let shared = verifier.shared();
@@ -302,15 +305,18 @@ fn history(place: &Place, is_tracked: bool) -> Vec<Sign> {
         )),
         Err(error) => signs.push(Sign::ill(error.to_string(), "mend what the system says")),
     }
-    let pruned = place.pruned();
-    if pruned.exists() && git::attribute(&pruned, "merge").is_none() {
-        signs.push(Sign::ill(
-            "git would stop with a conflict where two branches prune",
-            format!(
-                "printf '*pruned text eol=lf merge=union\\n' >> {}",
-                shell_word(&shown(&place.folder().join(".gitattributes")))
-            ),
-        ));
+    for (path, act, pattern) in
+        [(place.pruned(), "prune", "*pruned"), (place.archived(), "archive", "*archived.csv")]
+    {
+        if path.exists() && git::attribute(&path, "merge").is_none() {
+            signs.push(Sign::ill(
+                format!("git would stop with a conflict where two branches {act}"),
+                format!(
+                    "printf '{pattern} text eol=lf merge=union\\n' >> {}",
+                    shell_word(&shown(&place.folder().join(".gitattributes")))
+                ),
+            ));
+        }
     }
     // A merge is made by the rules of the branch that one is on.
     let folder = place.folder();

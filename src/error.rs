@@ -196,6 +196,15 @@ pub enum Error {
         /// The system's own words.
         reason: String,
     },
+    /// An archive, or a segment that stands in its way, is not as it must be.
+    Archive {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// How to mend it.
+        fix: String,
+    },
     /// Pruning began and could not be ended.
     Unfinished {
         /// The file at which it stopped.
@@ -361,6 +370,7 @@ impl Error {
                 format!("pruning stopped at {}: {reason}", shown(path))
             }
             Error::Key { path, problem, .. } => format!("{} {problem}", shown(path)),
+            Error::Archive { path, problem, .. } => format!("{}: {problem}", shown(path)),
             Error::Config { path, line, problem } | Error::Consent { path, line, problem } => {
                 match line {
                     Some(line) => format!("{}:{line}: {}", shown(path), redact::plain(problem)),
@@ -450,6 +460,9 @@ impl Error {
             Error::Unfinished { .. } => {
                 "rows from before the date may be left; every other row is as it was".to_owned()
             }
+            Error::Archive { .. } => {
+                "a segment goes only once its copy was read back; no row was removed".to_owned()
+            }
             Error::Key { .. } => {
                 "whoever has the key can tell whose rows are whose; nothing was done".to_owned()
             }
@@ -486,6 +499,7 @@ impl Error {
             | Error::Usage { fix, .. }
             | Error::Hooks { fix, .. }
             | Error::Git { fix, .. }
+            | Error::Archive { fix, .. }
             | Error::Key { fix, .. } => fix.clone(),
             Error::MissingFields { .. } => {
                 "log-usage claude-3-opus 1500 3200 true execute 45000".to_owned()

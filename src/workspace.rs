@@ -214,6 +214,24 @@ impl Place {
         }
     }
 
+    /// The list of the segments that were moved out of the folder.
+    pub fn archived(&self) -> PathBuf {
+        match self.name == LEDGER {
+            true => self.folder.join("archived.csv"),
+            false => self.folder.join(joined([self.stem(), OsStr::new(".archived.csv")])),
+        }
+    }
+
+    /// The side file that those lock who compress, move or restore segments.
+    pub fn archive_lock(&self) -> PathBuf {
+        self.hidden(".archive.lock")
+    }
+
+    /// A file that they prepare.
+    pub fn archive_temp(&self) -> PathBuf {
+        self.hidden(".tmp.archive")
+    }
+
     /// Where torn bytes are kept.
     pub fn torn(&self) -> PathBuf {
         self.folder.join(joined([&self.name, OsStr::new(".torn")]))
@@ -377,6 +395,22 @@ pub struct EventLimits {
     pub keep: Option<Duration>,
 }
 
+/// What becomes of old rows, each absent unless the file sets it. Nothing is done by itself: doctor
+/// says what is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// The age from which sealed segments are compressed.
+    #[serde(default, deserialize_with = "compress_after")]
+    pub compress_after: Option<Duration>,
+    /// The age from which they are moved to an archive.
+    #[serde(default, deserialize_with = "archive_after")]
+    pub archive_after: Option<Duration>,
+    /// The age from which rows are pruned.
+    #[serde(default, deserialize_with = "capture::keep")]
+    pub keep: Option<Duration>,
+}
+
 /// How long events stay unless the settings say otherwise: a quarter, of which reports tell.
 pub const EVENTS_KEPT: Duration = Duration::from_secs(90 * 86_400);
 
@@ -428,6 +462,9 @@ pub struct Config {
     /// How many events are kept.
     #[serde(default)]
     pub events: EventLimits,
+    /// What becomes of old rows.
+    #[serde(default)]
+    pub retention: Retention,
     /// What reports of activity may show.
     #[serde(default)]
     pub activity: ActivitySettings,
@@ -476,6 +513,18 @@ fn size<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>
     let text = String::deserialize(deserializer)?;
     let refuse = || serde::de::Error::custom(format!("max_size: \"{text}\" is not {SIZES}"));
     parse_size(&text).map(Some).ok_or_else(refuse)
+}
+
+fn compress_after<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    capture::age("compress_after", deserializer)
+}
+
+fn archive_after<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    capture::age("archive_after", deserializer)
 }
 
 fn share<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::git::objects::{Objects, Repository, TreeFile};
 use crate::ledger::distinct::{Rank, fingerprint, rank};
 use crate::ledger::files::{self, Role};
+use crate::ledger::gzip;
 use crate::ledger::scan::{Item, NotALedger, Part, Scanner};
 use crate::report::{LeftOut, SkippedLine};
 use crate::row::{HEADER, Row};
@@ -56,12 +57,15 @@ pub fn scan(
     mut see: impl FnMut(u64, Item<'_>),
 ) -> Result<()> {
     let name = || format!("{} at {}", blob.label, blob.commit);
-    objects.read(&blob.id, |bytes| match scanner.scan(bytes, Part::WHOLE, &mut see) {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(NotALedger { line, reason })) => {
-            Err(Error::Unreadable { file: name(), line, reason })
+    objects.read(&blob.id, |bytes| {
+        let text = gzip::text(blob.label.as_ref(), bytes);
+        match scanner.scan(text, Part::WHOLE, &mut see) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(NotALedger { line, reason })) => {
+                Err(Error::Unreadable { file: name(), line, reason })
+            }
+            Err(error) => Err(Error::io("read", name().as_ref(), &error)),
         }
-        Err(error) => Err(Error::io("read", name().as_ref(), &error)),
     })
 }
 

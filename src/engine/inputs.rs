@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
+use crate::ledger::gzip;
 use crate::pricing::Prices;
 use crate::timestamp::Day;
 use crate::workspace::Place;
@@ -34,6 +35,8 @@ pub struct Input {
     /// What its rows are priced by.
     pub prices: Arc<Prices>,
     source: Source,
+    /// Its text is compressed, and read from its beginning to its end.
+    is_compressed: bool,
     bytes: u64,
     modified: Option<SystemTime>,
 }
@@ -74,12 +77,18 @@ impl Input {
             border: None,
             prices: Arc::default(),
             source,
+            is_compressed: false,
             bytes,
             modified: None,
         }
     }
 
-    /// How many bytes it holds.
+    /// Whether its text may be read in parts.
+    pub fn is_divisible(&self) -> bool {
+        !self.is_compressed
+    }
+
+    /// How many bytes it has.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -89,14 +98,23 @@ impl Input {
         self.modified
     }
 
-    /// A reader of the bytes from `start` to `end`; several may read at once.
+    /// A reader of the text from `start` to `end`; several may read at once. Compressed text is read
+    /// as a whole.
     pub fn open<'a>(
         &'a self,
         (start, end): (u64, u64),
         progress: &'a (dyn Fn(u64) + Sync),
-    ) -> Result<Reader<'a>> {
-        let file = self.handle().map_err(|error| self.fail(&error))?;
-        Ok(Reader { file, at: start, end, progress })
+    ) -> Result<Box<dyn Read + 'a>> {
+        let file = match (self.handle(), &self.source) {
+            (Err(error), Source::Closed(path)) if error.kind() == ErrorKind::NotFound => {
+                // It may have been compressed since it was listed.
+                let text = open_later(path, start).map_err(|_| self.fail(&error))?;
+                return Ok(Box::new(text.take(end - start)));
+            }
+            (handle, _) => handle.map_err(|error| self.fail(&error))?,
+        };
+        let bytes = Reader { file, at: start, end, progress };
+        Ok(if self.is_compressed { gzip::decoded(bytes) } else { Box::new(bytes) })
     }
 
     /// So many bytes of its beginning and of its end.
@@ -122,8 +140,15 @@ impl Input {
     }
 }
 
+/// The text of a file from some byte on, by the name that it has once it is compressed.
+fn open_later(path: &Path, start: u64) -> io::Result<Box<dyn Read>> {
+    let mut text = gzip::open(&gzip::compressed(path))?;
+    io::copy(&mut (&mut text).take(start), &mut io::sink())?;
+    Ok(text)
+}
+
 /// Some bytes of a file.
-pub struct Reader<'a> {
+struct Reader<'a> {
     file: Handle<'a>,
     at: u64,
     end: u64,
@@ -194,17 +219,28 @@ pub fn of_ledger(place: &Place, prefix: &str, needs_prices: bool) -> Result<Opti
         if opened.as_ref().is_some_and(|(_, active)| is_same(active, &meta)) {
             continue;
         }
-        let label = label(&file);
-        let source = Source::Closed(file.path);
-        let (bytes, modified) = (meta.len(), meta.modified().ok());
-        let prices = prices.clone();
-        inputs.push(Input { label, role: file.role, border, prices, source, bytes, modified });
+        inputs.push(Input {
+            label: label(&file),
+            role: file.role,
+            border,
+            prices: prices.clone(),
+            is_compressed: gzip::is_compressed(&file.path),
+            source: Source::Closed(file.path),
+            bytes: meta.len(),
+            modified: meta.modified().ok(),
+        });
     }
     if let Some((file, meta)) = opened {
-        let source = Source::Open(file);
-        let label = label(&active);
-        let (bytes, modified) = (meta.len(), meta.modified().ok());
-        inputs.push(Input { label, role: Role::Active, border, prices, source, bytes, modified });
+        inputs.push(Input {
+            label: label(&active),
+            role: Role::Active,
+            border,
+            prices,
+            is_compressed: gzip::is_compressed(&active.path),
+            source: Source::Open(file),
+            bytes: meta.len(),
+            modified: meta.modified().ok(),
+        });
     }
     Ok((!inputs.is_empty()).then_some(inputs))
 }
@@ -216,6 +252,9 @@ fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
     }
     let mut file = File::open(path)?;
     let mut meta = file.metadata()?;
+    if gzip::is_compressed(path) {
+        return Ok((file, meta));
+    }
     // A row that crosses a page of memory is seen in halves for a moment; a torn one stays so.
     for _ in 0..ROW_ON_ITS_WAY_TRIES {
         if ends_whole(&mut file, meta.len())? {

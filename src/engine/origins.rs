@@ -10,10 +10,12 @@ use crate::git::branches::{Branch, Branches};
 use crate::git::history::{self, Commit, Piece};
 use crate::git::message;
 use crate::git::objects::{Objects, Repository};
+use crate::ledger::archived::{self, Segment};
 use crate::ledger::border;
 use crate::ledger::distinct::fingerprint;
 use crate::ledger::fields::{begins_header, begins_row};
-use crate::ledger::files;
+use crate::ledger::files::{self, Role};
+use crate::ledger::gzip;
 use crate::ledger::scan::{Item, Part, Scanner};
 use crate::pricing::Prices;
 use crate::report::dimension::Dimension;
@@ -237,6 +239,48 @@ impl Sources<'_> {
         Ok(border)
     }
 
+    /// The segments whose rows are not among those that are read: moved to an archive, and in none
+    /// of the commits. `of_work_tree` are those that the work tree lacks.
+    ///
+    /// # Errors
+    /// git fails, or a list cannot be read.
+    pub fn unseen(&self, of_work_tree: Vec<Segment>, border: Option<Day>) -> Result<Vec<Segment>> {
+        let mut commits: Vec<String> = self.commit.iter().map(|it| it.0.to_owned()).collect();
+        let listed = match self.commit {
+            None => of_work_tree,
+            Some((commit, _)) => {
+                let path = self.place.archived();
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                match self.repository.file(commit, &name)? {
+                    None => Vec::new(),
+                    Some(id) => {
+                        let (text, named) = self.text(&name, &id, commit)?;
+                        archived::parse(&text, named.as_ref())?
+                    }
+                }
+            }
+        };
+        if listed.is_empty() {
+            return Ok(listed);
+        }
+        if self.has_all_branches {
+            let branches = Branches::of(self.repository)?;
+            commits.extend(branches.all.into_iter().flat_map(|branch| branch.tips));
+            commits.extend(self.head()?);
+        }
+        let mut present = Vec::new();
+        for commit in commits {
+            present.extend(self.repository.sizes(&commit)?.into_iter().filter_map(
+                |(path, bytes)| {
+                    let is_sealed = files::role(self.place, &path) == Some(Role::Sealed);
+                    let name = path.rsplit('/').next()?;
+                    is_sealed.then(|| (name.to_owned(), bytes))
+                },
+            ));
+        }
+        Ok(archived::unseen(listed, &present, border))
+    }
+
     /// What rows are priced by: the table of the commit that is read, else the work tree's.
     ///
     /// # Errors
@@ -275,6 +319,8 @@ impl Sources<'_> {
             .iter()
             .map(|path| format!(":(top,glob){folder}{}*.csv", escaped(path)))
             .collect();
+        let sealed = format!("{}{}", paths[1], gzip::ENDING);
+        paths.push(sealed);
         paths[0] = format!(":(top,glob){folder}{}", escaped(&files::beginnings(self.place)[0]));
         paths
     }
@@ -321,6 +367,8 @@ struct History {
     /// The last commit that was met, until it adds a row.
     commit: Option<Commit>,
     scanner: Scanner,
+    /// Hands out the bytes of compressed segments, once there are some.
+    objects: Option<Objects>,
     file: Vec<u8>,
     /// Headers that are not ours, by file: what is added later stands below them.
     headers: HashMap<Vec<u8>, Vec<u8>>,
@@ -331,15 +379,19 @@ struct History {
 impl History {
     fn read(&mut self, of: &Sources<'_>, commits: &[String], is_first_parent: bool) -> Result<()> {
         history::walk(of.repository, commits, is_first_parent, &of.paths(), &mut |piece| {
-            self.take(piece);
-            Ok(())
+            self.take(piece, of.repository)
         })?;
         self.read_lines();
         Ok(())
     }
 
-    fn take(&mut self, piece: Piece<'_>) {
+    fn take(&mut self, piece: Piece<'_>, repository: &Repository) -> Result<()> {
         match piece {
+            Piece::Bytes { id, name } => {
+                if is_compressed(name.as_bytes()) {
+                    self.read_compressed(id, name, repository)?;
+                }
+            }
             Piece::Commit(commit) => {
                 self.read_lines();
                 self.commit = Some(commit);
@@ -348,6 +400,8 @@ impl History {
                 self.read_lines();
                 self.file = name.to_vec();
             }
+            // Its lines are no text.
+            Piece::Added(_) if is_compressed(&self.file) => {}
             Piece::Place => self.read_lines(),
             Piece::Added(line) => {
                 if self.lines.len() > PIECE_BYTES && begins_row(line) {
@@ -363,11 +417,29 @@ impl History {
                 self.lines.extend_from_slice(line);
             }
         }
+        Ok(())
+    }
+
+    /// Most rows of a compressed segment were added by an earlier commit; some may never have stood
+    /// in another file.
+    fn read_compressed(&mut self, id: &str, name: &str, repository: &Repository) -> Result<()> {
+        self.read_lines();
+        let objects = match &mut self.objects {
+            Some(objects) => objects,
+            none => none.insert(Objects::of(repository)?),
+        };
+        let History { rows, commits, commit, scanner, .. } = self;
+        objects.read(id, |bytes| {
+            let mut see = |_, item: Item<'_>| note(item, rows, commits, commit);
+            let text = gzip::decoded(bytes);
+            let scanned = scanner.scan(text, Part::WHOLE, &mut see);
+            scanned.map(drop).map_err(|error| Error::io("read", name.as_ref(), &error))
+        })
     }
 
     /// Reads the lines as a file does that begins with its header.
     fn read_lines(&mut self) {
-        let History { rows, commits, commit, scanner, file, headers, lines } = self;
+        let History { rows, commits, commit, scanner, file, headers, lines, .. } = self;
         if lines.is_empty() {
             return;
         }
@@ -378,15 +450,28 @@ impl History {
             text.push(b'\n');
         }
         text.append(lines);
-        let mut see = |_, item: Item<'_>| {
-            let Item::Row(found) = item else { return };
-            let next = commits.len() as u32;
-            let last = if commit.is_some() { next } else { next.saturating_sub(1) };
-            if *rows.entry(fingerprint(&found.row)).or_insert(last) == next {
-                commits.extend(commit.take());
-            }
-        };
+        let mut see = |_, item: Item<'_>| note(item, rows, commits, commit);
         // What cannot be read brings no row that could be counted.
         let _ = scanner.scan(&*text, part, &mut see);
     }
+}
+
+/// Notes a row as that of the commit, unless an earlier one added it.
+fn note(
+    item: Item<'_>,
+    rows: &mut HashMap<u128, u32>,
+    commits: &mut Vec<Commit>,
+    commit: &mut Option<Commit>,
+) {
+    let Item::Row(found) = item else { return };
+    let next = commits.len() as u32;
+    let last = if commit.is_some() { next } else { next.saturating_sub(1) };
+    if *rows.entry(fingerprint(&found.row)).or_insert(last) == next {
+        commits.extend(commit.take());
+    }
+}
+
+/// Whether a file is compressed, by its name as git quotes it.
+fn is_compressed(name: &[u8]) -> bool {
+    name.strip_suffix(b"\"").unwrap_or(name).ends_with(gzip::ENDING.as_bytes())
 }

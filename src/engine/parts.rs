@@ -55,7 +55,7 @@ pub fn divided(inputs: &[&Input], size: u64) -> Result<Vec<Stretch>> {
         let end = input.bytes();
         let mut starts = vec![0];
         let mut next = size;
-        while next < end.saturating_sub(size / 2) {
+        while input.is_divisible() && next < end.saturating_sub(size / 2) {
             let window = window(input, next).map_err(|error| input.fail(&error))?;
             let start = beginning(&window).map(|at| next + at as u64);
             starts.extend(start.filter(|start| starts.last().is_some_and(|last| last < start)));

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 use std::process::Command;
 use std::str;
 
 use crate::error::{Error, Result};
 use crate::git::committed;
+use crate::ledger::gzip;
 use crate::ledger::journal::Waiting;
 use crate::workspace::LEDGER;
 
@@ -55,6 +56,18 @@ impl Held<'_> {
             let objects: Vec<u8> = entries.filter_map(object).flatten().collect();
             // As the work tree would have them: a filter may keep their bytes elsewhere.
             self.look_in(&objects, &["--filters"], &mut missing, &mut found)?;
+            let entries = output.stdout.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+            let paths = entries.filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned()));
+            for path in paths.filter(|path| gzip::is_compressed(path.as_ref())) {
+                if missing.is_empty() {
+                    break;
+                }
+                let bytes = committed::file_at(self.top, "HEAD", &path).unwrap_or_default();
+                let mut text = Vec::new();
+                // What cannot be read holds no row that could be let go of.
+                let _ = gzip::decoded(&*bytes).read_to_end(&mut text);
+                take_from(&text, &mut missing, &mut found);
+            }
         }
         Ok(found)
     }

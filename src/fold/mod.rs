@@ -104,7 +104,8 @@ impl Commit<'_> {
         let output = status.arg(&folder).output().map_err(|error| failed(&error))?;
         // The second letter is what is not staged yet.
         let is_changed = output.stdout.split(|byte| *byte == b'\n').any(|line| {
-            line.get(1).is_some_and(|letter| *letter != b' ') && line.ends_with(b".csv")
+            let is_ours = line.ends_with(b".csv") || line.ends_with(b".csv.gz");
+            line.get(1).is_some_and(|letter| *letter != b' ') && is_ours
         });
         match is_changed {
             true if is_something(self.ask_what_is_staged()?)? => {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
+use std::str;
 
 use crate::error::Result;
 use crate::git::objects::Repository;
@@ -28,6 +29,13 @@ pub struct Commit {
 pub enum Piece<'a> {
     /// What follows is this commit's.
     Commit(Commit),
+    /// The commit has a file with these bytes that its parent has not, named as git quotes it.
+    Bytes {
+        /// The name of the bytes.
+        id: &'a str,
+        /// The file.
+        name: &'a str,
+    },
     /// What follows was added to this file, named as git quotes it.
     File(&'a [u8]),
     /// What follows was added at one place.
@@ -43,12 +51,14 @@ const FORMAT: &str = "--format=%x00%H%x00%aN%x00%s%x00%b%x00";
 const NULS: usize = 5;
 
 /// Whatever the user has set, the log looks as it is read here.
-const LOG: [&str; 21] = [
+const LOG: [&str; 23] = [
     "log",
     "--stdin",
     "--topo-order",
     "--reverse",
     "--full-history",
+    "--raw",
+    "--no-abbrev",
     "--patch",
     "--root",
     "-O/dev/null",
@@ -155,6 +165,7 @@ impl Parser {
             (Some(b'+'), _) => {
                 line.strip_prefix(b"+++ ").map(|name| Piece::File(name.trim_ascii_end()))
             }
+            (Some(b':'), (0, 0)) => bytes(line),
             (Some(b'@'), _) => {
                 self.left = counts(line)?;
                 Some(Piece::Place)
@@ -175,6 +186,13 @@ impl Parser {
         let (hash, author, subject, body) = (field(), field(), field(), field());
         Some(Piece::Commit(Commit { hash, author, subject, body }))
     }
+}
+
+/// What `:100644 100644 <old> <new> M<TAB>path` says; None where the file is gone.
+fn bytes(line: &[u8]) -> Option<Piece<'_>> {
+    let (about, name) = str::from_utf8(line).ok()?.trim_end().split_once('\t')?;
+    let id = about.split(' ').nth(3)?;
+    id.bytes().any(|byte| byte != b'0').then_some(Piece::Bytes { id, name })
 }
 
 /// How many lines `@@ -1,2 +3,4 @@` says were removed, and how many added.
@@ -199,6 +217,7 @@ mod tests {
                 Piece::Commit(it) => {
                     format!("{}|{}|{}|{}", it.hash, it.author, it.subject, it.body)
                 }
+                Piece::Bytes { id, name } => format!("bytes {id} {name}"),
                 Piece::File(name) => format!("file {}", String::from_utf8_lossy(name)),
                 Piece::Place => "place".to_owned(),
                 Piece::Added(line) => format!("added {}", String::from_utf8_lossy(line).trim_end()),
@@ -215,6 +234,7 @@ mod tests {
             diff --git a/x.csv b/x.csv\nnew file mode 100644\nindex 0..1\n--- /dev/null\n+++ b/x.csv\n\
             @@ -0,0 +1,2 @@\n+one\n+two\n\\ No newline at end of file\n\
             \0b2\0Bob\0Second\0Body\n\nmore\n\0\n\n\
+            :100644 100644 0a 0b M\tx.csv\n:100644 000000 0a 00 D\ty.csv\n\n\
             diff --git a/x.csv b/x.csv\n--- a/x.csv\n+++ b/x.csv\n\
             @@ -2 +2 @@ two\n-two\n\\ No newline at end of file\n+two\n@@ -9,0 +10 @@\n+ten\n";
         assert_eq!(
@@ -226,6 +246,7 @@ mod tests {
                 "added one",
                 "added two",
                 "b2|Bob|Second|Body\n\nmore\n",
+                "bytes 0b x.csv",
                 "file b/x.csv",
                 "place",
                 "added two",

@@ -14,6 +14,7 @@ use crate::error::{Error, Result, shown};
 use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
+use crate::ledger::gzip;
 use crate::ledger::segment::{Newest, Outcome};
 use crate::ledger::tail;
 use crate::row::{LINE_BYTES_MAX, Row};
@@ -208,10 +209,16 @@ pub(super) fn newest_of(fragments: Vec<LedgerFile>) -> Option<LedgerFile> {
 }
 
 fn last_instant(path: &Path) -> io::Result<Option<Instant>> {
-    let file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    let start = bytes.saturating_sub(LINE_BYTES_MAX as u64 * 2);
-    let text = disk::read(&file, start, bytes - start)?;
+    let window = LINE_BYTES_MAX * 2;
+    let text = match gzip::is_compressed(path) {
+        true => gzip::end(path, window)?,
+        false => {
+            let file = File::open(path)?;
+            let bytes = file.metadata()?.len();
+            let start = bytes.saturating_sub(window as u64);
+            disk::read(&file, start, bytes - start)?
+        }
+    };
     Ok(tail::last_line(&text, false).and_then(instant_of))
 }
 
@@ -293,7 +300,7 @@ impl Dated {
     }
 
     fn look_in(&mut self, path: &Path, prefix: &str) -> io::Result<()> {
-        let mut file = File::open(path)?;
+        let mut file = gzip::open(path)?;
         let mut buffer = vec![0; LOOK_BYTES];
         // What stands at its start already: the begin of a line.
         let mut kept = 0;

@@ -142,6 +142,23 @@ pub(super) fn replace(
     fs::rename(temp, path)
 }
 
+/// Gives a finished file its name, which no other file may have.
+pub(super) fn put_new(temp: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temp, path) {
+        Ok(()) => remove(temp),
+        Err(error) if knows_no_links(&error) => match fs::symlink_metadata(path) {
+            Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(temp, path),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the file system has no second names for files.
+pub(super) fn knows_no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
+}
+
 /// That a file is not the one that was looked at.
 pub(super) fn replaced() -> io::Error {
     io::Error::other("git put another file in its place: try again")

@@ -1,11 +1,11 @@
 //! Which files a ledger consists of, in the order of its history.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::ledger::gzip;
 use crate::workspace::Place;
 
 /// The folder of the sealed segments, below the ledger's.
@@ -24,7 +24,7 @@ pub enum Role {
     Active,
 }
 
-/// One file of a ledger.
+/// One file of a ledger; [`gzip::open`] reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerFile {
     /// Where it is.
@@ -33,6 +33,13 @@ pub struct LedgerFile {
     pub label: String,
     /// The part it plays.
     pub role: Role,
+}
+
+impl LedgerFile {
+    /// Its name without its folder.
+    pub fn name(&self) -> &str {
+        self.label.rsplit('/').next().unwrap_or_default()
+    }
 }
 
 /// All files of the ledger but the active one, oldest first.
@@ -65,15 +72,18 @@ pub fn role(place: &Place, path: &str) -> Option<Role> {
         return Some(Role::Active);
     }
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    if name.starts_with('.') || Path::new(name).extension() != Some(OsStr::new("csv")) {
+    if name.starts_with('.') || !gzip::plain_name(name).ends_with(".csv") {
         return None;
     }
     let own = name.strip_prefix(&*stem);
     match folder {
-        "" => own.is_some_and(|rest| rest.starts_with("_backup_")).then_some(Role::Backup),
         "archive" => {
-            own.and_then(|rest| rest.strip_prefix('-')).is_some_and(is_seal).then_some(Role::Sealed)
+            let seal = own.and_then(|rest| gzip::plain_name(rest).strip_prefix('-'));
+            seal.is_some_and(is_seal).then_some(Role::Sealed)
         }
+        // Only sealed segments are compressed.
+        _ if gzip::is_compressed(name.as_ref()) => None,
+        "" => own.is_some_and(|rest| rest.starts_with("_backup_")).then_some(Role::Backup),
         _ => (folder.strip_suffix(".d") == Some(&*stem)).then_some(Role::Fragment),
     }
 }
@@ -92,9 +102,10 @@ pub fn beginnings(place: &Place) -> [String; 4] {
 /// The timestamp of the first row. Segments of one second were written by one clock, in one offset,
 /// so that their text is in order.
 fn first_stamp(path: &Path) -> String {
-    let mut head = [0; 256];
-    let read = fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
-    let text = String::from_utf8_lossy(&head[..read]).into_owned();
+    let mut head = Vec::new();
+    // A file that cannot be read is told of where it is.
+    let _ = gzip::open(path).and_then(|text| text.take(256).read_to_end(&mut head));
+    let text = String::from_utf8_lossy(&head).into_owned();
     let row = text.lines().nth(1).unwrap_or_default();
     // Whole seconds stand before their fractions.
     row.split(',').next().unwrap_or_default().replace(['Z', '+'], " ")

@@ -9,9 +9,11 @@ use hashbrown::HashMap;
 
 use crate::error::{Error, Result};
 use crate::git::committed;
+use crate::ledger::archived;
 use crate::ledger::border;
 use crate::ledger::distinct::{self, Rank};
 use crate::ledger::files;
+use crate::ledger::gzip;
 use crate::ledger::plain::Found;
 use crate::ledger::scan::{self, Item};
 use crate::timestamp::Instant;
@@ -27,6 +29,7 @@ pub fn rows(place: &Place) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let border = border::load(place)?;
+    let archived = archived::load(place)?;
     let mut lost: HashMap<u128, (Instant, Rank)> = HashMap::new();
     for label in committed::changed(place.folder()) {
         if files::role(place, &label).is_none() {
@@ -37,8 +40,17 @@ pub fn rows(place: &Place) -> Result<Vec<String>> {
         if begins_with(&place.folder().join(&label), &bytes) {
             continue;
         }
+        // What was moved out is where it was moved to.
+        let is_listed = |it: &archived::Segment| label == format!("archive/{}", it.name);
+        let mut listed = archived.iter().filter(|it| is_listed(it)).peekable();
+        if listed.peek().is_some() {
+            let sha256 = archived::sha256(&bytes);
+            if listed.any(|it| it.sha256 == sha256) {
+                continue;
+            }
+        }
         // A file that is no ledger in the commit has no row to lose.
-        let _ = scan::scan(&*bytes, &mut |_, item| {
+        let _ = scan::scan(gzip::text(label.as_ref(), &*bytes), &mut |_, item| {
             if let Item::Row(Found { row, .. }) = item
                 && border.is_none_or(|border| row.at.day() >= border)
             {

@@ -2,6 +2,8 @@
 
 pub mod around;
 pub mod disk;
+pub mod gzip;
+pub mod tar;
 pub mod border;
 pub mod lock;
 pub mod tail;
@@ -14,6 +16,7 @@ pub mod marks;
 pub mod plain;
 pub mod scan;
 pub mod distinct;
+pub mod archived;
 pub mod verify;
 pub mod lost;
 pub mod repair;
@@ -25,6 +28,8 @@ pub mod prune;
 pub mod merge;
 pub mod lookup;
 pub mod compact;
+pub mod archive;
+pub mod moving;
 pub mod events;
 pub mod verify_events;
 

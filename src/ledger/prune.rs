@@ -3,7 +3,7 @@
 //! finishes the job.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, ErrorKind, Seek};
+use std::io::{self, BufRead, BufReader, ErrorKind, Seek, Write};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::ledger::around::Around;
 use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
+use crate::ledger::gzip;
 use crate::ledger::lock::Lock;
 use crate::ledger::rotate;
 use crate::ledger::scan::{self, Item};
@@ -284,8 +285,8 @@ fn remove(input: &File, path: &Path) -> io::Result<()> {
 /// The file without the lines that go.
 fn rewrite(piece: &mut Piece, path: &Path, temp: &Path) -> io::Result<()> {
     piece.input.rewind()?;
-    disk::replace(path, temp, Some(&piece.input), &mut |new| {
-        let mut old = BufReader::with_capacity(1 << 16, &piece.input);
+    let write = &mut |new: &mut dyn Write| {
+        let mut old = BufReader::with_capacity(1 << 16, gzip::text(path, &piece.input));
         let mut stretches = piece.lines.iter().peekable();
         let mut bytes = Vec::new();
         for line in 1.. {
@@ -299,7 +300,8 @@ fn rewrite(piece: &mut Piece, path: &Path, temp: &Path) -> io::Result<()> {
             }
         }
         Ok(())
-    })
+    };
+    disk::replace(path, temp, Some(&piece.input), &mut |new| gzip::write(path, new, write))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::ledger::disk;
+use crate::ledger::gzip;
 use crate::ledger::tail::Format;
 use crate::privacy::private;
 use crate::workspace::{Durability, Place};
@@ -153,15 +154,22 @@ impl Rotation<'_> {
 
     /// The first free name for a segment that begins with this row.
     fn free_name(&self, first_row: &[u8]) -> PathBuf {
-        let is_free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+        let is_free = |path: &PathBuf| !is_taken(path);
         names(self.place, self.format, first_row).find(is_free).unwrap_or_default()
     }
 }
 
 /// Whether a rotation that was cut short has already sealed this file.
 pub(super) fn is_sealed(place: &Place, format: &Format, file: &File, first_row: &[u8]) -> bool {
-    let is_taken = |path: &PathBuf| fs::symlink_metadata(path).is_ok();
-    names(place, format, first_row).take_while(is_taken).any(|path| disk::is_at(file, &path))
+    names(place, format, first_row)
+        .take_while(|path| is_taken(path))
+        .any(|path| disk::is_at(file, &path))
+}
+
+/// Whether a segment has this name, or had it until it was compressed.
+fn is_taken(path: &Path) -> bool {
+    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+    is_there(path) || is_there(&gzip::compressed(path))
 }
 
 /// The same, whatever the file's first row: whether one of the segments is this very file.
@@ -197,7 +205,7 @@ impl Moves {
     fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let is_rename = match fs::hard_link(from, to) {
             Ok(()) => false,
-            Err(error) if knows_no_links(&error) => {
+            Err(error) if disk::knows_no_links(&error) => {
                 fs::rename(from, to)?;
                 true
             }
@@ -215,8 +223,4 @@ impl Moves {
             };
         }
     }
-}
-
-fn knows_no_links(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied)
 }

@@ -10,6 +10,7 @@ use crate::ledger::fields::{
     BOM, Columns, RECORD_BYTES_MAX, begins_header, begins_row, is_marker, parse,
 };
 use crate::ledger::files::LedgerFile;
+use crate::ledger::gzip;
 use crate::ledger::plain::{Found, Plain, Rows};
 use crate::record::{self, StrayQuote, Unquoter};
 use crate::row::{Refused, Row};
@@ -218,7 +219,8 @@ pub fn opened(
     file: &LedgerFile,
     visit: &mut impl FnMut(u64, Item<'_>),
 ) -> Result<Traits, Error> {
-    let scanned = scan(input, visit).map_err(|error| Error::io("read", &file.path, &error))?;
+    let text = gzip::text(&file.path, input);
+    let scanned = scan(text, visit).map_err(|error| Error::io("read", &file.path, &error))?;
     scanned.map_err(|NotALedger { line, reason }| {
         let file = file.label.clone();
         Error::Unreadable { file, line, reason }

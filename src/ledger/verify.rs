@@ -1,7 +1,7 @@
 //! Is every line of every file as the writer would have written it? Findings, each with its file
 //! and line; nothing is changed.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 
 use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
@@ -92,7 +92,15 @@ impl Verifier {
             Item::Header => page.has_header = true,
             Item::Marker => page.find(line, "is a marker of a merge conflict".to_owned()),
             Item::Blank => page.note(line, Style::Blank),
-        })?;
+        });
+        let scanned = match scanned {
+            // What a compressed file says of itself; the system has other words.
+            Err(error) if is_damage(&error) => {
+                page.damage = Some(error.to_string());
+                Ok(scan::Traits::default())
+            }
+            scanned => scanned?,
+        };
         // Fragments of different branches stand side by side.
         let is_in_line = role != Role::Fragment;
         let overlap = self
@@ -163,6 +171,8 @@ struct Page {
     oldest: Option<(Instant, u64)>,
     has_header: bool,
     last_bad: Option<u64>,
+    /// Why the rest of it cannot be read.
+    damage: Option<String>,
 }
 
 impl Page {
@@ -191,6 +201,9 @@ impl Page {
     }
 
     fn finish(&mut self, traits: &scan::Traits, role: Role) {
+        if let Some(damage) = self.damage.take() {
+            return self.find(1, format!("begins a file that is damaged: {damage}"));
+        }
         if let Some(line) = traits.unfinished {
             let is_torn = self.last_bad == Some(line) && role == Role::Active;
             match self.found.last_mut().filter(|_| is_torn) {
@@ -219,6 +232,14 @@ impl Page {
             self.find(line, format!("{}{more}", style.words()));
         }
     }
+}
+
+/// Whether the bytes themselves are wrong: a compressed file tells.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+    )
 }
 
 /// 128 bits that two lines share only if they are the same.

@@ -104,10 +104,18 @@ fn recipients<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<S
 pub fn keep<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
+    age("keep", deserializer)
+}
+
+/// Reads the age that this setting is.
+pub fn age<'de, D: serde::Deserializer<'de>>(
+    name: &str,
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let refuse = || format!("keep: \"{}\" is no time such as 30d", excerpt(&text));
-    let keep = humantime::parse_duration(&text).map_err(|_| serde::de::Error::custom(refuse()))?;
-    Ok(Some(keep))
+    let refuse = || format!("{name}: \"{}\" is no time such as 30d", excerpt(&text));
+    let age = humantime::parse_duration(&text).map_err(|_| serde::de::Error::custom(refuse()))?;
+    Ok(Some(age))
 }
 
 /// Which of a command's outputs something is from.

@@ -46,6 +46,11 @@ pub fn render(report: &Report) -> String {
     out.insert("waiting".to_owned(), json!(report.waiting));
     let before = report.border.map(|border| border.to_string());
     out.insert("pruned".to_owned(), json!({ "before": before, "rows": left_out.pruned }));
+    let unseen = &report.unseen;
+    let (from, to) = unseen.span.map(|(from, to)| (from.to_string(), to.to_string())).unzip();
+    let archived =
+        json!({ "segments": unseen.segments, "rows": unseen.rows, "from": from, "to": to });
+    out.insert("archived".to_owned(), archived);
     let text = serde_json::to_string_pretty(&Value::Object(out)).unwrap_or_default();
     escaped(&text) + "\n"
 }

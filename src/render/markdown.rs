@@ -17,11 +17,12 @@ pub fn render(report: &Report) -> String {
     if report.span.is_none() {
         out += &format!("{}\n", sentences::nothing(report));
         let left_out = &report.left_out;
-        if left_out.unreadable > 0 || left_out.pruned > 0 {
-            out += &format!(
-                "\n**Notes**\n- {}\n",
-                sentences::left_out_note(report).unwrap_or_default()
-            );
+        let is_lacking = left_out.unreadable > 0 || left_out.pruned > 0;
+        let mut notes: Vec<String> =
+            sentences::left_out_note(report).filter(|_| is_lacking).into_iter().collect();
+        notes.extend(sentences::unseen_note(report));
+        if !notes.is_empty() {
+            out += &format!("\n**Notes**\n- {}\n", notes.join("\n- "));
         }
         return out;
     }

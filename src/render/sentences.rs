@@ -58,6 +58,7 @@ pub fn nothing(report: &Report) -> String {
     let rows = match report.ledger_rows {
         0 if report.left_out.unreadable > 0 => return "No row can be read.".to_owned(),
         0 if report.commits.is_some() => return format!("No rows {}.", which(report)),
+        0 if report.unseen.segments > 0 => return "All rows are in an archive.".to_owned(),
         0 if report.left_out.pruned > 0 => return "All rows were pruned.".to_owned(),
         0 => return "No rows yet.".to_owned(),
         1 => "1 row".to_owned(),
@@ -153,6 +154,7 @@ pub fn notes(report: &Report) -> Vec<String> {
     }
     notes.extend(period_note(report));
     notes.extend(left_out_note(report));
+    notes.extend(unseen_note(report));
     notes.extend(marker_note(report));
     notes.extend(waiting_note(report));
     notes
@@ -321,6 +323,18 @@ pub fn left_out_note(report: &Report) -> Option<String> {
     }
     parts.extend(pruned(report));
     (!parts.is_empty()).then(|| format!("Left out: {}.", parts.join(", ")))
+}
+
+/// What is not in the ledger's folder any more, where anything is.
+pub fn unseen_note(report: &Report) -> Option<String> {
+    let unseen = &report.unseen;
+    let (from, to) = unseen.span.filter(|_| unseen.segments > 0)?;
+    let days = if from == to { format!("of {from}") } else { format!("from {from} to {to}") };
+    Some(format!(
+        "Not seen: {} {days}, in {} that went to an archive; `log-usage restore` puts them back.",
+        counted(unseen.rows, "row"),
+        counted(unseen.segments, "segment"),
+    ))
 }
 
 /// The first lines that cannot be read, and how many more there are.

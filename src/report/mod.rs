@@ -59,6 +59,26 @@ pub struct LeftOut {
     pub pruned: u64,
 }
 
+/// Rows of the ledger that are in an archive outside it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// How many segments were moved there.
+    pub segments: u64,
+    /// How many rows these hold.
+    pub rows: u64,
+    /// Their first and last day.
+    pub span: Option<(Day, Day)>,
+}
+
+impl Unseen {
+    /// One segment more.
+    pub fn add(&mut self, rows: u64, (from, to): (Day, Day)) {
+        self.segments += 1;
+        self.rows += rows;
+        self.span = Some(self.span.map_or((from, to), |(a, b)| (a.min(from), b.max(to))));
+    }
+}
+
 /// The commits whose rows are reported on, as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commits {
@@ -85,6 +105,8 @@ pub struct Ask {
     pub border: Option<Day>,
     /// Whether a repository has prices of its own.
     pub has_own_prices: bool,
+    /// What was moved out of the ledger, as far as it may be asked for.
+    pub unseen: Unseen,
 }
 
 /// One line of a table.
@@ -159,6 +181,8 @@ pub struct Report {
     pub prices_day: Option<Day>,
     /// Whether a repository has prices of its own.
     pub has_own_prices: bool,
+    /// What was moved out of the ledger, as far as it may be asked for.
+    pub unseen: Unseen,
 }
 
 impl Report {
@@ -216,6 +240,7 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
         border: ask.border,
         prices_day: pricing::day(),
         has_own_prices: ask.has_own_prices,
+        unseen: ask.unseen,
     }
 }
 

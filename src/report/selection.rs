@@ -41,6 +41,20 @@ impl Selection {
         self.since.is_none_or(after) && self.until.is_none_or(before)
     }
 
+    /// Whether it may take rows between these moments; a row's own day may be another by one than
+    /// that of a row of the same moment.
+    pub fn may_take_between(&self, first: Timestamp, last: Timestamp) -> bool {
+        let after = |bound: Bound| match bound {
+            Bound::Day(day) => last.day().0 + 1 >= day.0,
+            Bound::Moment(moment) => last.instant() >= moment,
+        };
+        let before = |bound: Bound| match bound {
+            Bound::Day(day) => first.day().0 - 1 <= day.0,
+            Bound::Moment(moment) => first.instant() <= moment,
+        };
+        self.since.is_none_or(after) && self.until.is_none_or(before)
+    }
+
     /// Whether it takes rows of this model.
     pub fn takes_model(&self, name: &str) -> bool {
         self.models.is_empty() || self.models.iter().any(|it| it.matches(name))

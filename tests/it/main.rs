@@ -10,6 +10,7 @@ mod activity;
 mod agents;
 mod alarms;
 mod amend;
+mod archive;
 mod batch;
 mod branches;
 mod cache;

@@ -163,7 +163,7 @@ fn commands() -> Vec<String> {
 }
 
 /// One call of every command that does its work, in a row: arguments, standard input, exit code.
-const SWEEP: [(&[&str], &str, i32); 33] = [
+const SWEEP: [(&[&str], &str, i32); 38] = [
     (&["init"], "", 0),
     (&SEED, "", 0),
     (&["m", "1", "2", "maybe", "plan", "3"], "", 2),
@@ -200,6 +200,15 @@ const SWEEP: [(&[&str], &str, i32); 33] = [
     (&["prune", "--before", "2001-01-01", "--yes"], "", 0),
     (&["merge-driver", "base.csv", "ours.csv", "theirs.csv", "usage.csv"], "", 0),
     (&["--help"], "", 0),
+    (
+        &["--personal", "--timestamp", "2020-01-01T00:00:00Z", "m", "1", "2", "true", "plan", "3"],
+        "",
+        0,
+    ),
+    (&["--personal", "--max-size", "1", "m", "1", "2", "true", "plan", "3"], "", 0),
+    (&["archive", "--personal"], "", 0),
+    (&["archive", "--personal", "--to", "vault", "--before", "2021-01-01", "--yes"], "", 0),
+    (&["restore", "--personal", "vault"], "", 0),
     (&["--personal", "m", "1", "2", "true", "plan", "3"], "", 0),
 ];
 

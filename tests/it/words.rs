@@ -3,7 +3,7 @@
 
 use crate::sandbox::{Sandbox, text};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "amend",
     "batch",
     "run",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 21] = [
     "redact",
     "doctor",
     "prune",
+    "archive",
+    "restore",
     "compact",
     "repair",
     "consent status",

@@ -18,6 +18,7 @@ use usage_ledger::setup;
 use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
 
 use crate::amend;
+use crate::archive;
 use crate::compact;
 use crate::consent;
 use crate::event;
@@ -57,6 +58,8 @@ const COMMANDS: &[Command] = &[
     Command { name: "redact", run: |arguments| parsed(arguments, redact::run) },
     Command { name: "doctor", run: |arguments| parsed(arguments, run_doctor) },
     Command { name: "prune", run: |arguments| parsed(arguments, prune::run) },
+    Command { name: "archive", run: |arguments| parsed(arguments, archive::run) },
+    Command { name: "restore", run: |arguments| parsed(arguments, archive::restore) },
     Command { name: "repair", run: |arguments| parsed(arguments, repair::run) },
     Command { name: "hook", run: hook::start },
     // Hidden: git's to run, so the help does not name it.

@@ -26,6 +26,7 @@ mod redact;
 mod repair;
 mod amend;
 mod prune;
+mod archive;
 mod compact;
 mod consent;
 mod record;

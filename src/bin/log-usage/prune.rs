@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
 use usage_ledger::error::{Error, Result, excerpt};
@@ -58,7 +59,9 @@ const DAY_S: i64 = 86_400;
 const WEST_S: i64 = 12 * 3_600;
 
 pub(crate) fn run(options: Prune) -> Result<ExitCode> {
-    let border = options.border()?;
+    // clap sees to it that one of them is given.
+    let border = border(options.before.as_deref(), options.older_than.as_deref())?;
+    let border = border.unwrap_or(Day(i32::MIN));
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let place = &target.place;
     let policy = policy(&Config::load(place)?, None, None);
@@ -101,41 +104,50 @@ pub(crate) fn run(options: Prune) -> Result<ExitCode> {
     Ok(voice::print(text.as_bytes()))
 }
 
-impl Prune {
-    fn border(&self) -> Result<Day> {
-        let now = world::now();
-        // Beyond it somebody's rows of today would be refused, and not be counted.
-        let latest = Day((now.instant().seconds - WEST_S).div_euclid(DAY_S) as i32);
-        let (option, given) = match (&self.before, &self.older_than) {
-            (Some(date), _) => ("--before", date),
-            (None, age) => ("--older-than", age.as_ref().map_or(const { &String::new() }, |it| it)),
-        };
-        let refuse = |allowed: &str, example: &str| Error::OptionValue {
-            option: option.to_owned(),
-            given: given.clone(),
-            allowed: allowed.to_owned(),
-            example: example.to_owned(),
-        };
-        if self.before.is_none() {
-            let age = humantime::parse_duration(given).ok().map(|age| age.as_secs());
-            let age = age.filter(|age_s| *age_s <= AGE_S_MAX);
-            let age_s = age.ok_or_else(|| refuse("an age such as 90d", "90d"))? as i64;
-            return Ok(now.at_microsecond(now.instant().seconds - age_s, 0).day().min(latest));
-        }
-        let day = Day::parse(given).ok_or_else(|| refuse("a date", "2026-02-23"))?;
-        match day > latest {
-            true => Err(refuse(
-                "a date up to the one that it is in the farthest west",
-                &latest.to_string(),
-            )),
-            false => Ok(day),
-        }
+/// The day before which rows are meant: a date, or that of so long ago. None where neither is given.
+pub(crate) fn border(before: Option<&str>, older_than: Option<&str>) -> Result<Option<Day>> {
+    let refuse = |option: &str, given: &str, allowed: &str, example: &str| Error::OptionValue {
+        option: option.to_owned(),
+        given: given.to_owned(),
+        allowed: allowed.to_owned(),
+        example: example.to_owned(),
+    };
+    if let Some(given) = older_than {
+        let age = humantime::parse_duration(given).ok().filter(|age| age.as_secs() <= AGE_S_MAX);
+        let age = age.ok_or_else(|| refuse("--older-than", given, "an age such as 90d", "90d"))?;
+        return Ok(Some(day_before(age)));
     }
+    let Some(given) = before else { return Ok(None) };
+    let day = Day::parse(given);
+    let day = day.ok_or_else(|| refuse("--before", given, "a date", "2026-02-23"))?;
+    match day > latest() {
+        true => {
+            let allowed = "a date up to the one that it is in the farthest west";
+            Err(refuse("--before", given, allowed, &latest().to_string()))
+        }
+        false => Ok(Some(day)),
+    }
+}
+
+/// The day of so long ago.
+pub(crate) fn day_before(age: Duration) -> Day {
+    let (now, age_s) = (world::now(), age.as_secs().min(AGE_S_MAX) as i64);
+    now.at_microsecond(now.instant().seconds - age_s, 0).day().min(latest())
+}
+
+/// Beyond it somebody's rows of today would be refused, and not be counted.
+fn latest() -> Day {
+    Day((world::now().instant().seconds - WEST_S).div_euclid(DAY_S) as i32)
 }
 
 fn confirmed(text: &str, found: &Pruned) -> Result<bool> {
     voice::say(text.trim_end());
-    voice::say(&format!("Delete {}? [y/N]", counted(found.rows, "row")));
+    answered(&format!("Delete {}? [y/N]", counted(found.rows, "row")))
+}
+
+/// Whether somebody says yes.
+pub(crate) fn answered(question: &str) -> Result<bool> {
+    voice::say(question);
     let mut answer = String::new();
     io::stdin()
         .read_line(&mut answer)
@@ -165,6 +177,7 @@ fn said(verb: &str, pruned: &Pruned, border: Day) -> String {
     text
 }
 
-fn counted(n: u64, noun: &str) -> String {
+/// `1,204 rows`.
+pub(crate) fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
 }

@@ -57,10 +57,18 @@ pub(crate) struct Cli {
     pub(crate) output: Output,
 }
 
+/// What is to be checked instead of the ledger.
+#[derive(Args, Default)]
+pub(crate) struct VerifyOptions {
+    /// Check an archive that log-usage archive --to has made: its manifest, every hash, every row
+    #[arg(long, value_name = "PATH")]
+    pub(crate) archive: Option<PathBuf>,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Check every line of every file; exit code 1 if anything was found
-    Verify,
+    Verify(VerifyOptions),
     /// Who was active, in which sessions, and what was done
     ///
     /// Of the events in .telemetry/events.jsonl (recorded only with consent: log-usage consent) and

@@ -9,6 +9,7 @@ use usage_ledger::engine::origins::Sources;
 use usage_ledger::engine::range;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::objects::Repository;
+use usage_ledger::ledger::archived::Segment;
 use usage_ledger::report::dimension::Dimension;
 use usage_ledger::report::origins::Origins;
 use usage_ledger::report::{Commits, LeftOut};
@@ -31,6 +32,8 @@ pub(crate) struct Gathered {
     pub(crate) commits: Option<Commits>,
     /// What git knows of the rows, where that is asked for.
     pub(crate) origins: Option<Arc<Origins>>,
+    /// Segments that were moved out of the ledger, whose rows are not seen.
+    pub(crate) unseen: Vec<Segment>,
 }
 
 impl Gathered {
@@ -83,6 +86,11 @@ impl Gathered {
             gathered.inputs.extend(others);
         }
         let border = sources.border()?;
+        // What was moved away between two commits was not added there.
+        gathered.unseen = match &gathered.commits {
+            Some(commits) if !commits.lacking.is_empty() => Vec::new(),
+            _ => sources.unseen(gathered.unseen, border)?,
+        };
         let prices = Arc::new(sources.prices()?);
         for input in &mut gathered.inputs {
             input.border = border;

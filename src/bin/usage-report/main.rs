@@ -29,8 +29,12 @@ use usage_ledger::engine::cache::Cache;
 use usage_ledger::engine::inputs::{self, Input};
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result, printable, shown};
+use usage_ledger::figures;
 use usage_ledger::git::{self, WorkTree};
+use usage_ledger::ledger::archive::Archive;
+use usage_ledger::ledger::archived::{self, Segment};
 use usage_ledger::ledger::border;
+use usage_ledger::ledger::gzip;
 use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
@@ -39,12 +43,12 @@ use usage_ledger::render::FORMATS;
 use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
-use usage_ledger::report::{self, Ask, Report};
+use usage_ledger::report::{self, Ask, Report, Unseen};
 use usage_ledger::row::HEADER;
 use usage_ledger::workspace::{FOLDER, LEDGER};
 
 use crate::activity::Asked;
-use crate::cli::{ActivityOptions, Cli, Command, Output, Source};
+use crate::cli::{ActivityOptions, Cli, Command, Output, Source, VerifyOptions};
 use crate::gather::Gathered;
 use crate::world::{Choice, Target};
 
@@ -62,13 +66,13 @@ fn main() -> ExitCode {
     // `--file` takes several paths, and so the command behind them too.
     if cli.source.file.len() > 1 && cli.command.is_none() {
         if cli.source.file.pop_if(|last| last == "verify").is_some() {
-            cli.command = Some(Command::Verify);
+            cli.command = Some(Command::Verify(VerifyOptions::default()));
         } else if cli.source.file.pop_if(|last| last == "activity").is_some() {
             cli.command = Some(Command::Activity(ActivityOptions::default()));
         }
     }
     let outcome = match &cli.command {
-        Some(Command::Verify) => verify(&cli),
+        Some(Command::Verify(options)) => verify(&cli, options),
         Some(Command::Activity(options)) => activity(&cli, options),
         None => report(&cli),
     };
@@ -86,11 +90,17 @@ fn report(cli: &Cli) -> Result<ExitCode> {
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
     let gathered = Gathered::of(cli, &by, || {
-        let Found { inputs, ledger, waiting } =
+        let Found { inputs, ledger, waiting, unseen } =
             cli.source.inputs(Needs { waiting: true, prices: true })?;
-        Ok(Gathered { inputs, ledger, waiting, ..Gathered::default() })
+        Ok(Gathered { inputs, ledger, waiting, unseen, ..Gathered::default() })
     })?;
     let before = gathered.left_out.clone();
+    let mut unseen = Unseen::default();
+    gathered
+        .unseen
+        .iter()
+        .filter(|it| selection.may_take_between(it.first, it.last))
+        .for_each(|it| unseen.add(it.rows, (it.first.day(), it.last.day())));
     let query = Query {
         selection,
         by: by.clone(),
@@ -124,6 +134,7 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         origins,
         border,
         has_own_prices: inputs.iter().any(|input| input.prices.has_own()),
+        unseen,
     };
     let report = report::build(&aggregate, left_out, &ask);
     let text = drawn(&cli.output, &report, output.is_none());
@@ -190,7 +201,25 @@ fn activity(cli: &Cli, options: &ActivityOptions) -> Result<ExitCode> {
     Ok(code)
 }
 
-fn verify(cli: &Cli) -> Result<ExitCode> {
+/// Looks at every bit of an archive.
+fn verify_archive(path: &Path) -> Result<ExitCode> {
+    let verified = Archive::at(path).verify()?;
+    let mut text: String = verified.findings.iter().map(|finding| format!("{finding}\n")).collect();
+    let counted = |n: u64, noun: &str| {
+        format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
+    };
+    let rows = verified.segments.iter().map(|it| it.rows).sum();
+    let found = match verified.findings.len() as u64 {
+        0 => "nothing found".to_owned(),
+        n => counted(n, "finding"),
+    };
+    let segments = counted(verified.segments.len() as u64, "segment");
+    text += &format!("{} in {segments}: {found}\n", counted(rows, "row"));
+    let printed = voice::print(text.as_bytes());
+    Ok(if verified.findings.is_empty() { printed } else { ExitCode::from(1) })
+}
+
+fn verify(cli: &Cli, options: &VerifyOptions) -> Result<ExitCode> {
     let output = &cli.output;
     let is_of_reports = !cli.groupings.dimensions().is_empty()
         || cli.revisions.range.is_some()
@@ -206,9 +235,13 @@ fn verify(cli: &Cli) -> Result<ExitCode> {
         || output.strict;
     if is_of_reports {
         return Err(Error::Usage {
-            problem: "verify looks at every line, and takes only --file and --personal".to_owned(),
+            problem: "verify looks at every line, and takes only --archive, --file and --personal"
+                .to_owned(),
             fix: "usage-report verify".to_owned(),
         });
+    }
+    if let Some(path) = &options.archive {
+        return verify_archive(path);
     }
     let events = cli.source.events()?;
     let inputs = match cli.source.inputs(Needs { waiting: false, prices: false }) {
@@ -266,6 +299,8 @@ struct Found {
     ledger: Option<PathBuf>,
     /// How many of the rows wait for a commit.
     waiting: u64,
+    /// Segments that were moved out of the ledger.
+    unseen: Vec<Segment>,
 }
 
 impl Source {
@@ -306,9 +341,11 @@ impl Source {
                 }
                 inputs.push(waiting);
             }
-            return Ok(Found { inputs, ledger: Some(active), waiting: rows.len() as u64 });
+            let unseen = archived::unseen_in(&target.place)?;
+            let waiting = rows.len() as u64;
+            return Ok(Found { inputs, ledger: Some(active), waiting, unseen });
         }
-        let mut all = Vec::new();
+        let (mut all, mut unseen) = (Vec::new(), Vec::new());
         let mut ledger = None;
         for file in &self.file {
             if file == Path::new("-") {
@@ -324,10 +361,11 @@ impl Source {
             let target = Target::find(Some(file), self.personal)?;
             let found = inputs::of_ledger(&target.place, &prefix, needs.prices)?;
             all.extend(found.ok_or_else(|| Error::NoSuchFile { path: file.clone() })?);
+            unseen.extend(archived::unseen_in(&target.place)?);
             ledger = Some(target.place.active());
         }
         let ledger = ledger.filter(|_| self.file.len() == 1);
-        Ok(Found { inputs: all, ledger, waiting: 0 })
+        Ok(Found { inputs: all, ledger, waiting: 0, unseen })
     }
 }
 
@@ -348,7 +386,7 @@ fn refuse_ledger(path: &Path) -> Result<()> {
         folder.ancestors().any(|it| it.file_name().is_some_and(|name| name == FOLDER))
     });
     let mut head = [0; 256];
-    let read = fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    let read = gzip::open(path).and_then(|mut text| text.read(&mut head)).unwrap_or(0);
     let is_ledger = String::from_utf8_lossy(&head[..read])
         .contains("prompt_tokens,completion_tokens,task_success");
     match is_inside || is_ledger {
@@ -365,7 +403,8 @@ fn refuse_ledger(path: &Path) -> Result<()> {
 
 /// A table for programs has no place for notes; what changes its figures is said beside it.
 fn warn(report: &Report) {
-    let notes = [sentences::left_out_note(report), sentences::marker_note(report)];
+    let left_out = sentences::left_out_note(report);
+    let notes = [left_out, sentences::unseen_note(report), sentences::marker_note(report)];
     notes.into_iter().flatten().for_each(|note| voice::say(&format!("warning: {note}")));
 }
 

@@ -2,6 +2,7 @@
 //! folders, as one JSON object.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::ledger::files;
+use usage_ledger::ledger::gzip;
 use usage_ledger::ledger::prune;
 use usage_ledger::ledger::waiting;
 use usage_ledger::workspace::Place;
@@ -94,7 +96,9 @@ fn file(what: &str, path: &Path) -> Result<Value> {
     if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file()) {
         return Ok(json!({ "what": what, "path": name, "withheld": "not a file" }));
     }
-    let bytes = fs::read(path).map_err(|error| Error::io("read", path, &error))?;
+    let mut bytes = Vec::new();
+    let read = gzip::open(path).and_then(|mut text| text.read_to_end(&mut bytes));
+    read.map_err(|error| Error::io("read", path, &error))?;
     Ok(match String::from_utf8(bytes) {
         Ok(text) => json!({ "what": what, "path": name, "text": text }),
         Err(error) => {

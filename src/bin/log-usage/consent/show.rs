@@ -1,6 +1,6 @@
 //! `log-usage consent show`: the last records, as they are stored.
 
-use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use clap::Args;
 use usage_ledger::error::{Error, Result, is_unprintable, shown};
 use usage_ledger::ledger::events::reading;
 use usage_ledger::ledger::files;
+use usage_ledger::ledger::gzip;
 use usage_ledger::ledger::waiting;
 use usage_ledger::privacy::capture;
 use usage_ledger::row::HEADER;
@@ -66,11 +67,12 @@ fn take_last(
             break;
         }
         let path = path.as_ref();
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
+        let mut bytes = Vec::new();
+        match gzip::open(path).and_then(|mut text| text.read_to_end(&mut bytes)) {
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             Err(error) => return Err(Error::io("read", path, &error)),
-        };
+        }
         let text = String::from_utf8_lossy(&bytes);
         let records = text.lines().rev().filter(|line| !line.is_empty() && *line != HEADER);
         let mut found: Vec<String> =
