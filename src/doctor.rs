@@ -6,27 +6,42 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, excerpt, shell_word, shown};
+use crate::figures;
 use crate::git::branches::Branches;
+use crate::git::carried::carried;
 use crate::git::committed;
 use crate::git::{self, WorkTree};
 use crate::hooks::site::Site;
 use crate::hooks::status;
+use crate::ledger::archived;
 use crate::ledger::files::{self, Role};
+use crate::ledger::growth::Growth;
 use crate::ledger::gzip;
 use crate::ledger::lock::Lock;
 use crate::ledger::lost;
+use crate::ledger::moving::{self, Aim};
+use crate::ledger::prune;
 use crate::ledger::verify::Verifier;
 use crate::ledger::verify_events;
 use crate::ledger::waiting;
 use crate::row::Row;
-use crate::timestamp::Instant;
-use crate::workspace::{Config, FOLDER, Place};
+use crate::timestamp::{Instant, Timestamp};
+use crate::workspace::{Config, FOLDER, Layout, MAX_SIZE, Place};
 
 /// Long enough for any writer that is alive to finish its row.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
 /// git stores each version of a committed file; beyond this that begins to cost.
 const COMMITTED_BYTES_MAX: u64 = 1 << 20;
+
+/// Nobody waits longer to hear what git carries.
+const CARRIED_WAIT: Duration = Duration::from_secs(5);
+
+/// From about here on a clone is noticeably slower for the ledger's sake.
+const CARRIED_BYTES_MANY: u64 = 100 << 20;
+
+/// Fewer days tell nothing of git's pace.
+const DAYS_OF_A_PACE: i64 = 30;
 
 /// A row that has waited for so long may be forgotten.
 const DAY_S: i64 = 24 * 60 * 60;
@@ -66,6 +81,8 @@ pub fn examine(place: &Place, now: Instant) -> Vec<Sign> {
     }
     signs.push(writing(place));
     signs.extend(ledger(place));
+    signs.extend(sizes(place, now));
+    signs.extend(due(place, now));
     signs.extend(leftovers(place));
     signs.extend(events(place));
     if git::git_dir(folder).is_some() {
@@ -219,6 +236,130 @@ fn ledger(place: &Place) -> Vec<Sign> {
         signs.push(Sign::ill(
             format!("the active segment has {} MiB, and each commit stores it anew", bytes >> 20),
             "set max_size = \"1M\" in config.toml",
+        ));
+    }
+    signs
+}
+
+/// What the ledger takes, here and in git, and what it will.
+fn sizes(place: &Place, now: Instant) -> Vec<Sign> {
+    let Some(growth) = Growth::of(place, now).ok().filter(|growth| growth.rows > 0) else {
+        return Vec::new();
+    };
+    let name = place.name().to_string_lossy();
+    let files = if growth.files == 1 { "file" } else { "files" };
+    let mut size = format!(
+        "size: {} in {} {files}; {} has {}",
+        figures::bytes(growth.bytes),
+        growth.files,
+        shown(name.as_ref().as_ref()),
+        figures::bytes(growth.active_bytes)
+    );
+    if growth.sealed > 0 {
+        size += &format!(
+            ", sealed segments {} ({} of {} compressed)",
+            figures::bytes(growth.sealed_bytes),
+            growth.compressed,
+            growth.sealed
+        );
+    }
+    let mut signs = vec![Sign::well(size)];
+    if let Some((rows, bytes, days)) = growth.of_a_month() {
+        let mut text = format!(
+            "growth: {} rows and {} a month, by the last {days} days",
+            figures::thousands(rows.into()),
+            figures::bytes(bytes)
+        );
+        let config = Config::load(place).unwrap_or_default();
+        let max_size = config.max_size.unwrap_or(MAX_SIZE);
+        if let Some(days) = growth.days_until(max_size).filter(|_| config.layout == Layout::Single)
+        {
+            text += &format!("; sealed at {}, {}", figures::bytes(max_size), when(days));
+        }
+        signs.push(Sign::well(text));
+    }
+    signs.extend(in_git(place, growth.days));
+    let unseen = archived::unseen_in(place).unwrap_or_default();
+    if !unseen.is_empty() {
+        let rows: u64 = unseen.iter().map(|it| it.rows).sum();
+        let rows = figures::thousands(rows.into());
+        let segments = if unseen.len() == 1 { "segment" } else { "segments" };
+        let what = format!("in an archive: {rows} rows in {} {segments}", unseen.len());
+        signs.push(Sign::well(what));
+    }
+    signs
+}
+
+/// What git carries of the ledger in all its versions.
+fn in_git(place: &Place, days: i64) -> Option<Sign> {
+    git::git_dir(place.folder())?;
+    let is_meant = |path: &str| files::role(place, path).is_some();
+    let Some(carried) = carried(place.folder(), &is_meant, CARRIED_WAIT) else {
+        let wait = CARRIED_WAIT.as_secs();
+        let what = format!("what git carries of the ledger was not found out within {wait} s");
+        return Some(Sign::well(what));
+    };
+    let stored = carried.stored_bytes;
+    let mut text = format!(
+        "git carries {} of the ledger: {} versions of {} in all",
+        figures::bytes(stored),
+        figures::thousands(carried.versions.into()),
+        figures::bytes(carried.bytes)
+    );
+    let left = CARRIED_BYTES_MANY.saturating_sub(stored);
+    let until = left.saturating_mul(days.max(0) as u64).checked_div(stored);
+    if let Some(until) = until.filter(|_| left > 0 && days >= DAYS_OF_A_PACE) {
+        let many = figures::bytes(CARRIED_BYTES_MANY);
+        text += &format!("; at this pace {many} {}", when(until));
+    }
+    (carried.versions > 0).then(|| Sign::well(text))
+}
+
+/// `in about 5 months`.
+fn when(days: u64) -> String {
+    match days {
+        0 => "within a day".to_owned(),
+        1..14 => format!("in about {days} days"),
+        14..60 => format!("in about {} weeks", days / 7),
+        60..730 => format!("in about {} months", days / 30),
+        730..36_500 => format!("in about {} years", days / 365),
+        _ => "in more than a hundred years".to_owned(),
+    }
+}
+
+/// What the settings say of old rows, and was not done yet.
+fn due(place: &Place, now: Instant) -> Vec<Sign> {
+    let retention = Config::load(place).unwrap_or_default().retention;
+    let border = |age: Duration| {
+        let seconds = now.seconds - age.as_secs().min(i32::MAX as u64) as i64;
+        Timestamp::utc(Instant { seconds, nanos: 0 }).day()
+    };
+    let mut signs = Vec::new();
+    let aims = [
+        (retention.compress_after, Aim::Compress, "compressed", "log-usage archive"),
+        (retention.archive_after, Aim::Move, "moved to an archive", "log-usage archive --to PATH"),
+    ];
+    for (age, aim, done, fix) in aims {
+        let Some(age) = age else { continue };
+        match moving::survey(place, Some(border(age)), aim) {
+            Ok(survey) if survey.due.is_empty() => {}
+            Ok(survey) => {
+                let age = humantime::format_duration(age);
+                let segments = survey.due.len();
+                let what = format!("segments to be {done}, older than {age}: {segments}");
+                signs.push(Sign::ill(what, fix));
+            }
+            Err(error) => signs.push(Sign::ill(error.to_string(), "mend what the system says")),
+        }
+    }
+    if let Some(age) = retention.keep
+        && let Ok(found) = prune::survey(place, None, border(age))
+        && found.rows > 0
+    {
+        let age = humantime::format_duration(age).to_string().replace(' ', "");
+        signs.push(Sign::ill(
+            format!("rows older than {age}: {}", figures::thousands(found.rows.into())),
+            format!("log-usage prune --older-than {age} deletes them for good"),
         ));
     }
     signs

@@ -7,6 +7,7 @@ pub mod branches;
 pub mod message;
 pub mod history;
 pub mod committed;
+pub mod carried;
 pub mod exclude;
 
 use std::fs;

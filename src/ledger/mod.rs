@@ -30,6 +30,7 @@ pub mod lookup;
 pub mod compact;
 pub mod archive;
 pub mod moving;
+pub mod growth;
 pub mod events;
 pub mod verify_events;
 

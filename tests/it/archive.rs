@@ -884,3 +884,40 @@ fn a_full_disk_removes_nothing() {
     small.write_all(b"there is space again").unwrap();
     assert!(sandbox.ok("log-usage", TO_FOLDER).starts_with("moved 40 rows"));
 }
+
+#[test]
+fn doctor_says_sizes_and_what_is_due() {
+    let sandbox = months();
+    let doctor = || text(&sandbox.run("log-usage", &["doctor"]).stdout);
+    let has = |words: &[&str]| {
+        let said = doctor();
+        words.iter().for_each(|it| assert!(said.contains(it), "without {it}: {said}"));
+        said
+    };
+    sandbox.ok("log-usage", &["m", "1", "2", "true", "plan", "3"]);
+    let before = ledger(&sandbox);
+    let said = has(&["  ok    size: ", " in 4 files; usage.csv has ", "(0 of 3 compressed)"]);
+    assert!(said.contains("  ok    git carries "), "{said}");
+    assert!(said.contains(" of the ledger: 4 versions of "), "{said}");
+    assert!(said.contains(" a month, by the last "), "{said}");
+    assert!(said.contains("; sealed at 10.0 MiB, in "), "{said}");
+    assert_eq!(ledger(&sandbox), before, "doctor leaves everything as it was");
+    let settings = "[retention]\ncompress_after = \"1s\"\narchive_after = \"2s\"\nkeep = \"3s\"\n";
+    sandbox.write(".telemetry/config.toml", settings);
+    has(&[
+        "WRONG segments to be compressed, older than 1s: 3\n        fix: log-usage archive\n",
+        "WRONG segments to be moved to an archive, older than 2s: 3\n        fix: log-usage archive --to",
+        "WRONG rows older than 3s: 80\n        fix: log-usage prune --older-than 3s",
+    ]);
+    // The settings say how old, where nobody else does.
+    assert!(sandbox.ok("log-usage", &["archive"]).starts_with("compressed 3 segments"));
+    sandbox.commit("2026-05-02", "compressed");
+    let told = sandbox.ok("log-usage", &["archive", "--to", "../vault", "--yes"]);
+    assert!(told.starts_with("moved 60 rows in 3 segments"), "{told}");
+    let said = has(&["  ok    in an archive: 60 rows in 3 segments\n"]);
+    assert!(!said.contains("WRONG segments"), "{said}");
+    // Nothing is deleted by itself.
+    assert_eq!(counted(&sandbox).0, 21);
+    sandbox.write(".telemetry/config.toml", "[retention]\ncompress_after = \"soon\"\n");
+    refused(&sandbox, &["archive"], 1, &["config.toml:2: compress_after: \"soon\" is no time"]);
+}
