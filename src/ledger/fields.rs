@@ -8,6 +8,9 @@ use crate::row::{COLUMNS, Refused, Row};
 /// The longest record a reader takes: four times the longest that we write.
 pub const RECORD_BYTES_MAX: usize = 64 << 10;
 
+/// git's markers of a conflict are at least so long.
+const MARKER_BYTES: usize = 7;
+
 /// What UTF-8 files of some editors begin with.
 pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -22,12 +25,16 @@ pub fn begins_row(line: &[u8]) -> bool {
         })
 }
 
-/// Whether a merge conflict left this line: git's four markers.
+/// Whether a merge conflict left this line: one of git's four markers, which are longer where names
+/// are in conflict too, or merges within merges.
 pub fn is_marker(line: &[u8]) -> bool {
-    line.starts_with(b"<<<<<<< ")
-        || line.starts_with(b">>>>>>> ")
-        || line.starts_with(b"||||||| ")
-        || line.trim_ascii_end() == b"======="
+    let line = line.trim_ascii_end();
+    let Some(first) = line.first().filter(|first| b"<>|=".contains(first)) else { return false };
+    let length = line.iter().take_while(|byte| *byte == first).count();
+    match line.get(length) {
+        None => length >= MARKER_BYTES,
+        Some(next) => length >= MARKER_BYTES && *next == b' ' && *first != b'=',
+    }
 }
 
 /// Whether a line names columns: at least two of ours, which no row does.
@@ -106,4 +113,24 @@ pub(super) fn parse<'a>(
         }
     };
     Row::read(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_are_known_however_long() {
+        for marker in ["<<<<<<< HEAD", "<<<<<<<< HEAD:a.csv", "|||||||| base", ">>>>>>>>> topic"] {
+            assert!(is_marker(marker.as_bytes()), "{marker}");
+        }
+        assert!(
+            ["=======", "========\r", ">>>>>>>", "======= "]
+                .iter()
+                .all(|it| is_marker(it.as_bytes()))
+        );
+        for other in ["", "<<<<<< HEAD", "======", "======= x", "=======x", "<<<<<<<x", "2026"] {
+            assert!(!is_marker(other.as_bytes()), "{other}");
+        }
+    }
 }
