@@ -102,7 +102,13 @@ impl Context {
         }
         if models.is_empty() && whole.total() > 0 {
             let model = self.model.clone().unwrap_or_else(|| UNKNOWN_MODEL.to_owned());
-            models.push((model, whole, 0, pico(it.total_cost_usd)));
+            models.push((model, whole, 0, None));
+        }
+        // What one model alone has no cost of is the rest of the sum; the rest of two is not told apart.
+        let told: u64 = models.iter().filter_map(|(.., cost)| *cost).sum();
+        let mut untold = models.iter_mut().map(|(.., cost)| cost).filter(|cost| cost.is_none());
+        if let (Some(cost), None) = (untold.next(), untold.next()) {
+            *cost = pico(it.total_cost_usd).and_then(|sum| sum.checked_sub(told));
         }
         // The model that wrote the most stands for the task.
         models.sort_by_key(|(_, usage, ..)| usage.completion);
@@ -170,6 +176,24 @@ mod tests {
             (usage.cache_write, usage.cache_write_1h, *cost),
             (0, 300, Some(250_000_000_000))
         );
+        // Where one model has no cost of its own the sum says it, where two have none nothing does.
+        let costs = |text: &str| {
+            let [it] = outcomes(text.as_bytes()).try_into().unwrap();
+            it.models.into_iter().map(|(.., cost)| cost).collect::<Vec<_>>()
+        };
+        let untold = claude.replace(",\"costUSD\":0.25", "");
+        assert_eq!(costs(&untold), [Some(250_000_000_000)]);
+        let other = |cost: &str| {
+            let other = format!(r#""modelUsage":{{"claude-haiku-5-5":{{"outputTokens":5{cost}}},"#);
+            untold.replace("\"modelUsage\":{", &other)
+        };
+        assert_eq!(
+            costs(&other(",\"costUSD\":0.05")),
+            [Some(50_000_000_000), Some(200_000_000_000)]
+        );
+        assert_eq!(costs(&other("")), [None, None]);
+        assert_eq!(costs(&other(",\"costUSD\":0.5")), [Some(500_000_000_000), None]);
+
         // It says that nothing went wrong where it was stopped.
         let stopped = claude.replace("\"success\"", "\"error_during_execution\"");
         assert!(!outcomes(stopped.as_bytes())[0].success);
