@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::error::{Error, excerpt, shell_word, shown};
 use crate::figures;
+use crate::git::branch;
 use crate::git::branches::Branches;
 use crate::git::carried::carried;
 use crate::git::committed;
@@ -109,15 +110,33 @@ fn waiting_rows(place: &Place, now: Instant) -> Vec<Sign> {
     let mut branches: Vec<&str> = old.iter().map(|row| row.home.branch.as_str()).collect();
     branches.sort_unstable();
     branches.dedup();
+    let (current, shared) = (branch::current(&tree.own), tree.shared());
+    let is_gone =
+        |name: &&str| !name.is_empty() && *name != current && !branch::exists(&shared, name);
+    let gone = branches.iter().filter(|name| is_gone(name)).count();
+    let named = branches.iter().map(|name| match *name {
+        "" => "no branch".to_owned(),
+        name if is_gone(&name) => format!("{name} (deleted)"),
+        name => name.to_owned(),
+    });
     match (rows.len(), old.len()) {
         (0, _) => Vec::new(),
         (rows, 0) => vec![Sign::well(format!("rows that wait for a commit: {rows}"))],
         (_, old) => vec![Sign::ill(
             format!(
                 "rows older than a day that wait for a commit: {old}, of {}",
-                branches.join(", ")
+                named.collect::<Vec<_>>().join(", ")
             ),
-            "commit there; or log-usage hooks uninstall puts all rows into the ledger",
+            format!(
+                "{}; or log-usage hooks uninstall puts all rows into the ledger",
+                match gone {
+                    0 => "commit there",
+                    _ if gone == branches.len() =>
+                        "commit a change on any branch, which takes the rows of a deleted one",
+                    _ =>
+                        "commit there; rows of a deleted branch ride in the next commit of any other",
+                }
+            ),
         )],
     }
 }

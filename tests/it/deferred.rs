@@ -247,13 +247,34 @@ fn doctor_tells_of_rows_that_are_forgotten() {
     log(&sandbox, "new");
     let doctor = || text(&sandbox.run("log-usage", &["doctor"]).stdout);
     assert!(doctor().contains("ok    rows that wait for a commit: 1\n"), "{}", doctor());
-    let old = ["--timestamp", "2026-01-01T00:00:00Z", "old", "1", "2", "true", "plan", "3"];
-    sandbox.ok("log-usage", &old);
+    let log_old = |model: &str| {
+        let row = ["--timestamp", "2026-01-01T00:00:00Z", model, "1", "2", "true", "plan", "3"];
+        sandbox.ok("log-usage", &row);
+    };
+    log_old("old");
     let told = doctor();
     assert!(
-        told.contains("WRONG rows older than a day that wait for a commit: 1, of main"),
+        told.contains("WRONG rows older than a day that wait for a commit: 1, of main\n"),
         "{told}"
     );
+    assert!(told.contains("fix: commit there; or "), "{told}");
+    // Nobody can commit where there is no branch any more.
+    sandbox.git(["checkout", "--quiet", "-b", "spike"]);
+    log_old("spike");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    sandbox.git(["branch", "--quiet", "-D", "spike"]);
+    let told = doctor();
+    assert!(told.contains(": 2, of main, spike (deleted)\n"), "{told}");
+    assert!(told.contains("; rows of a deleted branch ride in the next commit of "), "{told}");
+    commit(&sandbox, "takes both");
+    assert!(!doctor().contains("that wait"), "{}", doctor());
+    sandbox.git(["checkout", "--quiet", "-b", "other"]);
+    log_old("other");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    sandbox.git(["branch", "--quiet", "-D", "other"]);
+    let told = doctor();
+    assert!(told.contains(": 1, of other (deleted)\n"), "{told}");
+    assert!(told.contains("fix: commit a change on any branch, which takes "), "{told}");
 }
 
 /// What is kept out of git's own files lets rows wait in the work tree.
