@@ -94,6 +94,43 @@ fn settings_that_were_not_there_go_again() {
     }
 }
 
+/// One of them is enough: of two every event would be recorded twice.
+#[test]
+fn entries_of_the_project_and_of_the_user_are_named_together() {
+    let sandbox = Sandbox::repository();
+    sandbox.ok("log-usage", &["init"]);
+    for (agent, project, user) in AGENTS {
+        let hooks = |action: &str, user: &[&str]| {
+            let output = sandbox
+                .run("log-usage", &[&["hooks", action, "--agent", agent][..], user].concat());
+            assert!(output.status.success(), "{output:?}");
+            text(&output.stderr)
+        };
+        let status = || {
+            let output = sandbox.run("log-usage", &["hooks", "status"]);
+            (output.status.code(), text(&output.stdout))
+        };
+        sandbox.ok("log-usage", &["consent", "revoke"]);
+        assert_eq!(hooks("install", &[]), "");
+        // Rows alone are logged once.
+        assert_eq!(hooks("install", &["--user"]), "");
+        assert_eq!(status().0, Some(0));
+        sandbox.ok("log-usage", &["consent", "grant", "events"]);
+        let (code, told) = status();
+        let wrong = format!("WRONG {agent} calls log-usage by {project} and by ");
+        assert!(code == Some(1) && told.contains(&wrong) && told.contains(user), "{told}");
+        for level in [&[][..], &["--user"]] {
+            let told = hooks("install", level);
+            let fix =
+                format!("  fix: log-usage hooks uninstall --agent {agent}, or the same with ");
+            assert!(told.contains("is recorded twice\n") && told.contains(&fix), "{told}");
+        }
+        hooks("uninstall", &["--user"]);
+        assert_eq!(status().0, Some(0));
+        assert_eq!(hooks("install", &[]), "");
+    }
+}
+
 #[test]
 fn broken_settings_are_named_and_left_alone() {
     let sandbox = Sandbox::repository();

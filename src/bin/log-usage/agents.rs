@@ -136,7 +136,13 @@ pub(crate) fn install(options: &AgentOptions, root: &Path) -> Result<ExitCode> {
         text +=
             &format!("undo         log-usage hooks uninstall{}{user}\n", names.collect::<String>());
     }
-    Ok(say(text, "everything is installed already"))
+    let done = say(text, "everything is installed already");
+    for agent in &options.agents {
+        if let Some(twice) = Twice::of(agent, root).filter(|_| has_events) {
+            voice::say(&format!("{}\n  fix: {}", twice.what(), twice.fix()));
+        }
+    }
+    Ok(done)
 }
 
 pub(crate) fn uninstall(options: &AgentOptions, root: &Path) -> Result<ExitCode> {
@@ -216,6 +222,36 @@ fn calls(agent: &'static Agent, level: Level, root: &Path) -> Option<bool> {
     Some(!calls.is_empty())
 }
 
+/// Settings of the project and of the user that both call us: rows are told apart, events are not.
+struct Twice([Settings; 2]);
+
+impl Twice {
+    fn of(agent: &'static Agent, root: &Path) -> Option<Twice> {
+        let both = [Level::Project, Level::User];
+        let [Some(project), Some(user)] = both.map(|level| {
+            let calls = calls(agent, level, root) == Some(true);
+            Settings::of(agent, level, root).filter(|_| calls)
+        }) else {
+            return None;
+        };
+        (project.path != user.path).then_some(Twice([project, user]))
+    }
+
+    fn what(&self) -> String {
+        let Twice([project, user]) = self;
+        let agent = project.agent.name;
+        let (project, user) = (&project.name, &user.name);
+        format!(
+            "{agent} calls log-usage by {project} and by {user}: what both tell of is recorded twice"
+        )
+    }
+
+    fn fix(&self) -> String {
+        let agent = self.0[0].agent.name;
+        format!("log-usage hooks uninstall --agent {agent}, or the same with --user")
+    }
+}
+
 /// What is in effect of all this: one finding for each settings that call us, or that are broken.
 pub(crate) fn findings(root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -274,6 +310,8 @@ pub(crate) fn findings(root: &Path) -> Vec<Finding> {
             };
             findings.push(Finding { what, fix });
         }
+        let twice = Twice::of(agent, root).filter(|_| has_events);
+        findings.extend(twice.map(|it| Finding { what: it.what(), fix: Some(it.fix()) }));
     }
     findings
 }
