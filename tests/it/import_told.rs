@@ -56,3 +56,45 @@ fn a_dry_run_says_what_would_be() {
     let end = "\nnothing new.\n  1 row from before --since left out\n";
     assert!(none.as_ref().is_some_and(|none| none.ends_with(end)), "{none:?}");
 }
+
+/// A folder that cannot be looked into may hold everything: whoever reads nothing has to know. Nobody can
+/// go round in a loop of links, not even root.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_named() {
+    use std::os::unix::fs::symlink;
+    for (folder, source) in [
+        (".claude/projects", "claude-code"),
+        (".claude/projects/p", "claude-code"),
+        (".claude", "claude-code"),
+        (".codex/sessions", "codex"),
+        (".gemini/tmp", "gemini"),
+        (".copilot/session-state", "copilot"),
+        (".local/share/opencode", "opencode"),
+    ] {
+        let sandbox = Sandbox::repository();
+        let path = sandbox.path(format!("../home/{folder}"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(&path, &path).unwrap();
+        // A second import knows it no better.
+        for _ in 0..2 {
+            let output = sandbox.run("log-usage", &["import", source]);
+            let told = text(&output.stderr);
+            assert!(output.status.success(), "{folder}: {told}");
+            let line = format!("left out  {}", path.display());
+            let is_named = told.lines().any(|it| it.contains("left out  ") && it.contains(folder));
+            assert!(is_named && told.contains(": cannot be read\n"), "{line}: {told}");
+            assert!(!told.contains("no transcripts"), "{folder}: {told}");
+        }
+        let told = text(&sandbox.run("log-usage", &["import", source, "--explain"]).stderr);
+        assert!(told.contains("  left out    ") && told.contains(": cannot be read\n"), "{told}");
+        let from = path.to_string_lossy().into_owned();
+        let output = sandbox.run("log-usage", &["import", source, "--from", &from]);
+        assert_eq!(output.status.code(), Some(1), "{folder}");
+    }
+    // What is no folder holds none.
+    let sandbox = Sandbox::repository();
+    sandbox.write("../home/.claude", "");
+    let output = sandbox.run("log-usage", &["import", "claude-code"]);
+    assert_eq!(text(&output.stderr), "no transcripts of claude-code found\n");
+}

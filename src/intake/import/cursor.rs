@@ -73,7 +73,7 @@ impl Known {
         let is_read = |file: &File| match file.path.extension() {
             Some(it) if it == "zst" => READS_COMPRESSED,
             Some(it) if it == "db" => cfg!(feature = "sqlite"),
-            _ => true,
+            _ => !file.is_closed,
         };
         let settled = now.checked_sub(TICK);
         let is_settled =

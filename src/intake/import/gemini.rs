@@ -35,7 +35,9 @@ pub fn find(homes: &Homes) -> Vec<Group> {
         let is_named = folder.is_file();
         for file in walk::files(&folder, &ENDINGS) {
             // Beside the folder of the sessions there are logs and other things.
-            let Some(project) = project(&file.path).or(is_named.then(|| file.path.clone())) else {
+            let Some(project) =
+                project(&file.path).or((is_named || file.is_closed).then(|| file.path.clone()))
+            else {
                 continue;
             };
             match groups.iter_mut().find(|(it, _)| *it == project) {

@@ -1,6 +1,7 @@
 //! Finds transcripts: files below folders, in one order on every machine.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -18,6 +19,8 @@ pub struct File {
     pub bytes: u64,
     /// When it was last changed.
     pub modified: SystemTime,
+    /// Whether nobody can tell what is in it, not even whether it is a folder: to read it says why.
+    pub is_closed: bool,
 }
 
 /// Files that are read together, or not at all: what one says changes what another means.
@@ -42,9 +45,22 @@ impl Group {
 impl File {
     /// The file at a path; None where there is none.
     pub fn at(path: &Path) -> Option<File> {
-        let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-        let modified = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        Some(File { path: path.to_owned(), bytes: meta.len(), modified })
+        match fs::metadata(path) {
+            Ok(meta) if meta.is_file() => {
+                let modified = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                let path = path.to_owned();
+                Some(File { path, bytes: meta.len(), modified, is_closed: false })
+            }
+            Ok(_) => None,
+            Err(error) => File::closed(path, &error),
+        }
+    }
+
+    /// What could not be looked at; None where nothing is.
+    fn closed(path: &Path, error: &io::Error) -> Option<File> {
+        let modified = SystemTime::UNIX_EPOCH;
+        let closed = || File { path: path.to_owned(), bytes: 0, modified, is_closed: true };
+        (!is_absent(error)).then(closed)
     }
 
     /// Its name.
@@ -58,7 +74,17 @@ impl File {
     }
 }
 
-/// Every file below a folder with one of these endings; or the file itself, whatever its name.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Whether it is a folder, or something that nobody can look at.
+pub fn may_be_folder(path: &Path) -> bool {
+    fs::metadata(path).map_or_else(|error| !is_absent(&error), |meta| meta.is_dir())
+}
+
+/// Every file below a folder with one of these endings, and what cannot be looked into; or the file
+/// itself, whatever its name.
 pub fn files(path: &Path, endings: &[&str]) -> Vec<File> {
     let mut found = Vec::new();
     match path.is_dir() {
@@ -77,11 +103,18 @@ pub fn files_in(folder: &Path, endings: &[&str]) -> Vec<File> {
 }
 
 fn look_in(folder: &Path, endings: &[&str], depth: usize, found: &mut Vec<File>) {
-    // A folder that may not be read holds nothing that we may read.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return found.extend(File::closed(folder, &error)),
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return found.extend(File::closed(folder, &error)),
+        };
         let path = entry.path();
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() || kind.is_symlink() && path.is_dir() => {
+            Ok(kind) if kind.is_dir() || kind.is_symlink() && may_be_folder(&path) => {
                 if depth < DEPTH_MAX {
                     look_in(&path, endings, depth + 1, found);
                 }
@@ -93,7 +126,7 @@ fn look_in(folder: &Path, endings: &[&str], depth: usize, found: &mut Vec<File>)
                     found.extend(File::at(&path));
                 }
             }
-            Err(_) => {}
+            Err(error) => found.extend(File::closed(&path, &error)),
         }
     }
 }

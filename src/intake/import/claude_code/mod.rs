@@ -57,7 +57,7 @@ fn folders(homes: &Homes) -> Vec<PathBuf> {
         true => root,
         false => root.join("projects"),
     });
-    projects.filter(|folder| folder.is_dir()).collect()
+    projects.filter(|folder| walk::may_be_folder(folder)).collect()
 }
 
 fn is_of_sub_agent(path: &Path) -> bool {

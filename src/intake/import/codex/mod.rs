@@ -70,7 +70,7 @@ fn folders(homes: &Homes) -> Vec<PathBuf> {
     };
     let folders =
         roots.iter().flat_map(|root| ["sessions", "archived_sessions"].map(|it| root.join(it)));
-    folders.filter(|folder| folder.is_dir()).collect()
+    folders.filter(|folder| walk::may_be_folder(folder)).collect()
 }
 
 /// The model that a thread began with; its printed results do not name it.

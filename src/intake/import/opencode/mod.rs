@@ -37,7 +37,7 @@ pub fn find(homes: &Homes) -> Vec<Group> {
             files.extend(File::at(&folder));
             continue;
         }
-        let is_database = |file: &File| file.name().starts_with("opencode");
+        let is_database = |file: &File| file.is_closed || file.name().starts_with("opencode");
         // What was written last stands in the file beside it.
         files.extend(walk::files_in(&folder, &[".db", ".db-wal"]).into_iter().filter(is_database));
         files.extend(walk::files(&folder.join("storage/message"), &[".json"]));
@@ -167,7 +167,7 @@ pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
                         }
                     }
                 });
-            } else if file.name().ends_with(".json")
+            } else if (file.is_closed || file.name().ends_with(".json"))
                 && let Some(bytes) = reading.whole(file)?
                 && let Some(message) = reading.parse::<Message<'_>>(file, 0, &bytes)
             {
