@@ -25,7 +25,7 @@ use crate::sandbox::HEADER;
 use crate::transcripts::Dice;
 
 /// 2026-01-01T00:00:00Z.
-const BEGIN: i64 = 1_767_225_600;
+pub(crate) const BEGIN: i64 = 1_767_225_600;
 
 const DAY: i64 = 86_400;
 
@@ -261,6 +261,7 @@ pub(crate) struct How<'a> {
 /// A home with transcripts, and a ledger.
 pub(crate) struct Bench {
     folder: TempDir,
+    source: &'static str,
     cursor: Cursor,
     steps: u64,
     last: i64,
@@ -268,8 +269,13 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Bench {
+        Bench::of("claude-code")
+    }
+
+    /// The same for transcripts of another source.
+    pub(crate) fn of(source: &'static str) -> Bench {
         let folder = TempDir::with_prefix("usage-ledger-").unwrap();
-        let bench = Bench { folder, cursor: Cursor::empty(""), steps: 0, last: BEGIN };
+        let bench = Bench { folder, source, cursor: Cursor::empty(""), steps: 0, last: BEGIN };
         bench.forget_rows();
         bench
     }
@@ -286,7 +292,11 @@ impl Bench {
 
     /// Where the transcripts of a project are.
     pub(crate) fn path(&self, file: impl AsRef<Path>) -> PathBuf {
-        self.folder.path().join(".claude/projects/p").join(file)
+        let folder = match self.source {
+            "codex" => ".codex/sessions/2026/01",
+            _ => ".claude/projects/p",
+        };
+        self.folder.path().join(folder).join(file)
     }
 
     /// Adds bytes to a transcript, or begins it.
@@ -350,12 +360,12 @@ impl Bench {
             progress: &|_| {},
         };
         let cursor = (!how.is_anew && !how.is_refresh).then_some(&self.cursor);
-        let claude = source("claude-code").unwrap();
-        let mut imports = import.run(&[claude], &mut Scope::everywhere(), cursor).unwrap();
+        let source = source(self.source).unwrap();
+        let mut imports = import.run(&[source], &mut Scope::everywhere(), cursor).unwrap();
         let mut lines = Vec::new();
         imports.entries.iter().for_each(|entry| entry.row.write_line(&mut lines));
         fs::File::options().append(true).open(place.active()).unwrap().write_all(&lines).unwrap();
-        self.cursor.replace(&["claude-code"], imports.known);
+        self.cursor.replace(&[self.source], imports.known);
         imports.tallies.remove(0)
     }
 

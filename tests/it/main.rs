@@ -37,6 +37,7 @@ mod identity;
 mod import;
 mod import_told;
 mod import_grown;
+mod import_grown_codex;
 mod import_story;
 mod init;
 mod invariants;

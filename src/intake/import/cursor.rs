@@ -16,7 +16,7 @@ use crate::intake::import::walk::{File, Group};
 use crate::row::line_hash;
 
 /// Raised whenever transcripts would be read otherwise.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
 
 /// A ledger's cursor is named by so many bytes of its path's SHA-256, in hex.
 const NAME_BYTES: usize = 8;

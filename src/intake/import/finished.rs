@@ -5,7 +5,7 @@ use std::rc::Rc;
 use hashbrown::{HashMap, HashSet};
 
 use crate::error::Result;
-use crate::intake::import::cursor::{Cursor, Known};
+use crate::intake::import::cursor::{Cursor, Known, Part};
 use crate::intake::import::fresh::Fresh;
 use crate::intake::import::lines::At;
 use crate::intake::import::planned::Planned;
@@ -37,24 +37,27 @@ impl Import<'_> {
         let bytes = groups.iter().map(Group::bytes).sum();
         (self.progress)(Progress::Ahead(bytes));
         let mut tags = SessionTags::default();
-        let of_group = |(number, known): (usize, &Known)| {
-            let tags = known.settled.sessions.iter();
-            tags.map(|tag| (number, Rc::from(tag.as_str()))).collect::<Vec<_>>()
-        };
-        let mut sessions: HashSet<(usize, Rc<str>)> =
-            known.iter().enumerate().flat_map(of_group).collect();
         let mut reading = Reading {
             scope,
             findings: Findings::default(),
             seen,
             owned: Vec::new(),
             marks: Vec::new(),
+            again: Vec::new(),
             copies: HashMap::new(),
             at: At::default(),
             progress: &|bytes| (self.progress)(Progress::Read(bytes)),
             is_named: !self.homes.named.is_empty(),
         };
         let mut turns = (source.read)(&groups, &mut reading)?;
+        reading.again.iter().for_each(|group| known[*group].settled = Part::default());
+        known.iter().for_each(|known| tally.count(&known.settled));
+        let of_group = |(number, known): (usize, &Known)| {
+            let tags = known.settled.sessions.iter();
+            tags.map(|tag| (number, Rc::from(tag.as_str()))).collect::<Vec<_>>()
+        };
+        let mut sessions: HashSet<(usize, Rc<str>)> =
+            known.iter().enumerate().flat_map(of_group).collect();
         for (group, response, is_last) in &reading.owned {
             known[*group].part(*is_last).responses.push(*response);
         }

@@ -25,10 +25,7 @@ impl Fresh {
     /// Counts what need not be read again.
     fn skip(&mut self, part: &Part, tally: &mut Tally) {
         self.seen.extend(part.responses.iter().copied());
-        tally.sessions += part.sessions.len() as u64;
-        tally.turns += part.turns;
-        tally.elsewhere += part.elsewhere;
-        tally.there += part.rows.len() as u64;
+        tally.count(part);
     }
 }
 
@@ -78,7 +75,7 @@ impl Import<'_> {
         };
         for ((group, now, old), is_chosen) in changed.into_iter().zip(chosen) {
             if is_chosen {
-                fresh.skip(&now.settled, tally);
+                fresh.seen.extend(now.settled.responses.iter().copied());
                 fresh.groups.push(Group { number: fresh.groups.len(), ..group });
                 fresh.known.push(now);
                 continue;

@@ -33,8 +33,23 @@ pub struct Mark {
     pub model: Option<String>,
     /// Whether the agent was planning.
     pub is_planning: bool,
-    /// The calls of sub-agents in the turns before.
-    pub calls: Vec<u64>,
+    /// What later lines may name of the turns before: calls of sub-agents, or the turns themselves.
+    pub earlier: Vec<u64>,
+    /// What was counted so far, where the source tells sums.
+    pub sums: Option<Sums>,
+}
+
+/// What a thread told of its tokens in the turns before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    /// The thread.
+    pub thread: String,
+    /// Whether it tells of its responses one by one, so that sums are not looked at.
+    pub has_records: bool,
+    /// The last sum.
+    pub total: Option<[u64; 6]>,
+    /// The last usage that stood without a sum, and when.
+    pub alone: Option<((i64, u32), [u64; 6])>,
 }
 
 /// What stands before this place, told by the bytes nearest to it and the first ones: transcripts are

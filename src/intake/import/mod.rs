@@ -57,7 +57,7 @@ pub const SOURCES: &[Source] = &[
         is_found: true,
         find: codex::find,
         read: codex::read,
-        go_on: None,
+        go_on: Some(codex::grown::go_on),
     },
     Source {
         name: gemini::NAME,

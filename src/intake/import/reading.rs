@@ -79,6 +79,8 @@ pub struct Reading<'a> {
     pub copies: HashMap<String, Vec<(usize, bool)>>,
     /// Where reading may begin the next time, by the number of the group.
     pub marks: Vec<(usize, Mark)>,
+    /// Groups that were read as a whole, for a turn before their mark went on.
+    pub again: Vec<usize>,
     /// Where the line stands that is being read.
     pub at: At,
     /// Is told of every byte that was read.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::intake::import::cursor::Known;
+use crate::intake::import::cursor::{Known, Part};
 use crate::intake::import::reading::Findings;
 use crate::ledger::compose::Entry;
 use crate::redact::withheld::Withheld;
@@ -49,6 +49,16 @@ pub struct Tally {
     pub oldest: Option<SystemTime>,
     /// What was found in the files.
     pub findings: Findings,
+}
+
+impl Tally {
+    /// Counts what is known of transcripts, or of a part of them, and need not be read again.
+    pub(super) fn count(&mut self, part: &Part) {
+        self.sessions += part.sessions.len() as u64;
+        self.turns += part.turns;
+        self.elsewhere += part.elsewhere;
+        self.there += part.rows.len() as u64;
+    }
 }
 
 /// What is to be appended, and what is to be said.

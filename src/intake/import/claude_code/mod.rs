@@ -102,7 +102,7 @@ pub fn go_on(group: &Group, mark: &Mark, is_same: &dyn Fn(&File) -> bool) -> Opt
         let is_before = is_of_sub_agent(&file.path) && {
             let time = peek::value(&file.path, "timestamp").and_then(|it| instant(&it));
             match (call(file), time) {
-                (Some(call), _) if mark.calls.contains(&hash(&[&call])) => true,
+                (Some(call), _) if mark.earlier.contains(&hash(&[&call])) => true,
                 (_, Some(time)) if time >= start => false,
                 (None, Some(_)) => true,
                 _ if file.bytes == 0 => true,

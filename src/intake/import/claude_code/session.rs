@@ -83,8 +83,8 @@ impl Sessions {
         if mark.is_none() && turn == self.first {
             return None;
         }
-        let mut calls = mark.map_or_else(Vec::new, |mark| mark.calls.clone());
-        calls.extend(self.called.iter().filter(|(_, it)| *it < turn).map(|(call, _)| call));
+        let mut earlier = mark.map_or_else(Vec::new, |mark| mark.earlier.clone());
+        earlier.extend(self.called.iter().filter(|(_, it)| *it < turn).map(|(call, _)| call));
         Some(Mark {
             offset: begun.line.offset,
             lines: begun.line.lines,
@@ -93,7 +93,8 @@ impl Sessions {
             cwd: begun.cwd.to_string(),
             model: begun.model.map(|model| model.to_string()),
             is_planning: begun.is_planning,
-            calls,
+            earlier,
+            sums: None,
         })
     }
 

@@ -166,7 +166,8 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    fn fields(&self) -> [u64; 6] {
+    /// The counts, in the order of the fields.
+    pub(super) fn fields(&self) -> [u64; 6] {
         [
             self.input_tokens.0,
             self.cached_input_tokens.0,
@@ -177,7 +178,8 @@ impl Tokens {
         ]
     }
 
-    fn of(fields: [u64; 6]) -> Tokens {
+    /// Those counts.
+    pub(super) fn of(fields: [u64; 6]) -> Tokens {
         let [input, cached, written, output, reasoning, total] = fields.map(Count);
         Tokens {
             input_tokens: input,

@@ -3,6 +3,7 @@
 
 pub mod line;
 pub mod thread;
+pub mod grown;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,13 @@ use std::path::{Path, PathBuf};
 use hashbrown::{HashMap, HashSet};
 
 use crate::error::Result;
+use crate::intake::import::codex::grown::can_go_on;
 use crate::intake::import::codex::line::Tokens;
-use crate::intake::import::codex::thread::{Counted, Part, Thread};
+use crate::intake::import::codex::thread::{Part, Thread};
 use crate::intake::import::homes::Homes;
+use crate::intake::import::mark::Mark;
 use crate::intake::import::peek;
-use crate::intake::import::reading::{Names, Reading, hash};
+use crate::intake::import::reading::{Names, Reading};
 use crate::intake::import::turn::{End, Request, Turn, millis_between};
 use crate::intake::import::walk::{self, File, Group};
 
@@ -93,15 +96,33 @@ pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
     let mut names = Names::default();
     let mut turns = Vec::new();
     for group in groups {
-        let mut threads = Vec::new();
-        for file in &group.files {
-            threads.push(thread::read(file, &mut names, reading)?);
+        let mut mark = group.mark.as_ref();
+        let found = mark.map(|_| reading.findings.clone());
+        let mut threads = threads(group, mark, &mut names, reading)?;
+        if let Some(found) = found.filter(|_| threads.iter().any(|it| it.is_late)) {
+            reading.findings = found;
+            reading.again.push(group.number);
+            mark = None;
+            threads = self::threads(group, mark, &mut names, reading)?;
         }
         let mut family = Family { threads: &threads, number: group.number, turns: Vec::new() };
         family.resolve(reading);
+        if let ([thread], true) = (threads.as_slice(), can_go_on(group)) {
+            let mark = thread.mark(mark);
+            reading.marks.extend(mark.map(|mark| (group.number, mark)));
+        }
         turns.append(&mut family.turns);
     }
     Ok(turns)
+}
+
+fn threads(
+    group: &Group,
+    mark: Option<&Mark>,
+    names: &mut Names,
+    reading: &mut Reading<'_>,
+) -> Result<Vec<Thread>> {
+    group.files.iter().map(|file| thread::read(file, mark, names, reading)).collect()
 }
 
 /// Threads that descend from one another.
@@ -174,13 +195,15 @@ impl Family<'_> {
             (turn, Request { model, at, usage, count: 1, is_sub, cost: None })
         };
         let mut own = Own::default();
-        if !thread.records.is_empty() {
+        if thread.has_records() {
             for record in &thread.records {
-                let is_known = !record.response.is_empty()
-                    && !responses.insert(hash(&[&thread.id, &record.response]));
-                if is_known {
+                if record.response.is_some_and(|it| !responses.insert(it)) {
                     reading.findings.repeated += 1;
-                } else if !record.usage.is_empty() {
+                    continue;
+                }
+                let is_last = thread.is_last(record.turn);
+                reading.owned.extend(record.response.map(|it| (self.number, it, is_last)));
+                if !record.usage.is_empty() {
                     own.requests.push(request(
                         record.turn,
                         record.at,
@@ -194,13 +217,13 @@ impl Family<'_> {
         }
         let of_parents = self.totals_of_parents(at, by_id);
         let shared = self.shared_with_siblings(at, by_id);
-        let mut before: Option<Tokens> = None;
-        let mut last_alone: Option<&Counted> = None;
+        let mut before = thread.sums.total.map(Tokens::of);
+        let mut last_alone = thread.sums.alone;
         for (number, counted) in thread.counts.iter().enumerate() {
             let Some(total) = counted.total else {
-                let is_same = |it: &Counted| it.at == counted.at && it.last == counted.last;
-                let is_repeated = last_alone.is_some_and(is_same);
-                last_alone = Some(counted);
+                let alone = counted.alone();
+                let is_repeated = last_alone == alone;
+                last_alone = alone;
                 match counted.last.filter(|last| !is_repeated && !last.is_empty()) {
                     Some(last) => {
                         own.requests.push(request(counted.turn, counted.at, &counted.model, &last));
@@ -343,7 +366,7 @@ impl Family<'_> {
             model,
             work: part.work,
             lacks_usage: part.end == End::Done && requests.is_empty(),
-            is_last: false,
+            is_last: std::ptr::eq(part, thread.turns.last().unwrap_or(part)),
             requests,
             tool_errors: errors.map(|model| (model, part.tool_errors)).into_iter().collect(),
             is_here: part.is_here,

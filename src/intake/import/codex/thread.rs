@@ -7,7 +7,9 @@ use memchr::memmem::Finder;
 use crate::error::Result;
 use crate::intake::import::codex::line::{Line, Payload, Tokens};
 use crate::intake::import::cost::UNKNOWN_MODEL;
-use crate::intake::import::reading::{Names, Reading, instant};
+use crate::intake::import::lines::At;
+use crate::intake::import::mark::{Mark, Sums};
+use crate::intake::import::reading::{Names, Reading, hash, instant};
 use crate::intake::import::turn::{End, Work};
 use crate::intake::import::walk::File;
 use crate::timestamp::Instant;
@@ -33,12 +35,28 @@ pub(super) struct Thread {
     pub(super) counts: Vec<Counted>,
     pub(super) records: Vec<Record>,
     pub(super) turns: Vec<Part>,
+    /// Where the last turn began.
+    pub(super) begun: Option<Begun>,
+    /// What was counted before the line where reading began.
+    pub(super) sums: Sums,
+    /// The turns before it.
+    pub(super) earlier: Vec<u64>,
+    /// One of them used something more.
+    pub(super) is_late: bool,
     /// Lines before this one are the parent's.
-    first_ordinal: u64,
-    has_meta: bool,
+    pub(super) first_ordinal: u64,
+    pub(super) has_meta: bool,
     cwd: String,
     model: Option<Rc<str>>,
     is_planning: bool,
+}
+
+/// The line that opened a turn, and what held there.
+pub(super) struct Begun {
+    pub(super) line: At,
+    pub(super) cwd: String,
+    pub(super) model: Option<Rc<str>>,
+    pub(super) is_planning: bool,
 }
 
 /// A line that tells how many tokens were used so far.
@@ -53,7 +71,8 @@ pub(super) struct Counted {
 /// A line that tells what one response took.
 pub(super) struct Record {
     pub(super) at: Instant,
-    pub(super) response: String,
+    /// What tells it from others, if it has an id.
+    pub(super) response: Option<u64>,
     pub(super) usage: Tokens,
     pub(super) turn: usize,
     pub(super) model: Rc<str>,
@@ -77,13 +96,22 @@ pub(super) struct Part {
     is_task: bool,
 }
 
-/// Reads a rollout.
+/// Reads a rollout, from its mark on.
 ///
 /// # Errors
 /// A file that was named cannot be read.
-pub(super) fn read(file: &File, names: &mut Names, reading: &mut Reading<'_>) -> Result<Thread> {
+pub(super) fn read(
+    file: &File,
+    mark: Option<&Mark>,
+    names: &mut Names,
+    reading: &mut Reading<'_>,
+) -> Result<Thread> {
     let kinds: Vec<Finder<'_>> = KINDS.iter().map(Finder::new).collect();
     let mut thread = Thread { id: file.stem().to_owned(), ..Thread::default() };
+    if let Some(mark) = mark {
+        reading.at = At { lines: mark.lines, offset: mark.offset };
+        thread.go_on(mark, names);
+    }
     reading.lines(file, &mut |reading, number, line| {
         if !kinds.iter().any(|kind| kind.find(line).is_some()) {
             return;
@@ -102,6 +130,17 @@ pub(super) fn read(file: &File, names: &mut Names, reading: &mut Reading<'_>) ->
 }
 
 impl Thread {
+    fn go_on(&mut self, mark: &Mark, names: &mut Names) {
+        self.has_meta = true;
+        self.session.clone_from(&mark.session);
+        self.cwd.clone_from(&mark.cwd);
+        self.model = mark.model.as_ref().map(|model| names.get(model));
+        self.is_planning = mark.is_planning;
+        self.earlier.clone_from(&mark.earlier);
+        self.sums = mark.sums.clone().unwrap_or_default();
+        self.id.clone_from(&self.sums.thread);
+    }
+
     fn line(
         &mut self,
         kind: &str,
@@ -118,8 +157,18 @@ impl Thread {
             "token_usage_record" => {
                 let thread = payload.thread_id.get().unwrap_or(&self.id);
                 if let Some(usage) = payload.usage.0.filter(|_| thread == self.id) {
-                    let turn = self.of_usage(payload.turn_id.get(), at, reading);
-                    let (response, model) = (payload.response_id.0.to_string(), self.model(names));
+                    let turn_id = payload.turn_id.get();
+                    let response = match &*payload.response_id.0 {
+                        "" => None,
+                        id => Some(hash(&[&self.id, id])),
+                    };
+                    let is_counted = response.is_some_and(|it| reading.seen.contains(&it));
+                    if is_counted && self.is_of_mark() {
+                        reading.findings.repeated += 1;
+                        return;
+                    }
+                    self.is_late |= self.is_of_earlier(turn_id);
+                    let (turn, model) = (self.of_usage(turn_id, at, reading), self.model(names));
                     self.records.push(Record { at, response, usage, turn, model });
                 }
             }
@@ -278,6 +327,12 @@ impl Thread {
         if let Some(before) = self.turns.last_mut() {
             before.is_followed = true;
         }
+        self.begun = Some(Begun {
+            line: reading.at,
+            cwd: self.cwd.clone(),
+            model: self.model.clone(),
+            is_planning: self.is_planning,
+        });
         self.turns.push(Part {
             id,
             start: at,
@@ -304,6 +359,17 @@ impl Thread {
         let (started, completed) = (payload.started_at.0, payload.completed_at.0);
         let told = || (started > 0 && completed >= started).then(|| (completed - started) * 1_000);
         turn.duration_ms = payload.duration_ms.map(|it| it.0).or_else(told);
+    }
+
+    /// Whether reading began at a mark.
+    fn is_of_mark(&self) -> bool {
+        !self.sums.thread.is_empty()
+    }
+
+    /// Whether a turn has this id that stands before the line where reading began.
+    fn is_of_earlier(&self, id: Option<&str>) -> bool {
+        let is_here = |turn: &Part| turn.id.as_deref() == id;
+        id.is_some_and(|id| self.earlier.contains(&hash(&[id]))) && !self.turns.iter().any(is_here)
     }
 
     /// The turn that used something.
