@@ -98,3 +98,21 @@ fn a_folder_that_cannot_be_looked_into_is_named() {
     let output = sandbox.run("log-usage", &["import", "claude-code"]);
     assert_eq!(text(&output.stderr), "no transcripts of claude-code found\n");
 }
+
+/// Whoever waits sees how far it is; a log sees nothing of it.
+#[test]
+fn a_long_import_shows_a_bar_at_a_terminal_alone() {
+    let sandbox = Sandbox::repository();
+    let line = format!("{{\"type\":\"summary\",\"summary\":\"{}\"}}\n", "x".repeat(1 << 20));
+    let text_of = |megabytes: usize| line.repeat(megabytes);
+    let arguments = ["import", "claude-code"];
+    sandbox.write("../home/.claude/projects/p/long.jsonl", text_of(24));
+    let Some(said) = at_terminal(&sandbox, &[("TERM", "xterm")], &arguments, "") else { return };
+    assert!(said.contains(" of 24.00 MiB "), "{said:?}");
+    sandbox.write("../home/.claude/projects/p/long.jsonl", text_of(25));
+    let output = sandbox.run("log-usage", &arguments);
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    sandbox.write("../home/.claude/projects/p/long.jsonl", text_of(2));
+    let said = at_terminal(&sandbox, &[("TERM", "xterm")], &arguments, "").unwrap();
+    assert!(!said.contains("MiB"), "{said:?}");
+}
