@@ -2,6 +2,8 @@
 //! can switch, stash, reset and clean without taking them: one journal for each work tree, each row
 //! behind the branch that it was logged on and the folder of the ledger that it is for.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -241,26 +243,58 @@ impl Journal {
     /// # Errors
     /// The journal is as it was.
     pub fn release(&self, policy: &Policy, done: &HashSet<&Waiting>) -> Result<usize> {
+        self.rewrite(policy, &|row| done.contains(row).then(Vec::new))
+    }
+
+    /// Puts other lines in the place of those of rows that wait, where `revised` names one; how many
+    /// rows these were. They belong where the rows did, and of equal ones one stays.
+    ///
+    /// # Errors
+    /// The journal is as it was.
+    pub fn replace(
+        &self,
+        policy: &Policy,
+        revised: &dyn Fn(&Waiting) -> Option<String>,
+    ) -> Result<usize> {
+        let written = RefCell::new(HashSet::new());
+        self.rewrite(policy, &|row| {
+            let line = format!("{}{}\n", row.home.prefix(), revised(row)?).into_bytes();
+            let is_new = written.borrow_mut().insert(line.clone());
+            Some(if is_new { line } else { Vec::new() })
+        })
+    }
+
+    /// Puts what `change` names in the place of the lines of rows; of how many.
+    fn rewrite(
+        &self,
+        policy: &Policy,
+        change: &dyn Fn(&Waiting) -> Option<Vec<u8>>,
+    ) -> Result<usize> {
         let _lock = Lock::take(&self.place.lock(), policy.wait)?;
         let path = self.place.active();
         let fail = |error| Error::io("change", &path, &error);
         let text = fs::read(&path).map_err(fail)?;
-        let lines = text.split_inclusive(|byte| *byte == b'\n');
-        let is_done = |line: &&[u8]| Waiting::parse(line).is_some_and(|row| done.contains(&row));
-        let (gone, kept): (Vec<&[u8]>, Vec<&[u8]>) = lines.partition(is_done);
-        if gone.is_empty() {
+        let (mut kept, mut changed, mut has_lines) = (Vec::with_capacity(text.len()), 0, false);
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            let new = Waiting::parse(line).and_then(|row| change(&row));
+            changed += usize::from(new.is_some());
+            let new = new.map_or(Cow::Borrowed(line), Cow::Owned);
+            has_lines |= !is_header(&new);
+            kept.extend_from_slice(&new);
+        }
+        if changed == 0 {
             return Ok(0);
         }
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(fail)?;
-        if kept.iter().any(|line| !is_header(line)) {
-            let mut write = |new: &mut dyn Write| new.write_all(&kept.concat());
+        if has_lines {
+            let mut write = |new: &mut dyn Write| new.write_all(&kept);
             disk::replace(&path, &self.place.temp(0), Some(&file), &mut write).map_err(fail)?;
             disk::sync_folder(self.place.folder(), policy.durability)?;
         } else {
             // If a power cut brings them back they are found in the ledger: nothing to wait for.
             file.set_len(HEADER.len() as u64 + 1).map_err(fail)?;
         }
-        Ok(gone.len())
+        Ok(changed)
     }
 
     /// Ends it, unless a row waits in it: what remains are bytes that were never acknowledged.

@@ -26,12 +26,14 @@ pub struct Standing {
     pub row: Row<'static>,
     /// Its id: that of its tags, else one made of its line.
     pub id: String,
+    /// Whether a file of the ledger holds it, or what it is a revision of; else it waits.
+    pub is_filed: bool,
     rank: Rank,
 }
 
 impl Standing {
-    fn of(row: &Row<'_>, id: String) -> Standing {
-        Standing { row: row.clone().into_owned(), id, rank: distinct::rank(row) }
+    fn of(row: &Row<'_>, id: String, is_filed: bool) -> Standing {
+        Standing { row: row.clone().into_owned(), id, is_filed, rank: distinct::rank(row) }
     }
 
     /// Its revision, which is the highest of all that are the same.
@@ -45,9 +47,10 @@ impl Standing {
         is_same && distinct::rank(row).rev > self.rank.rev
     }
 
-    fn meet(&mut self, row: &Row<'_>) {
+    fn meet(&mut self, row: &Row<'_>, is_filed: bool) {
+        self.is_filed |= is_filed;
         if distinct::rank(row) > self.rank {
-            *self = Standing::of(row, std::mem::take(&mut self.id));
+            *self = Standing::of(row, std::mem::take(&mut self.id), self.is_filed);
         }
     }
 }
@@ -59,11 +62,14 @@ impl Standing {
 /// A file that cannot be read, or is no ledger.
 pub fn by_id(place: &Place, waiting: &[String], given: &str) -> Result<Vec<Standing>> {
     let mut found: HashMap<u128, Standing> = HashMap::new();
-    each(place, waiting, &mut |row| {
+    each(place, waiting, &mut |row, is_filed| {
         let id = distinct::id(row);
         if id == given || given.len() >= ID_PREFIX_MIN && id.starts_with(given) {
             let print = distinct::fingerprint(row);
-            found.entry(print).or_insert_with(|| Standing::of(row, id)).meet(row);
+            found
+                .entry(print)
+                .or_insert_with(|| Standing::of(row, id, is_filed))
+                .meet(row, is_filed);
         }
     })?;
     let mut found: Vec<Standing> = found.into_values().collect();
@@ -80,15 +86,15 @@ pub fn by_id(place: &Place, waiting: &[String], given: &str) -> Result<Vec<Stand
 /// As [`by_id`].
 pub fn newest(place: &Place, waiting: &[String], count: usize) -> Result<Vec<Standing>> {
     let mut found: BTreeMap<(Instant, u128), Standing> = BTreeMap::new();
-    each(place, waiting, &mut |row| {
+    each(place, waiting, &mut |row, is_filed| {
         let at = row.at.instant();
         let oldest = found.first_key_value().map(|((oldest, _), _)| *oldest);
         // Most rows need no look at what they are.
         if found.len() >= count && oldest.is_none_or(|oldest| at < oldest) {
             return;
         }
-        let of = || Standing::of(row, distinct::id(row));
-        found.entry((at, distinct::fingerprint(row))).or_insert_with(of).meet(row);
+        let of = || Standing::of(row, distinct::id(row), is_filed);
+        found.entry((at, distinct::fingerprint(row))).or_insert_with(of).meet(row, is_filed);
         if found.len() > count {
             found.pop_first();
         }
@@ -121,7 +127,7 @@ impl Imported {
     /// As [`by_id`].
     pub fn load(place: &Place, waiting: &[String]) -> Result<Imported> {
         let mut imported = Imported::default();
-        each(place, waiting, &mut |row| {
+        each(place, waiting, &mut |row, _| {
             let tags = Tags::of(&row.notes);
             let (Some(source), Some(id)) = (tags.get("source"), tags.get("id")) else { return };
             let rev = tags.count("rev").unwrap_or(0);
@@ -174,34 +180,34 @@ pub fn by_identity(
     wanted: &HashSet<u64>,
 ) -> Result<HashMap<u64, Standing>> {
     let mut found: HashMap<u64, Standing> = HashMap::new();
-    each(place, waiting, &mut |row| {
+    each(place, waiting, &mut |row, is_filed| {
         let tags = Tags::of(&row.notes);
         let (Some(source), Some(id)) = (tags.get("source"), tags.get("id")) else { return };
         let identity = identity(source, id);
         if wanted.contains(&identity) {
-            let of = || Standing::of(row, id.to_owned());
-            found.entry(identity).or_insert_with(of).meet(row);
+            let of = || Standing::of(row, id.to_owned(), is_filed);
+            found.entry(identity).or_insert_with(of).meet(row, is_filed);
         }
     })?;
     Ok(found)
 }
 
-/// Every row of the ledger that was not pruned.
-fn each(place: &Place, waiting: &[String], visit: &mut dyn FnMut(&Row<'_>)) -> Result<()> {
+/// Every row of the ledger that was not pruned, and whether a file holds it.
+fn each(place: &Place, waiting: &[String], visit: &mut dyn FnMut(&Row<'_>, bool)) -> Result<()> {
     let border = border::load(place)?;
-    let mut visit = |row: &Row<'_>| {
+    let mut visit = |row: &Row<'_>, is_filed| {
         if border.is_none_or(|border| row.at.day() >= border) {
-            visit(row);
+            visit(row, is_filed);
         }
     };
     for file in files::all(place)? {
         scan::file(&file, &mut |_, item| {
             if let Item::Row(Found { row, .. }) = item {
-                visit(row);
+                visit(row, true);
             }
         })?;
     }
-    waiting.iter().flat_map(|line| Row::parse(line)).for_each(|row| visit(&row));
+    waiting.iter().flat_map(|line| Row::parse(line)).for_each(|row| visit(&row, false));
     Ok(())
 }
 

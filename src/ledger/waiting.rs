@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::git::branch;
 use crate::git::{self, WorkTree};
+use crate::ledger::distinct;
 use crate::ledger::journal::{Journal, Waiting};
+use crate::ledger::segment::Policy;
+use crate::row::Row;
 use crate::workspace::Place;
 
 /// Rows of one journal.
@@ -55,6 +58,34 @@ pub fn lines(tree: &WorkTree, place: &Place) -> Result<Vec<String>> {
     let rows = due(tree)?.into_iter().flat_map(|due| due.rows);
     let here = rows.filter(|row| tree.top.join(&row.home.ledger) == place.folder());
     Ok(here.map(|row| row.line).collect())
+}
+
+/// Puts a revision in the place of what it stands for among the rows that are [`due`] in one ledger:
+/// what waits is nobody's yet. How many rows these were.
+///
+/// # Errors
+/// A journal that cannot be read, or changed; it is as it was.
+pub fn revise(
+    tree: &WorkTree,
+    place: &Place,
+    policy: &Policy,
+    revision: &Row<'_>,
+) -> Result<usize> {
+    let (print, line) = (distinct::fingerprint(revision), revision.to_line());
+    let revised = |waiting: &Waiting| {
+        let row = Row::parse(&waiting.line).ok()?;
+        let is_here = tree.top.join(&waiting.home.ledger) == place.folder();
+        (is_here && distinct::fingerprint(&row) == print).then(|| line.clone())
+    };
+    let mut count = 0;
+    for Due { journal, rows } in due(tree)? {
+        // Another one takes revisions where this one cannot be written.
+        if rows.iter().any(|row| revised(row).is_some()) && journal.is_writable() {
+            let is_due = |row: &Waiting| revised(row).filter(|_| rows.contains(row));
+            count += journal.replace(policy, &is_due)?;
+        }
+    }
+    Ok(count)
 }
 
 /// All rows that wait in this repository.

@@ -183,9 +183,61 @@ fn a_row_that_waits_for_a_commit_can_be_amended() {
     sandbox.ok("log-usage", &["m", "1", "2", "true", "plan", "3"]);
     assert_eq!(ids(&sandbox).len(), 2);
     amend(&sandbox, &["--last", "--success", "false"]);
-    assert_eq!(sandbox.rows().len(), 1, "both wait");
-    assert_eq!(counted(&sandbox), [2, 1, 153, 1]);
+    assert_eq!(sandbox.rows().len(), 1, "it waits on");
+    assert_eq!(counted(&sandbox), [2, 1, 153, 0], "there is no older revision of it");
     assert_eq!(ids(&sandbox).len(), 2);
+}
+
+/// What `amend --notes` says.
+fn said(sandbox: &Sandbox, notes: &str) -> String {
+    let output = sandbox.run("log-usage", &["amend", "--last", "--notes", notes]);
+    assert_eq!(output.status.code(), Some(0));
+    text(&output.stderr)
+}
+
+#[test]
+fn a_row_that_waits_is_replaced_and_its_old_text_gone() {
+    let sandbox = Sandbox::repository();
+    sandbox.write("code", "1");
+    sandbox.git(["add", "code"]);
+    sandbox.git(["commit", "--quiet", "-m", "first"]);
+    sandbox.ok("log-usage", &["hooks", "install"]);
+    sandbox.ok("log-usage", &["other", "1", "2", "true", "plan", "3", "of another row"]);
+    sandbox.ok("log-usage", &["m", "1", "2", "true", "plan", "3", "oops, that customer"]);
+    let id = ids(&sandbox).pop().unwrap();
+    assert_eq!(said(&sandbox, "fixed"), "");
+    assert_eq!(said(&sandbox, "fixed twice"), "");
+    assert_eq!(ids(&sandbox).pop().unwrap(), id, "it has the same id");
+    let journal = sandbox.read(".git/log-usage/pending/~main.csv");
+    assert_eq!(journal.lines().count(), 3, "{journal}");
+    assert!(journal.contains("of another row") && !journal.contains("oops"), "{journal}");
+    sandbox.write("code", "2");
+    sandbox.git(["commit", "--quiet", "-am", "second"]);
+    let rows = sandbox.rows();
+    assert!(rows.len() == 2 && rows[1].contains("fixed twice {id="), "{rows:?}");
+    assert!(!sandbox.git(["log", "-p"]).contains("oops"));
+    assert_eq!(counted(&sandbox), [2, 2, 6, 0]);
+    // What a commit holds stays there, and that is said.
+    let stays = "  the old notes stay in the ledger's file and in git's history";
+    assert!(said(&sandbox, "a third time").starts_with(stays));
+    assert_eq!(counted(&sandbox), [2, 2, 6, 1]);
+    let output = sandbox.run("log-usage", &["amend", "--last", "--success", "false"]);
+    assert_eq!(text(&output.stderr), "", "the text is as it was");
+    // Each revision of it that waits gives way to the next.
+    let journal = sandbox.read(".git/log-usage/pending/~main.csv");
+    assert_eq!(journal.lines().count(), 2, "{journal}");
+    assert!(said(&sandbox, "a fourth").starts_with(stays), "a file holds what came before");
+    assert_eq!(counted(&sandbox), [2, 1, 6, 1]);
+}
+
+#[test]
+fn without_hooks_the_old_text_stays_and_that_is_said() {
+    let sandbox = Sandbox::with_rows(&[&format!("{ROW}oops")]);
+    let said = said(&sandbox, "fixed");
+    assert!(said.contains("change a key that was in them (docs/privacy.md"), "{said}");
+    assert_eq!(sandbox.rows().len(), 2);
+    let quiet = ["amend", "--last", "--notes", "again", "--quiet"];
+    assert_eq!(text(&sandbox.run("log-usage", &quiet).stderr), "");
 }
 
 /// Each sees what the ones before it made of the row, whether rows wait or not.
@@ -224,11 +276,13 @@ fn corrected_by_many_at_once_no_correction_is_lost() {
             }
         };
         for rev in 1..=8 {
-            assert_eq!(rows.matches(&format!("rev={rev}")).count(), 1, "{waits}: {rows}");
+            // Of what waits the last alone is kept.
+            let kept = usize::from(!waits || rev == 8);
+            assert_eq!(rows.matches(&format!("rev={rev}")).count(), kept, "{waits}: {rows}");
         }
         let last = rows.lines().find(|row| row.contains("rev=8")).unwrap();
         assert!(last.contains("+01:00,m,900,70,false,verify,9000,slow {"), "{last}");
         assert!(last.contains("agent=a") && last.contains("role=sub"), "{last}");
-        assert_eq!(counted(&sandbox), [1, 0, 970, 8]);
+        assert_eq!(counted(&sandbox), [1, 0, 970, if waits { 1 } else { 8 }]);
     }
 }

@@ -23,12 +23,15 @@ use crate::redact;
 use crate::user;
 use crate::voice;
 use crate::world::Target;
-use crate::write::{append_revisions, permitted, policy, refused_by_environment, screen, tell};
-use crate::write::{tell_withheld, waiting_for};
+use crate::write::waiting_for;
+use crate::write::{
+    correct, permitted, policy, refused_by_environment, screen, tell, tell_withheld,
+};
 
 /// Correct a row: a new revision is written, which stands for the old one
 ///
 /// Nothing in the ledger is changed; readers count the newest revision alone.
+/// A row that still waits for a commit is replaced, its old text gone.
 /// The model and the time of a row cannot be corrected.
 #[derive(Parser)]
 #[command(
@@ -91,6 +94,10 @@ pub(crate) struct Amend {
 /// What a row is counted by the readers as, and what is no remark about it.
 const IDENTITY: [&str; 3] = ["source", "id", "rev"];
 
+/// A correction is no erasure.
+const OLD_TEXT_STAYS: &str = "  the old notes stay in the ledger's file and in git's history: change a key that was in them \
+                              (docs/privacy.md, \"What git itself still shows\")";
+
 pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     if options.list.is_none() && !options.dry_run && refused_by_environment(options.quiet) {
@@ -122,11 +129,14 @@ pub(crate) fn run(options: Amend) -> Result<ExitCode> {
     let lock = || Lock::take(&place.amend_lock(), policy.wait);
     let _lock = place.folder().is_dir().then(lock).transpose()?;
     let (standing, entry, withheld) = options.revise(&target, &screen, may_name)?;
-    let entries = &mut [entry];
-    let appended = append_revisions(&target, &config, policy, entries, options.quiet)?;
-    if let Some(appended) = appended.filter(|_| !options.quiet) {
+    let has_other_text = has_other_text(&standing.row, &entry.row);
+    let corrected = correct(&target, &config, policy, entry, options.quiet)?;
+    if let Some((appended, is_replaced)) = corrected.filter(|_| !options.quiet) {
         tell(&target, &appended, &|_| format!("amended  {}  {}", standing.id, standing.row.model));
         tell_withheld(&withheld);
+        if has_other_text && (standing.is_filed || !is_replaced) {
+            voice::say(OLD_TEXT_STAYS);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -255,6 +265,12 @@ impl Amend {
         let kept: Vec<_> = IDENTITY.iter().map(|key| (*key, kept.get(key))).collect();
         notes::amended(&notes, None, &kept)
     }
+}
+
+/// Whether a text that somebody wrote is no longer there.
+fn has_other_text(old: &Row<'_>, new: &Row<'_>) -> bool {
+    let text = notes::text(&old.notes);
+    !text.is_empty() && text != notes::text(&new.notes)
 }
 
 /// Whose a row is, nobody says who has not allowed that to be said of themselves.

@@ -48,16 +48,26 @@ pub(crate) fn append(
     write(target, config, policy, entries).map(Some)
 }
 
-/// The same for corrections, which stay whose the rows were.
-pub(crate) fn append_revisions(
+/// A correction, which stays whose the row was: it takes the place of a row that still waits for a
+/// commit, else it is appended. Whether it took one's place; None, which is said, where nothing may
+/// be recorded.
+pub(crate) fn correct(
     target: &Target,
     config: &Config,
     policy: Policy,
-    entries: &mut [Entry<'_>],
+    revision: Entry<'_>,
     quiet: bool,
-) -> Result<Option<Appended>> {
-    let is_permitted = permitted(target, config, quiet)?.is_some();
-    is_permitted.then(|| write(target, config, policy, entries)).transpose()
+) -> Result<Option<(Appended, bool)>> {
+    if permitted(target, config, quiet)?.is_none() {
+        return Ok(None);
+    }
+    let tree = work_tree(target).filter(|_| target.choice == Choice::Repository);
+    let revise =
+        |tree| waiting::revise(&tree, &target.place, &policy, &revision.row).map(|rows| rows > 0);
+    if tree.map_or(Ok(false), revise)? {
+        return Ok(Some((Appended { added: 1, ..Appended::default() }, true)));
+    }
+    write(target, config, policy, &mut [revision]).map(|appended| Some((appended, false)))
 }
 
 fn write(
