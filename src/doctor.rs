@@ -25,6 +25,7 @@ use crate::ledger::prune;
 use crate::ledger::verify::Verifier;
 use crate::ledger::verify_events;
 use crate::ledger::waiting;
+use crate::privacy::consent::Level;
 use crate::row::Row;
 use crate::timestamp::{Instant, Timestamp};
 use crate::workspace::{Config, FOLDER, Layout, MAX_SIZE, Place};
@@ -119,8 +120,13 @@ fn waiting_rows(place: &Place, now: Instant) -> Vec<Sign> {
         name if is_gone(&name) => format!("{name} (deleted)"),
         name => name.to_owned(),
     });
+    let is_off = Config::load(place).is_ok_and(|config| config.consent.ceiling == Some(Level::Off));
     match (rows.len(), old.len()) {
         (0, _) => Vec::new(),
+        (rows, _) if is_off => vec![Sign::well(format!(
+            "rows that wait on: {rows}; config.toml forbids to log them (log-usage hooks uninstall \
+             puts them into the ledger all the same)"
+        ))],
         (rows, 0) => vec![Sign::well(format!("rows that wait for a commit: {rows}"))],
         (_, old) => vec![Sign::ill(
             format!(

@@ -3,6 +3,7 @@
 //! of ours may fail a commit, and nothing is staged but the ledger's own files, where git commits
 //! something anyway.
 
+pub mod allowed;
 pub mod held;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::error::{Error, Result, excerpt, shell_word, shown};
+use crate::fold::allowed::{Configs, Settings};
 use crate::fold::held::Held;
 use crate::git::committed;
 use crate::git::{self, WorkTree};
@@ -45,6 +47,15 @@ pub struct Commit<'a> {
     pub clock: &'a dyn Fn() -> Timestamp,
 }
 
+/// What was done before a commit.
+#[derive(Debug, Default)]
+pub struct Folded {
+    /// Rows that were put back: the last commit has them, and the work tree lost them.
+    pub restored: usize,
+    /// Rows that wait on, for the settings forbid them.
+    pub forbidden: usize,
+}
+
 /// What was put into the ledgers.
 #[derive(Default)]
 struct Put {
@@ -60,34 +71,35 @@ struct Put {
 
 impl Commit<'_> {
     /// Before a commit: puts the rows of its branch into the ledger and stages them. `index` is the
-    /// file that git is making the commit from, if it says so. How many rows were put back that the
-    /// last commit has and the work tree lost.
+    /// file that git is making the commit from, if it says so.
     ///
     /// # Errors
     /// The rows wait on.
-    pub fn before(&self, index: Option<&OsStr>) -> Result<usize> {
+    pub fn before(&self, index: Option<&OsStr>) -> Result<Folded> {
         if is_partial(index) {
-            return Ok(0);
+            return Ok(Folded::default());
         }
-        let due = waiting::due(self.tree)?;
+        let mut due = waiting::due(self.tree)?;
         if due.is_empty() {
-            return Ok(0);
+            return Ok(Folded::default());
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
         // Two questions to git, at once.
         let staged = self.ask_what_is_staged()?;
         let folders = by_folder(&rows).into_keys();
-        let lost = folders.map(|folder| (folder, lost::rows(&self.place(folder)))).collect();
+        let lost = folders.map(|it| (it.to_owned(), lost::rows(&self.place(it)))).collect();
         if !is_something(staged)? {
-            return Ok(0);
+            return Ok(Folded::default());
         }
-        let put = self.put(&rows, lost);
+        let (configs, forbidden) = self.enforce(&mut due, true);
+        let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
+        let put = self.put(&rows, configs, lost);
         // The disk takes the rows while git reads them.
         let adding = self.begin_to_stage(&put.files)?;
         let settled = put.settle();
         adding.map_or(Ok(()), has_staged)?;
         settled?;
-        put.failed.map_or(Ok(put.restored), Err)
+        put.failed.map_or(Ok(Folded { restored: put.restored, forbidden }), Err)
     }
 
     /// Before a commit where rows do not wait: stages what was added to the ledger at the top of the
@@ -149,18 +161,19 @@ impl Commit<'_> {
     }
 
     /// Puts every row of every branch that waits into the ledger of this work tree, for nobody will
-    /// do it later; how many.
+    /// do it later, be it forbidden to log any; how many.
     ///
     /// # Errors
     /// The rows wait on.
     pub fn everything(&self) -> Result<usize> {
-        let due = waiting::all(self.tree)?;
+        let mut due = waiting::all(self.tree)?;
         // What cannot be let go of must not be put into the ledger.
         for Due { journal, .. } in &due {
             journal.check_writable()?;
         }
+        let (configs, _) = self.enforce(&mut due, false);
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
-        let put = self.put(&rows, HashMap::new());
+        let put = self.put(&rows, configs, HashMap::new());
         put.settle()?;
         put.failed.map_or(Ok(()), Err)?;
         self.release(&due, &rows.into_iter().collect())
@@ -177,11 +190,18 @@ impl Commit<'_> {
 
     /// Appends rows to their ledgers, and with them what those `lost`; a ledger that is not named
     /// there is not looked after.
-    fn put(&self, rows: &[&Waiting], mut lost: HashMap<&Path, Result<Vec<String>>>) -> Put {
+    fn put(
+        &self,
+        rows: &[&Waiting],
+        mut configs: Configs,
+        mut lost: HashMap<PathBuf, Result<Vec<String>>>,
+    ) -> Put {
         let mut put = Put::default();
         for (folder, rows) in by_folder(rows) {
             let lost = lost.remove(folder);
-            if let Err(error) = self.put_into(folder, &rows, lost, &mut put) {
+            let config = configs.remove(folder).unwrap_or_else(|| Ok(Config::default()));
+            let put_into = |config| self.put_into(folder, config, &rows, lost, &mut put);
+            if let Err(error) = config.and_then(put_into) {
                 put.failed = put.failed.or(Some(error));
             }
         }
@@ -191,12 +211,12 @@ impl Commit<'_> {
     fn put_into(
         &self,
         folder: &Path,
+        config: Config,
         rows: &[&Waiting],
         lost: Option<Result<Vec<String>>>,
         put: &mut Put,
     ) -> Result<()> {
         let place = self.place(folder);
-        let config = Config::load(&place)?;
         let border = border::load(&place)?;
         let lost = match lost {
             None => Vec::new(),
@@ -303,6 +323,12 @@ impl Commit<'_> {
             }
         }
         Ok(released)
+    }
+
+    /// Brings rows into line with the settings that hold now; the settings, and how many wait on.
+    fn enforce(&self, due: &mut Vec<Due>, holds_back: bool) -> (Configs, usize) {
+        let place = |folder: &Path| self.place(folder);
+        Settings { place: &place, policy: self.policy, holds_back }.enforce(due)
     }
 
     fn place(&self, folder: &Path) -> Place {

@@ -241,6 +241,92 @@ fn uninstalling_puts_every_row_into_the_ledger() {
     assert_eq!(waiting(&sandbox), 0);
 }
 
+/// What the settings forbid now is not committed, whatever they allowed when it was logged.
+#[test]
+fn rows_are_folded_by_the_settings_that_hold_then() {
+    for (settings, stored) in [
+        ("notes = \"none\"\n", "{source=run agent=a user=ci}"),
+        ("tags = \"none\"\n", "a customer"),
+        ("notes = \"none\"\ntags = \"none\"\n", ""),
+        ("[consent]\nidentity = false\n", "a customer {source=run agent=a user=ci}"),
+        ("", "a customer {source=run agent=a user=ci}"),
+    ] {
+        let sandbox = repository();
+        let tags = ["--tag", "source=run", "--tag", "agent=a", "--tag", "user=ci"];
+        let row = ["m", "1", "2", "true", "plan", "3", "a customer"];
+        sandbox.ok("log-usage", &[&row[..], &tags].concat());
+        sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+        log(&sandbox, "other");
+        sandbox.git(["checkout", "--quiet", "main"]);
+        sandbox.write(".telemetry/config.toml", settings);
+        commit(&sandbox, "second");
+        let rows = committed(&sandbox, "HEAD");
+        assert!(rows.len() == 1 && rows[0].ends_with(&format!(",3,{stored}")), "{rows:?}");
+        assert_eq!(waiting(&sandbox), 0, "it is let go");
+        let journal = sandbox.read(".git/log-usage/pending/~main.csv");
+        assert!(journal.contains(",other,") && !journal.contains("customer"), "{journal}");
+        // A second commit adds nothing.
+        commit(&sandbox, "third");
+        assert_eq!(committed(&sandbox, "HEAD").len(), 1);
+    }
+}
+
+/// A pseudonym of the time when it was allowed is none now.
+#[test]
+fn a_pseudonym_that_waits_is_left_out_where_it_is_forbidden_now() {
+    let sandbox = repository();
+    sandbox.ok("log-usage", &["consent", "grant", "ledger", "--identity"]);
+    sandbox.ok("log-usage", &["m", "1", "2", "true", "plan", "3", "note", "--tag", "agent=a"]);
+    assert!(sandbox.read(".git/log-usage/pending/~main.csv").contains(" user=u_"));
+    sandbox.write(".telemetry/config.toml", "[consent]\nidentity = false\n");
+    commit(&sandbox, "second");
+    let rows = committed(&sandbox, "HEAD");
+    assert!(rows.len() == 1 && rows[0].ends_with(",3,note {agent=a}"), "{rows:?}");
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn where_nothing_may_be_logged_rows_wait_on() {
+    let sandbox = repository();
+    log(&sandbox, "m");
+    sandbox.write(".telemetry/config.toml", "[consent]\nceiling = \"off\"\n");
+    for message in ["second", "third"] {
+        change(&sandbox);
+        let output = sandbox.run("git", &["commit", "--quiet", "-am", message]);
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    }
+    assert!(committed(&sandbox, "HEAD").is_empty());
+    assert_eq!(waiting(&sandbox), 1);
+    let told = text(&sandbox.run("log-usage", &["doctor"]).stdout);
+    assert!(told.contains("ok    rows that wait on: 1; config.toml forbids to log them"), "{told}");
+    let said = "rows wait on, for config.toml forbids to log them now";
+    assert_eq!(told.matches(said).count(), 1, "once, not with every commit: {told}");
+    // What was logged is lost neither when that is allowed again, nor with the hooks.
+    sandbox.write(".telemetry/config.toml", "");
+    commit(&sandbox, "fourth");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["m"]);
+    log(&sandbox, "n");
+    sandbox.write(".telemetry/config.toml", "[consent]\nceiling = \"off\"\n");
+    sandbox.ok("log-usage", &["hooks", "uninstall"]);
+    assert_eq!(models(&sandbox.rows()), ["m", "n"]);
+}
+
+/// Without its tags a correction would be counted beside what it corrects.
+#[test]
+fn a_correction_waits_on_where_it_may_have_no_tags() {
+    let sandbox = repository();
+    log(&sandbox, "m");
+    commit(&sandbox, "second");
+    sandbox.ok("log-usage", &["amend", "--last", "--success", "false"]);
+    log(&sandbox, "n");
+    sandbox.write(".telemetry/config.toml", "tags = \"none\"\n");
+    commit(&sandbox, "third");
+    assert_eq!(models(&committed(&sandbox, "HEAD")), ["m", "n"]);
+    assert_eq!(waiting(&sandbox), 1);
+    let report = sandbox.json(&[]);
+    assert_eq!((&report["totals"]["rows"], &report["totals"]["successes"]), (&2.into(), &1.into()));
+}
+
 #[test]
 fn doctor_tells_of_rows_that_are_forgotten() {
     let sandbox = repository();

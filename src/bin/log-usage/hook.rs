@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 use usage_ledger::error::{Error, Result};
-use usage_ledger::fold::Commit;
+use usage_ledger::fold::{Commit, Folded};
 use usage_ledger::git::WorkTree;
 use usage_ledger::hooks::agents::agent;
 use usage_ledger::ledger::journal::Journal;
@@ -85,7 +85,10 @@ fn react(event: Event) -> Result<()> {
     match event {
         _ if env::var_os("LOG_USAGE_HOOKS").is_some_and(|it| it == "0") => {}
         Event::PreCommit if rows_wait => {
-            let restored = commit.before(index.as_deref())?;
+            let Folded { restored, forbidden } = commit.before(index.as_deref())?;
+            if forbidden > 0 {
+                hook_log::add_once("rows wait on, for config.toml forbids to log them now");
+            }
             if restored > 0 {
                 voice::say(&format!(
                     "log-usage: put back {restored} {} that the last commit has and the work tree lost \

@@ -25,14 +25,26 @@ pub(crate) fn is_hook() -> bool {
 
 /// Adds one failure; a log that cannot be written must not be a second failure.
 pub(crate) fn add(error: &Error) {
+    write(&voice::unsaid(&error.to_string()), false);
+}
+
+/// Adds what need not be said with every commit: only if it is not what was said here last.
+pub(crate) fn add_once(what: &str) {
+    write(what, true);
+}
+
+fn write(what: &str, is_said_once: bool) {
     // Where logging is forbidden nothing at all is written.
     let Some(path) = path().filter(|_| !world::environment().disabled) else { return };
     let here = std::env::current_dir().unwrap_or_default();
-    let what = voice::unsaid(&error.to_string());
     let what = what.lines().next().unwrap_or_default();
     let old = fs::read_to_string(&path).unwrap_or_default();
     let mut lines: Vec<&str> = old.lines().collect();
-    let line = format!("{}  {}  {what}", world::now().at_second(), here.display());
+    let said = format!("  {}  {what}", here.display());
+    if is_said_once && lines.last().is_some_and(|line| line.ends_with(&said)) {
+        return;
+    }
+    let line = format!("{}{said}", world::now().at_second());
     lines.push(&line);
     let kept = &lines[lines.len().saturating_sub(LINES_MAX)..];
     let _ = private::write(&path, (kept.join("\n") + "\n").as_bytes());
