@@ -168,10 +168,15 @@ pub fn prices(error: &Error) -> Sign {
     Sign::ill(told(error).0, "correct it; docs/prices.md tells what each column holds")
 }
 
-/// What the user has allowed cannot be read.
-pub fn consent(error: &Error) -> Sign {
+/// What a command would refuse, as it says so itself.
+pub fn refused(error: &Error) -> Sign {
     let (what, fix) = told(error);
     Sign::ill(what, fix)
+}
+
+/// That nothing is logged here, and why: somebody wants it so.
+pub fn off(why: &str) -> Sign {
+    Sign::well(format!("nothing is logged here: {why}"))
 }
 
 /// That identity is on, and rows carry no pseudonym all the same.

@@ -46,14 +46,26 @@ pub fn is_in_index(file: &Path) -> bool {
 
 /// The rule that hides the file from git, if one does: `source:line:pattern`.
 pub fn ignoring_rule(file: &Path) -> Option<String> {
+    last_rule(file).filter(|rule| !takes_back(rule))
+}
+
+/// Whether a rule says of the file that git shall not ignore it after all.
+pub fn is_taken_back(file: &Path) -> bool {
+    last_rule(file).is_some_and(|rule| takes_back(&rule))
+}
+
+/// The rule that decides whether git ignores the file, if there is one: `source:line:pattern`.
+fn last_rule(file: &Path) -> Option<String> {
     let (folder, rest) = split(file);
     let arguments = ["check-ignore", "--verbose", "--no-index", "--"];
     let output = command(&folder, &arguments).arg(rest).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rule = text.split('\t').next().unwrap_or_default().to_owned();
-    // A rule that begins with ! says that the file is not ignored after all.
-    let is_ignored = !rule.is_empty() && !rule.splitn(3, ':').nth(2)?.starts_with('!');
-    is_ignored.then_some(rule)
+    (!rule.is_empty()).then_some(rule)
+}
+
+fn takes_back(rule: &str) -> bool {
+    rule.splitn(3, ':').nth(2).is_none_or(|pattern| pattern.starts_with('!'))
 }
 
 /// What to type so that no rule of the repository hides the ledger's folder any more.

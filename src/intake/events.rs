@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Number;
@@ -315,12 +316,29 @@ impl Gate<'_> {
         if self.is_plainly_hidden() {
             return Ok(());
         }
-        let files = [active, self.place.archive().join("x.jsonl"), self.place.torn()];
-        if files.iter().all(|file| git::ignoring_rule(file).is_some()) {
+        if files(self.place).iter().all(|file| git::ignoring_rule(file).is_some()) {
             return Ok(());
         }
         Err(Error::NotIgnored { path: folder.join(".gitignore"), is_tracked: false })
     }
+}
+
+/// Why no event would be recorded here, for git would take it: what [`Gate::append`] would say. Nothing
+/// is changed.
+pub fn refusal(place: &Place) -> Option<Error> {
+    let active = place.active();
+    if git::tracks(&active) {
+        return Some(Error::NotIgnored { path: active, is_tracked: true });
+    }
+    // Where there is no rule, one is made with the first event.
+    let path = place.folder().join(".gitignore");
+    let is_taken = files(place).iter().any(|file| git::is_taken_back(file));
+    is_taken.then_some(Error::NotIgnored { path, is_tracked: false })
+}
+
+/// One file of each kind that holds events.
+fn files(place: &Place) -> [PathBuf; 3] {
+    [place.active(), place.archive().join("x.jsonl"), place.torn()]
 }
 
 fn takes_back(rules: &str) -> bool {

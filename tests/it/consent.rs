@@ -250,6 +250,26 @@ fn off_logs_nothing_and_succeeds() {
 }
 
 #[test]
+fn doctor_says_that_nothing_is_logged_and_who_wants_it_so() {
+    let told = |sandbox: &Sandbox, variables: &[(&str, &str)]| {
+        let output = with(sandbox, variables, &["doctor"]);
+        let told = text(&output.stdout);
+        let line = told.lines().find_map(|line| line.split_once("nothing is logged here: "));
+        line.map(|(sign, why)| (sign.trim().to_owned(), why.to_owned()))
+    };
+    let because = |why: &str| Some(("ok".to_owned(), why.to_owned()));
+    let sandbox = Sandbox::repository();
+    sandbox.ok("log-usage", &["init", "--quiet"]);
+    assert_eq!(told(&sandbox, &[]), None);
+    let disabled = told(&sandbox, &[("LOG_USAGE_DISABLED", "1")]);
+    assert_eq!(disabled, because("LOG_USAGE_DISABLED is set"));
+    grant(&sandbox, &["off"]);
+    assert_eq!(told(&sandbox, &[]), because("you chose so for this repository"));
+    sandbox.write(".telemetry/config.toml", "[consent]\nceiling = \"off\"\n");
+    assert_eq!(told(&sandbox, &[]), because("the repository's config.toml allows no more"));
+}
+
+#[test]
 fn the_environment_restricts_and_never_widens() {
     let sandbox = Sandbox::repository();
     assert_eq!(status(&sandbox, &[("DO_NOT_TRACK", "1")]), says("ledger", false, "DO_NOT_TRACK"));

@@ -508,6 +508,10 @@ fn nothing_is_added_to_a_file_that_git_has() {
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
         assert!(text(&output.stderr).contains("git rm --cached"), "{}", text(&output.stderr));
         assert_eq!(fs::read(sandbox.path(EVENTS)).unwrap_or_default(), b"");
+        let told = text(&sandbox.run("log-usage", &["doctor"]).stdout);
+        let sign =
+            "events.jsonl is in git, where events must never be\n        fix: git rm --cached";
+        assert!(told.contains("WRONG ") && told.contains(sign), "{told}");
     };
     refused(&sandbox);
     #[cfg(unix)]
@@ -535,7 +539,16 @@ fn rules_that_are_taken_back_hide_nothing() {
         let output = sandbox.run("log-usage", &["event", "a.b"]);
         assert_eq!(output.status.code(), Some(1), "{rules}");
         assert!(!sandbox.path(EVENTS).exists(), "{rules}");
+        assert!(is_wrong_to_doctor(&sandbox), "{rules}");
     }
+}
+
+/// Whether doctor says what an event would be refused for.
+fn is_wrong_to_doctor(sandbox: &Sandbox) -> bool {
+    let told = text(&sandbox.run("log-usage", &["doctor"]).stdout);
+    told.contains(
+        ".gitignore does not keep events and captures out of commits\n        fix: printf",
+    )
 }
 
 #[test]
@@ -555,6 +568,7 @@ fn rules_that_are_taken_back_later_are_noticed() {
         let output = sandbox.run("log-usage", &["event", "a.b"]);
         assert_eq!(output.status.success(), is_hidden, "{rules}: {}", text(&output.stderr));
         assert_eq!(sandbox.read(EVENTS) != before, is_hidden, "{rules}");
+        assert_eq!(is_wrong_to_doctor(&sandbox), !is_hidden, "{rules}");
     }
     // Where the folder has no rules the repository's own list holds, unless a folder above says
     // otherwise.
@@ -567,6 +581,7 @@ fn rules_that_are_taken_back_later_are_noticed() {
         sandbox.write(".gitignore", above);
         let output = sandbox.run("log-usage", &["event", "a.b"]);
         assert_eq!(output.status.success(), is_hidden, "{above}: {}", text(&output.stderr));
+        assert_eq!(is_wrong_to_doctor(&sandbox), !is_hidden, "{above}");
     }
     assert!(!sandbox.path(".telemetry/.gitignore").exists());
 }

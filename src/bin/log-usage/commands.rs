@@ -11,6 +11,7 @@ use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::figures;
 use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
+use usage_ledger::intake::events;
 use usage_ledger::ledger::border;
 use usage_ledger::pricing::Prices;
 use usage_ledger::privacy::consent::Level;
@@ -317,14 +318,19 @@ fn run_doctor(options: Doctor) -> Result<ExitCode> {
     }
     if let Ok(config) = Config::load(&target.place) {
         match user::consent(&target, &config) {
+            Ok(consent) if !consent.allows(Level::Ledger) => {
+                signs.push(doctor::off(consent.decided_by().words()));
+            }
             Ok(consent) if consent.identity => {
                 let lack = identity::lack(&target, &config);
                 signs.extend(lack.map(|(why, fix)| doctor::identity(&why, fix)));
             }
             Ok(_) => {}
-            Err(error) => signs.push(doctor::consent(&error)),
+            Err(error) => signs.push(doctor::refused(&error)),
         }
     }
+    let of_events = events::refusal(&target.of_events()?.place.events());
+    signs.extend(of_events.as_ref().map(doctor::refused));
     for sign in &signs {
         match &sign.fix {
             None => text += &format!("  ok    {}\n", sign.what),
