@@ -15,7 +15,7 @@ use crate::pricing::Prices;
 use crate::row::line_hash;
 
 /// Raised whenever a figure would be worked out otherwise.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
 
 /// So much of both ends of a segment is looked at. The header and the first row differ from segment
 /// to segment, and an append changes the last one.

@@ -61,6 +61,7 @@ pub struct Pass {
     /// What was seen of each stretch, in their order.
     seen: Vec<(Stretch, Result<Seen>)>,
     repeated: u64,
+    corrected: u64,
 }
 
 /// What was seen of one stretch.
@@ -104,7 +105,7 @@ impl Pass {
             worker.seen.push((number, *stretch, seen));
         });
         let aside = aside.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut repeated = aside.repeated;
+        let (mut repeated, corrected) = (aside.repeated, aside.corrected());
         if let Some(worker) = workers.first_mut() {
             worker.count_held(inputs, aside);
         }
@@ -122,7 +123,7 @@ impl Pass {
         seen.sort_by_key(|(number, ..)| *number);
         let seen: Vec<_> = seen.into_iter().map(|(_, stretch, seen)| (stretch, seen)).collect();
         repeated += seen.iter().flat_map(|(_, it)| it).map(|it| it.left_out.repeated).sum::<u64>();
-        Pass { aggregate, seen, repeated }
+        Pass { aggregate, seen, repeated, corrected }
     }
 
     /// Whether every stretch ended where the next one of its file was taken to begin.
@@ -181,7 +182,8 @@ impl Pass {
     /// # Errors
     /// The first file that cannot be read, or is no ledger.
     pub fn finish(self, inputs: &[&Input], range: Range) -> Result<Sums> {
-        let mut left_out = LeftOut { repeated: self.repeated, ..LeftOut::default() };
+        let Pass { repeated, corrected, .. } = self;
+        let mut left_out = LeftOut { repeated, corrected, ..LeftOut::default() };
         let mut lines_before = 0;
         for (stretch, seen) in self.seen {
             let Seen { scanned, left_out: more, .. } = seen?;

@@ -29,7 +29,7 @@ struct Known {
     is_whole: bool,
     /// The first and last day of its rows.
     days: Option<(Day, Day)>,
-    /// Whether rows of it repeat another.
+    /// Whether rows of it repeat another, or are an earlier revision of it.
     has_repeated: bool,
 }
 
@@ -142,7 +142,9 @@ fn known(
                     range,
                     is_whole: summary.is_some() && is_kept,
                     days: summary.as_ref().and_then(|it| it.span),
-                    has_repeated: summary.as_ref().is_some_and(|it| it.repeated > 0),
+                    has_repeated: summary
+                        .as_ref()
+                        .is_some_and(|it| it.repeated > 0 || it.corrected > 0),
                 };
                 // What could not be kept this time is tried again the next.
                 if is_kept {
@@ -177,6 +179,7 @@ fn add(segments: &[(&Segment<'_>, Extent)], query: &Query, cache: &Cache) -> Res
                 };
                 left_out.pruned += pruned;
                 left_out.repeated += summary.repeated;
+                left_out.corrected += summary.corrected;
                 summary.add_to(aggregate, &query.selection, *extent, &segment.input.label);
             }
             // It was whole a moment ago: somebody changes what is sealed.
@@ -206,11 +209,13 @@ impl<'a> Segment<'a> {
         let query = Query { has_cells: true, keeps_pruned: true, ..Query::default() };
         let sums = scanned::sum_in_parts(&[self.input], &query, 1, u64::MAX, &|_| ())?;
         let Sums { aggregate, left_out, range } = sums;
-        let is_whole = left_out == LeftOut { repeated: left_out.repeated, ..LeftOut::default() };
+        let LeftOut { repeated, corrected, .. } = left_out;
+        let is_whole = left_out == LeftOut { repeated, corrected, ..LeftOut::default() };
         let summary = is_whole.then_some(Summary {
             rows: aggregate.rows,
             span: aggregate.span,
-            repeated: left_out.repeated,
+            repeated,
+            corrected,
             cells: aggregate.cells,
         });
         Ok((range, summary))
@@ -222,6 +227,7 @@ fn together(inputs: &[&Input], mut one: Sums, other: Sums) -> Sums {
     one.aggregate.merge(&other.aggregate);
     one.left_out.unreadable += other.left_out.unreadable;
     one.left_out.repeated += other.left_out.repeated;
+    one.left_out.corrected += other.left_out.corrected;
     one.left_out.pruned += other.left_out.pruned;
     for (lines, more) in [
         (&mut one.left_out.lines, other.left_out.lines),

@@ -2,6 +2,7 @@
 //! be equal, so a run of rows in time order needs memory for one instant; of the instants that come
 //! again, rows are remembered as 128 bits, and whole where another may stand in their place.
 
+use std::cmp::Ordering;
 use std::mem;
 use std::str;
 
@@ -181,7 +182,9 @@ pub struct Aside {
     known: HashSet<u128>,
     /// Rows that another may stand for, with the number of their file.
     held: HashMap<u128, (Rank, usize)>,
-    /// How many repeated another.
+    /// Lines that a greater revision of the same row stands for.
+    corrected: HashSet<u128>,
+    /// How many repeated another, byte for byte.
     pub repeated: u64,
 }
 
@@ -201,13 +204,22 @@ impl Aside {
                 self.held.insert(print, (rank, file));
             }
             Some(stands) => {
-                self.repeated += 1;
-                if rank > stands.0 {
-                    *stands = (rank, file);
-                }
+                let earlier = match rank.cmp(&stands.0) {
+                    Ordering::Equal => None,
+                    Ordering::Less => Some(rank.line),
+                    Ordering::Greater => Some(mem::replace(stands, (rank, file)).0.line),
+                };
+                // What is seen again was said to be corrected already.
+                let is_new = earlier.is_some_and(|line| self.corrected.insert(line_bits(&line)));
+                self.repeated += u64::from(!is_new);
             }
         }
         false
+    }
+
+    /// How many earlier revisions of rows that were amended or refreshed were left out.
+    pub fn corrected(&self) -> u64 {
+        self.corrected.len() as u64
     }
 
     /// The lines that stand in the end, each with the number of its file.
@@ -248,7 +260,21 @@ fn fingerprint_of(row: &Row<'_>, line: &str) -> u128 {
     for part in [source, "\0", id, "\0", &row.model] {
         hash.update(part);
     }
-    hash.finalize().iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+    bits_of(&hash.finalize())
+}
+
+/// 128 bits that two lines share only if they are the same.
+pub fn line_bits(line: &str) -> u128 {
+    bits_of(&Sha256::digest(line))
+}
+
+fn bits_of(digest: &[u8]) -> u128 {
+    digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
+}
+
+/// Whether a row was written in another's stead: then it stands behind rows of a later time.
+pub fn is_revision(row: &Row<'_>) -> bool {
+    Tags::of(&row.notes).count("rev").is_some()
 }
 
 /// Of two rows that are the same the greater stands.
@@ -274,8 +300,9 @@ mod tests {
     use crate::ledger::scan::{Item, scan};
     use proptest::prelude::*;
 
-    /// Goes through the rows as reports do, and gives what stands and how many were left out.
-    fn distinct(lines: &[String]) -> (Vec<String>, u64) {
+    /// Goes through the rows as reports do, and gives what stands, how many repeat another, and how
+    /// many were corrected.
+    fn distinct(lines: &[String]) -> (Vec<String>, u64, u64) {
         let text = lines.join("\n");
         let rows = |take: &mut dyn FnMut(&Found<'_>) -> bool| {
             let mut seen = Vec::new();
@@ -289,6 +316,7 @@ mod tests {
         let mut pass = Distinct::default();
         let mut seen = rows(&mut |found| pass.take(found, Some(&Tags::of(&found.row.notes))));
         let (order, mut repeated) = pass.finish();
+        let mut corrected = 0;
         if !order.late.is_empty() {
             let late = Late { instants: order.late, claimed: order.claimed };
             let mut aside = Aside::default();
@@ -297,10 +325,11 @@ mod tests {
                 false => pass.take(found, None),
             });
             repeated = pass.finish().1 + aside.repeated;
+            corrected = aside.corrected();
             seen.extend(aside.held().map(|(line, _)| line));
         }
         seen.sort();
-        (seen, repeated)
+        (seen, repeated, corrected)
     }
 
     fn line(second: u8, tokens: u8, notes: &str) -> String {
@@ -316,12 +345,12 @@ mod tests {
             (vec![line(1, 5, "{id=b}"), line(2, 5, ""), line(1, 5, "late {id=b}")], 0),
             (vec![line(1, 5, "x"), line(1, 5, &format!("amended {{id={id} rev=1}}"))], 1),
         ] {
-            let (seen, repeated) = distinct(&lines);
-            assert_eq!(repeated, 1, "{lines:?}");
+            let (seen, repeated, corrected) = distinct(&lines);
+            assert_eq!((repeated, corrected), (0, 1), "{lines:?}");
             assert!(seen.contains(&lines[stands]), "{lines:?}");
         }
         let apart = [line(1, 5, "{source=a id=b}"), line(1, 5, "{source=c id=b}"), line(1, 5, "")];
-        assert_eq!(distinct(&apart).1, 0);
+        assert_eq!((distinct(&apart).1, distinct(&apart).2), (0, 0));
     }
 
     proptest! {
@@ -333,12 +362,14 @@ mod tests {
             let notes = ["", "x", "{id=a}", "{id=a rev=1}"];
             let lines: Vec<String> =
                 rows.iter().map(|(second, tokens, at)| line(*second, *tokens, notes[*at])).collect();
-            let (seen, repeated) = distinct(&lines);
-            prop_assert_eq!(seen.len() + repeated as usize, lines.len());
+            let (seen, repeated, corrected) = distinct(&lines);
             let mut sorted = lines.clone();
             sorted.sort();
-            prop_assert_eq!(&distinct(&sorted).0, &seen);
-            sorted.extend(lines);
+            prop_assert_eq!(distinct(&sorted), (seen.clone(), repeated, corrected));
+            let different: HashSet<&String> = lines.iter().collect();
+            prop_assert_eq!(repeated as usize, lines.len() - different.len());
+            prop_assert_eq!(corrected as usize, different.len() - seen.len());
+            sorted.extend(lines.clone());
             prop_assert_eq!(&distinct(&sorted).0, &seen);
         }
     }

@@ -5,12 +5,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
+use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use crate::error::{Error, Result};
 use crate::ledger::around::Around;
 use crate::ledger::disk;
-use crate::ledger::distinct;
+use crate::ledger::distinct::{self, line_bits};
 use crate::ledger::files::{self, Role};
 use crate::ledger::lock::Lock;
 use crate::ledger::lost;
@@ -29,7 +30,7 @@ pub struct Repair {
     pub rows: usize,
     /// Lines that could not be read: they are in the old file alone.
     pub unreadable: Vec<(u64, String)>,
-    /// Rows that repeated another.
+    /// Rows that repeated another, byte for byte. What was corrected stays: only pruning deletes.
     pub repeated: usize,
     /// Rows that a sealed segment holds.
     pub sealed: usize,
@@ -116,22 +117,16 @@ pub fn repair(
 fn mend(file: &File, place: &Place) -> Result<(Vec<u8>, Repair)> {
     let label = files::active(place).label;
     let mut repair = Repair::default();
-    let mut rows: Vec<(Instant, String)> = Vec::new();
-    let mut seen: HashMap<(Instant, u128), usize> = HashMap::new();
+    let mut rows: Vec<(Spot, String)> = Vec::new();
+    let mut seen: HashMap<u128, usize> = HashMap::new();
     let scanned = scan::scan(file, &mut |line, item| match item {
         Item::Row(Found { row, .. }) => {
-            let (key, line) = ((row.at.instant(), distinct::fingerprint(row)), row.to_line());
-            match seen.get(&key) {
-                Some(index) => {
-                    repair.repeated += 1;
-                    let other = Row::parse(&rows[*index].1);
-                    if other.is_ok_and(|other| distinct::rank(row) > distinct::rank(&other)) {
-                        rows[*index].1 = line;
-                    }
-                }
-                None => {
-                    seen.insert(key, rows.len());
-                    rows.push((key.0, line));
+            let line = row.to_line();
+            match seen.entry(line_bits(&line)) {
+                Entry::Occupied(_) => repair.repeated += 1,
+                Entry::Vacant(place) => {
+                    place.insert(rows.len());
+                    rows.push((Spot::of(row, &line, rows.last()), line));
                 }
             }
         }
@@ -147,15 +142,15 @@ fn mend(file: &File, place: &Place) -> Result<(Vec<u8>, Repair)> {
         }
         Err(error) => return Err(Error::io("read", label.as_ref(), &error)),
     }
-    let sealed = sealed(place, &seen, &rows)?;
+    let sealed = sealed(place, &seen)?;
     repair.sealed = sealed.len();
     let mut number = 0..;
     rows.retain(|_| !number.next().is_some_and(|number| sealed.contains(&number)));
     let lost = lost::rows(place)?;
     repair.restored = lost.len();
     rows.extend(lost.into_iter().filter_map(|line| {
-        let at = Row::parse(&line).ok()?.at.instant();
-        Some((at, line))
+        let spot = Spot::of(&Row::parse(&line).ok()?, &line, None);
+        Some((spot, line))
     }));
     repair.rows = rows.len();
     rows.sort();
@@ -167,23 +162,36 @@ fn mend(file: &File, place: &Place) -> Result<(Vec<u8>, Repair)> {
     Ok((bytes, repair))
 }
 
-/// Which of the rows, by number, a sealed segment holds, or a later revision of them.
-fn sealed(
-    place: &Place,
-    seen: &HashMap<(Instant, u128), usize>,
-    rows: &[(Instant, String)],
-) -> Result<HashSet<usize>> {
+/// Where a row belongs in the mended file.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Spot {
+    at: Instant,
+    line: String,
+    /// How many corrections stand between it and the row of that moment and line.
+    corrections: u64,
+}
+
+impl Spot {
+    /// By its time; but a correction stays behind the rows that were there when it was made.
+    fn of(row: &Row<'_>, line: &str, before: Option<&(Spot, String)>) -> Spot {
+        let spot = Spot { at: row.at.instant(), line: line.to_owned(), corrections: 0 };
+        match before {
+            Some((before, _)) if distinct::is_revision(row) && *before > spot => {
+                let Spot { at, ref line, corrections } = *before;
+                Spot { at, line: line.clone(), corrections: corrections + 1 }
+            }
+            _ => spot,
+        }
+    }
+}
+
+/// Which of the rows, by number, a sealed segment holds.
+fn sealed(place: &Place, seen: &HashMap<u128, usize>) -> Result<HashSet<usize>> {
     let mut found = HashSet::new();
     for segment in files::older(place)?.iter().filter(|file| file.role == Role::Sealed) {
         let scanned = scan::file(segment, &mut |_, item| {
             let Item::Row(Found { row, .. }) = item else { return };
-            let Some(number) = seen.get(&(row.at.instant(), distinct::fingerprint(row))) else {
-                return;
-            };
-            let live = Row::parse(&rows[*number].1);
-            if live.is_ok_and(|live| distinct::rank(&live) <= distinct::rank(row)) {
-                found.insert(*number);
-            }
+            found.extend(seen.get(&line_bits(&row.to_line())));
         });
         // One that is no ledger holds no row of ours.
         if !matches!(scanned, Err(Error::Unreadable { .. })) {

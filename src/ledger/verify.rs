@@ -4,9 +4,9 @@
 use std::io::{self, ErrorKind, Read};
 
 use hashbrown::HashMap;
-use sha2::{Digest, Sha256};
 
 use crate::error::printable;
+use crate::ledger::distinct::{is_revision, line_bits};
 use crate::ledger::files::Role;
 use crate::ledger::scan::{self, Item};
 use crate::notes::Tags;
@@ -186,12 +186,17 @@ impl Page {
 
     fn row(&mut self, line: u64, row: &Row<'_>, raw: &[u8]) {
         let at = row.at.instant();
-        if self.newest.is_some_and(|newest| at < newest) {
-            self.note(line, Style::Order);
-        }
-        self.newest = self.newest.max(Some(at));
-        if self.oldest.is_none_or(|(oldest, _)| at < oldest) {
-            self.oldest = Some((at, line));
+        let is_early = self.newest.is_some_and(|newest| at < newest);
+        let is_first = self.oldest.is_none_or(|(oldest, _)| at < oldest);
+        // A correction has the time of the row that it corrects, wherever it was made.
+        if !(is_early || is_first) || !is_revision(row) {
+            if is_early {
+                self.note(line, Style::Order);
+            }
+            self.newest = self.newest.max(Some(at));
+            if is_first {
+                self.oldest = Some((at, line));
+            }
         }
         match contract_breach(row) {
             Some(what) => self.find(line, what),
@@ -240,12 +245,6 @@ fn is_damage(error: &io::Error) -> bool {
         error.kind(),
         ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
     )
-}
-
-/// 128 bits that two lines share only if they are the same.
-fn line_bits(line: &str) -> u128 {
-    let digest = Sha256::digest(line);
-    digest.iter().take(16).fold(0, |bits, byte| bits << 8 | u128::from(*byte))
 }
 
 /// What readers take as it is, and the writer would have refused.

@@ -43,6 +43,7 @@ pub fn render(report: &Report) -> String {
     );
     out.insert("conflict_markers".to_owned(), lines(&left_out.markers));
     out.insert("duplicates".to_owned(), json!(left_out.repeated));
+    out.insert("corrected".to_owned(), json!(left_out.corrected));
     out.insert("waiting".to_owned(), json!(report.waiting));
     let before = report.border.map(|border| border.to_string());
     out.insert("pruned".to_owned(), json!({ "before": before, "rows": left_out.pruned }));

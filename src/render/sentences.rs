@@ -155,6 +155,7 @@ pub fn notes(report: &Report) -> Vec<String> {
     notes.extend(period_note(report));
     notes.extend(left_out_note(report));
     notes.extend(unseen_note(report));
+    notes.extend(corrected_note(report));
     notes.extend(marker_note(report));
     notes.extend(waiting_note(report));
     notes
@@ -335,6 +336,13 @@ pub fn unseen_note(report: &Report) -> Option<String> {
         counted(unseen.rows, "row"),
         counted(unseen.segments, "segment"),
     ))
+}
+
+/// That rows count as they were corrected, where any were. Nothing to be mended, so no warning.
+fn corrected_note(report: &Report) -> Option<String> {
+    let earlier = Some(report.left_out.corrected).filter(|earlier| *earlier > 0)?;
+    let earlier = counted(earlier, "earlier revision");
+    Some(format!("Corrected rows count as they are now; {earlier} left out."))
 }
 
 /// The first lines that cannot be read, and how many more there are.

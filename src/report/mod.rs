@@ -53,8 +53,10 @@ pub struct LeftOut {
     pub lines: Vec<SkippedLine>,
     /// Conflict markers, whose both sides are counted.
     pub markers: Vec<SkippedLine>,
-    /// Rows that repeat another.
+    /// Rows that repeat another, byte for byte.
     pub repeated: u64,
+    /// Earlier revisions of rows that were amended or refreshed.
+    pub corrected: u64,
     /// Rows from before the border of their ledger.
     pub pruned: u64,
 }

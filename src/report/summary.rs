@@ -17,6 +17,8 @@ pub struct Summary {
     pub span: Option<(Day, Day)>,
     /// How many others repeat one of them.
     pub repeated: u64,
+    /// How many others are earlier revisions of one of them.
+    pub corrected: u64,
     /// Their sums.
     pub cells: Vec<Cell>,
 }
@@ -58,15 +60,15 @@ impl Summary {
     pub fn since(mut self, border: Day) -> (Summary, u64) {
         match self.span {
             Some((first, last)) if first < border => {
-                let all = self.rows + self.repeated;
+                let all = self.rows + self.repeated + self.corrected;
                 self.cells.retain(|cell| cell.day >= border);
                 self.rows = self.cells.iter().map(|cell| cell.measures.rows).sum();
                 let first = self.cells.iter().map(|cell| cell.day).min();
                 self.span = first.map(|first| (first, last));
                 if first.is_none() {
-                    self.repeated = 0;
+                    (self.repeated, self.corrected) = (0, 0);
                 }
-                let pruned = all - self.rows - self.repeated;
+                let pruned = all - self.rows - self.repeated - self.corrected;
                 (self, pruned)
             }
             _ => (self, 0),

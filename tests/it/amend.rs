@@ -28,11 +28,12 @@ fn refused(sandbox: &Sandbox, arguments: &[&str]) -> String {
     text(&output.stderr)
 }
 
-/// Rows, successes, tokens and repeated rows.
+/// Rows, successes, tokens and earlier revisions; no row repeats another.
 fn counted(sandbox: &Sandbox) -> [u64; 4] {
     let report: Value = sandbox.json(&[]);
     let totals = &report["totals"];
-    [&totals["rows"], &totals["successes"], &totals["total_tokens"], &report["duplicates"]]
+    assert_eq!(report["duplicates"], 0);
+    [&totals["rows"], &totals["successes"], &totals["total_tokens"], &report["corrected"]]
         .map(|value| value.as_u64().unwrap())
 }
 
@@ -174,6 +175,43 @@ fn amended_on_two_branches_a_row_counts_once() {
     assert!(sandbox.rows().last().unwrap().contains("m,300,50,false,plan"));
     assert!(sandbox.rows().last().unwrap().contains("rev=2"));
     assert_eq!(counted(&sandbox), [2, 0, 350 + 15, 6]);
+}
+
+/// Only pruning deletes, and nobody is asked to mend what is no fault.
+#[test]
+fn a_correction_is_no_repeated_row() {
+    let sandbox = Sandbox::with_rows(&[ROW, IMPORTED]);
+    amend(&sandbox, &["turn-1234567", "--success", "false"]);
+    amend(&sandbox, &["turn-1234567", "--notes", "better"]);
+    amend(&sandbox, &[&ids(&sandbox)[0], "--success", "false"]);
+    let before = sandbox.snapshot();
+    assert_eq!(sandbox.ok("log-usage", &["repair"]), "5 rows: nothing to repair\n");
+    assert_eq!(sandbox.snapshot(), before);
+    assert_eq!(sandbox.ok("usage-report", &["verify"]), "5 rows in 1 file: nothing found\n");
+    let note = "- Corrected rows count as they are now; 3 earlier revisions left out.\n";
+    assert!(sandbox.ok("usage-report", &[]).contains(note));
+    for format in ["table", "csv"] {
+        let output = sandbox.run("usage-report", &["--format", format]);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        for word in ["repeated", "verify:", "usage-report verify", "warning"] {
+            assert!(!said.contains(word), "{format}: {said}");
+        }
+    }
+    // What is there twice, byte for byte, still is one too many.
+    let rows = sandbox.rows();
+    sandbox.add_rows(&[&rows[1], &rows[3]]);
+    let json = sandbox.json(&[]);
+    assert_eq!((&json["duplicates"], &json["corrected"]), (&2.into(), &3.into()));
+    assert_eq!(json["totals"]["rows"], 2);
+    assert!(sandbox.ok("log-usage", &["repair"]).starts_with("kept 5 rows; "));
+    assert_eq!(counted(&sandbox), [2, 0, 165, 3]);
+    // As the sums that are kept of sealed segments have it.
+    let sealed = ".telemetry/archive/usage-20260301T080000Z-00000001.csv";
+    sandbox.write(sealed, sandbox.read(".telemetry/usage.csv"));
+    sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n"));
+    for _ in 0..2 {
+        assert_eq!(counted(&sandbox), [2, 0, 165, 3]);
+    }
 }
 
 #[test]

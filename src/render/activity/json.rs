@@ -57,6 +57,7 @@ pub fn render(page: &Page<'_>) -> String {
         },
         "skipped": { "events": skipped(page.events), "rows": skipped(page.rows) },
         "duplicates": { "events": page.events.repeated, "rows": page.rows.repeated },
+        "corrected": page.rows.corrected,
         "pruned": page.rows.pruned,
     });
     let text = serde_json::to_string_pretty(&value).unwrap_or_default();
