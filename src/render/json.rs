@@ -16,6 +16,11 @@ pub fn render(report: &Report) -> String {
     out.insert("schema".to_owned(), json!("usage-report/1"));
     out.insert("from".to_owned(), json!(report.span.map(|(from, _)| from.to_string())));
     out.insert("to".to_owned(), json!(report.span.map(|(_, to)| to.to_string())));
+    if let Some(period) = &report.period {
+        let (from, to) = (period.from.to_string(), period.to.to_string());
+        let value = json!({ "name": period.name(), "from": from, "to": to });
+        out.insert("period".to_owned(), value);
+    }
     out.insert("totals".to_owned(), Value::Object(measures(&report.totals)));
     let window = report.windows.as_ref().map(|windows| {
         json!({

@@ -18,11 +18,13 @@ const LINES_NAMED: usize = 3;
 /// How many models without a price a note names.
 const MODELS_NAMED: usize = 5;
 
-/// `Usage report`, or `Usage report by week`.
+/// `Usage report`, `Usage report by week`, or `Usage report of 2026-W46` for a period's, whose own
+/// table goes without saying.
 pub fn title(report: &Report) -> String {
-    match report.by.as_slice() {
-        [] => "Usage report".to_owned(),
-        by => {
+    match (&report.period, report.by.as_slice()) {
+        (Some(period), _) => format!("Usage report of {}", period.name()),
+        (None, []) => "Usage report".to_owned(),
+        (None, by) => {
             let names: Vec<String> = by.iter().map(|it| noun(*it)).collect();
             format!("Usage report by {}", names.join(", "))
         }
@@ -49,8 +51,13 @@ pub fn headline(report: &Report) -> String {
         Some(micros) => format!("{} \\* · ", figures::dollars(micros)),
         None => String::new(),
     };
-    let span = report.span.map(span).unwrap_or_default();
+    let span = shown_span(report).map(span).unwrap_or_default();
     format!("{tasks} · {success} · {tokens} tokens · {cost}{span}")
+}
+
+/// From when to when the report is: its period, else its rows.
+pub fn shown_span(report: &Report) -> Option<(Day, Day)> {
+    report.period.as_ref().map(|it| (it.from, it.to)).or(report.span)
 }
 
 /// What is said where no row was selected.
@@ -294,7 +301,9 @@ fn period_note(report: &Report) -> Option<String> {
     let newest = report.span.map(|(_, newest)| newest);
     if let Some(newest) = newest.filter(|_| shown(Dimension::Week)) {
         parts.push("Weeks are ISO weeks; a row's day is that of its own offset.".to_owned());
-        if newest.weekday() < 6 {
+        if report.period.is_some() {
+            parts.push("Those at the ends are cut to the period.".to_owned());
+        } else if newest.weekday() < 6 {
             let weekday = WEEKDAYS[usize::from(newest.weekday())];
             parts.push(format!(
                 "{} ends with the newest row, {weekday} {}.",

@@ -31,28 +31,30 @@ pub struct Screen {
     pub has_colour: bool,
 }
 
-/// The report for that screen. With a grouping asked for, its table alone.
+/// The report for that screen. With a grouping asked for, its table alone; a period's is whole.
 pub fn render(report: &Report, screen: Screen) -> String {
-    let span = report.span.map(sentences::span).unwrap_or_default();
+    let span = sentences::shown_span(report).map(sentences::span).unwrap_or_default();
     if report.span.is_none() {
         let mut out = format!(" {}\n\n {}\n", sentences::title(report), sentences::nothing(report));
         notes(report).iter().for_each(|note| out += &format!("\n {note}\n"));
         return out;
     }
     let mut out = String::new();
-    let shown: Vec<&Breakdown> = match report.by.is_empty() {
+    let is_whole = report.by.is_empty() || report.period.is_some();
+    let shown: Vec<&Breakdown> = match is_whole {
         true => {
             report.breakdowns.iter().filter(|it| it.is_shown && !it.groups.is_empty()).collect()
         }
         false => report.breakdowns[..report.by.len()].iter().collect(),
     };
     let mut sections: Vec<Table> = shown.iter().map(|it| tables::compact(report, it)).collect();
-    if report.by.is_empty() {
+    if is_whole {
         sections.insert(0, tables::summary(report));
     }
     for (at, table) in sections.iter().enumerate() {
         let (lines, width) = draw(table, screen);
         let heading = match at {
+            0 if report.period.is_some() => sentences::title(report),
             0 if report.by.is_empty() => "Usage".to_owned(),
             _ => format!("Usage {}", table.heading.replacen("By", "by", 1)),
         };

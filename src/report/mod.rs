@@ -5,6 +5,7 @@ pub mod histogram;
 pub mod interval;
 pub mod dimension;
 pub mod selection;
+pub mod period;
 pub mod activity;
 pub mod measures;
 pub mod groups;
@@ -27,6 +28,7 @@ use crate::report::days::WEEKS_SHOWN;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;
 use crate::report::origins::{Origin, Origins, State};
+use crate::report::period::Period;
 use crate::timestamp::Day;
 
 /// Empty periods are shown, so that a gap is seen; but a stray row of another century must not
@@ -109,6 +111,8 @@ pub struct Ask {
     pub has_own_prices: bool,
     /// What was moved out of the ledger, as far as it may be asked for.
     pub unseen: Unseen,
+    /// The period whose report it is, where it is one's.
+    pub period: Option<Period>,
 }
 
 /// One line of a table.
@@ -185,6 +189,8 @@ pub struct Report {
     pub has_own_prices: bool,
     /// What was moved out of the ledger, as far as it may be asked for.
     pub unseen: Unseen,
+    /// The period whose report it is, where it is one's.
+    pub period: Option<Period>,
 }
 
 impl Report {
@@ -213,8 +219,10 @@ impl Report {
 pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
     let days = || aggregate.days.iter().map(|(day, _)| day);
     let span = days().min().zip(days().max());
+    let period = ask.period.as_ref().map(|it| (it.from, it.to));
+    let shown = span.and(period.or(span));
     let mut breakdowns: Vec<Breakdown> =
-        ask.by.iter().map(|dimension| breakdown(aggregate, *dimension, span)).collect();
+        ask.by.iter().map(|dimension| breakdown(aggregate, *dimension, shown)).collect();
     if let Some(origins) = &ask.origins {
         breakdowns.iter_mut().for_each(|it| of_git(it, origins, aggregate.span));
     }
@@ -243,6 +251,7 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
         prices_day: pricing::day(),
         has_own_prices: ask.has_own_prices,
         unseen: ask.unseen,
+        period: ask.period.clone(),
     }
 }
 

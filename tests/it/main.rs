@@ -50,6 +50,7 @@ mod places;
 mod prices;
 mod prune;
 mod range;
+mod reading;
 mod redact;
 mod rules;
 mod run;

@@ -15,7 +15,7 @@ use usage_ledger::report::activity;
 use usage_ledger::report::selection::Selection;
 use usage_ledger::workspace::{Config, IDENTITIES_MIN, Place};
 
-use crate::cli::{ActivityOptions, Cli, Filters, format_named, not_for_spreadsheet};
+use crate::cli::{ActivityOptions, Cli, Filters, Only, format_named, not_for_spreadsheet};
 use crate::world::Target;
 
 /// What was asked for.
@@ -51,11 +51,11 @@ impl<'a> Asked<'a> {
         let either = |behind: &Option<String>, before: &Option<String>| {
             behind.clone().or_else(|| before.clone())
         };
-        let Filters { since, until, model, task_type } = &cli.filters;
+        let Filters { since, until, only } = &cli.filters;
         let is_of_reports = !cli.groupings.dimensions().is_empty()
             || cli.revisions.range.is_some()
             || cli.revisions.all_branches
-            || !(model.is_empty() && task_type.is_empty())
+            || !only.words().is_empty()
             || cli.output.keep_duplicates
             || cli.output.no_cache
             || cli.output.committed;
@@ -70,8 +70,7 @@ impl<'a> Asked<'a> {
         let filters = Filters {
             since: either(&options.since, since),
             until: either(&options.until, until),
-            model: Vec::new(),
-            task_type: Vec::new(),
+            only: Only::default(),
         };
         let is_for_spreadsheet = options.for_spreadsheet || cli.output.for_spreadsheet;
         let usual = match options.for_spreadsheet {

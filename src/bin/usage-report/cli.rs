@@ -74,18 +74,43 @@ pub(crate) enum Command {
     /// Of the events in .telemetry/events.jsonl (recorded only with consent: log-usage consent) and
     /// of the tags of rows. Nothing is said of single people, nor of fewer than five in a role.
     Activity(ActivityOptions),
+    /// The report of the last whole week or month
+    ///
+    /// Of the last period that ended before today: for cron, a CI job or a git hook.
+    Digest(DigestOptions),
+}
+
+/// What `digest` takes.
+#[derive(Args)]
+pub(crate) struct DigestOptions {
+    /// Of the last whole week, day by day
+    #[arg(long, required_unless_present = "monthly", conflicts_with = "monthly")]
+    pub(crate) weekly: bool,
+    /// Of the last whole month, week by week
+    #[arg(long)]
+    pub(crate) monthly: bool,
+    /// As if it were this day (2026-11-21)
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub(crate) as_of: Option<String>,
+    #[command(flatten)]
+    pub(crate) only: Only,
+    /// Rows of all branches too, local ones and remote ones
+    #[arg(long, conflicts_with = "keep_duplicates")]
+    pub(crate) all_branches: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// What `activity` takes. What stands before the command is looked at too.
 #[derive(Args, Default)]
 pub(crate) struct ActivityOptions {
-    /// From this date on (2026-02-23), time (RFC 3339) or age (7d)
+    /// From this date (2026-02-23), time or age (7d) on
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Up to and with this date, time or age
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
-    /// As markdown, csv, json or table (compact, for a terminal) [default: markdown]
+    /// As markdown, csv, json or table [default: markdown]
     #[arg(long, hide_possible_values = true, value_name = "FORMAT", allow_negative_numbers = true, value_parser = formats())]
     pub(crate) format: Option<&'static Format>,
     /// As CSV in which no text is run as a formula
@@ -110,11 +135,12 @@ pub(crate) struct Groupings {
     /// Every month first
     #[arg(long)]
     pub(crate) monthly: bool,
-    /// By day, week, month, hour, weekday, model, task-type, source, session, user, file, commit,
-    /// author, branch or pr first
+    /// By day, week, model, session, pr, … first (--help)
     ///
-    /// May be repeated, or a list with commas; each is a table of its own. commit and author: who
-    /// first added the row; branch and pr: what brought it to the default branch.
+    /// By day, week, month, hour, weekday, model, task-type, source, session, user, file, commit,
+    /// author, branch or pr first. May be repeated, or a list with commas; each is a table of its
+    /// own. commit and author: who first added the row; branch and pr: what brought it to the default
+    /// branch.
     #[arg(
         long,
         value_name = "DIM",
@@ -123,6 +149,29 @@ pub(crate) struct Groupings {
         hide_possible_values = true
     )]
     pub(crate) by: Vec<Dimension>,
+}
+
+impl Cli {
+    /// Refuses options of a report before a command that takes its own behind its name.
+    pub(crate) fn refuse_before(&self, problem: &str, fix: &str) -> Result<()> {
+        let output = &self.output;
+        let is_of_reports = !self.groupings.dimensions().is_empty()
+            || self.revisions.range.is_some()
+            || self.revisions.all_branches
+            || !self.filters.words().is_empty()
+            || output.format.name != FORMATS[0].name
+            || output.output.is_some()
+            || output.for_spreadsheet
+            || output.keep_duplicates
+            || output.no_cache
+            || output.reprice
+            || output.committed
+            || output.strict;
+        match is_of_reports {
+            false => Ok(()),
+            true => Err(Error::Usage { problem: problem.to_owned(), fix: fix.to_owned() }),
+        }
+    }
 }
 
 impl Groupings {
@@ -145,16 +194,25 @@ impl Groupings {
 
 #[derive(Args)]
 pub(crate) struct Filters {
-    /// From this date on (2026-02-23), time (RFC 3339) or age (7d)
+    /// From this date (2026-02-23), time or age (7d) on
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Up to and with this date, time or age
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) only: Only,
+}
+
+/// Which rows, whatever day they are of.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Only {
     /// Only this model; * and ? match any; may be repeated
     #[arg(long, value_name = "GLOB", allow_negative_numbers = true)]
     pub(crate) model: Vec<String>,
-    /// Only plan, execute, verify, discuss or quick; may be repeated
+    /// Only plan, execute, verify, discuss or quick
+    ///
+    /// May be repeated.
     #[arg(long, hide_possible_values = true, value_name = "TYPE", allow_negative_numbers = true, value_parser = task_types())]
     pub(crate) task_type: Vec<TaskType>,
 }
@@ -167,8 +225,7 @@ impl Filters {
         Ok(Selection {
             since: bound("--since", &self.since)?,
             until: bound("--until", &self.until)?,
-            models: self.model.iter().map(|glob| WildMatch::new(glob)).collect(),
-            task_types: self.task_type.clone(),
+            ..self.only.selection()
         })
     }
 
@@ -177,17 +234,33 @@ impl Filters {
         let mut words = Vec::new();
         words.extend(self.since.iter().map(|it| format!("--since {it}")));
         words.extend(self.until.iter().map(|it| format!("--until {it}")));
-        words.extend(self.model.iter().map(|it| format!("--model {it}")));
-        words.extend(self.task_type.iter().map(|it| format!("--task-type {}", it.name())));
+        words.extend(self.only.words());
         words
+    }
+}
+
+impl Only {
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            models: self.model.iter().map(|glob| WildMatch::new(glob)).collect(),
+            task_types: self.task_type.clone(),
+            ..Selection::default()
+        }
+    }
+
+    /// The options as they would be typed.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let models = self.model.iter().map(|it| format!("--model {it}"));
+        let types = self.task_type.iter().map(|it| format!("--task-type {}", it.name()));
+        models.chain(types).collect()
     }
 }
 
 #[derive(Args)]
 pub(crate) struct Revisions {
-    /// Only rows that commit B has and A has not, as A..B; HEAD may be left out
+    /// Only rows that commit B has and A has not
     ///
-    /// A...B: that B has and the last commit that both have in common has not. A single commit: all
+    /// HEAD may be left out. A...B: that B has and the last commit that both have in common has not. A single commit: all
     /// rows that it has. Read from git alone; what is not committed is not in it.
     #[arg(
         long,
@@ -203,7 +276,9 @@ pub(crate) struct Revisions {
 
 #[derive(Args)]
 pub(crate) struct Source {
-    /// Read these ledgers, each with its archive; - is standard input
+    /// Read these ledgers; - is standard input
+    ///
+    /// Each with its archive.
     #[arg(long, value_name = "PATH", num_args = 1.., global = true, allow_negative_numbers = true)]
     pub(crate) file: Vec<PathBuf>,
     /// Read your own ledger, outside any repository
@@ -211,9 +286,9 @@ pub(crate) struct Source {
     pub(crate) personal: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Output {
-    /// As markdown, csv, json or table (compact, for a terminal) [default: markdown]
+    /// As markdown, csv, json or table [default: markdown]
     #[arg(long, hide_possible_values = true, hide_default_value = true, value_name = "FORMAT", allow_negative_numbers = true, default_value = FORMATS[0].name, default_value_if("for_spreadsheet", "true", "csv"), value_parser = formats())]
     pub(crate) format: &'static Format,
     /// As CSV in which no text is run as a formula
@@ -281,6 +356,17 @@ pub(crate) fn formats() -> impl TypedValueParser<Value = &'static Format> {
 pub(crate) fn format_named(name: &str) -> &'static Format {
     let formats: &'static [Format] = const { &FORMATS };
     formats.iter().find(|format| format.name == name).unwrap_or(&formats[0])
+}
+
+/// The day that is given, else today.
+pub(crate) fn today(as_of: Option<&str>) -> Result<Day> {
+    let Some(text) = as_of else { return Ok(world::now().day()) };
+    Day::parse(text).ok_or_else(|| Error::OptionValue {
+        option: "--as-of".to_owned(),
+        given: text.to_owned(),
+        allowed: "a date".to_owned(),
+        example: "2026-11-21".to_owned(),
+    })
 }
 
 /// A date, a moment, or an age, which is a moment too.

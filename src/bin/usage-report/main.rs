@@ -14,6 +14,7 @@ mod world;
 mod cli;
 mod gather;
 mod activity;
+mod digest;
 mod held;
 
 use std::fs;
@@ -39,10 +40,10 @@ use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
 use usage_ledger::pricing::Prices;
-use usage_ledger::render::FORMATS;
 use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
+use usage_ledger::report::period::Period;
 use usage_ledger::report::{self, Ask, Report, Unseen};
 use usage_ledger::row::HEADER;
 use usage_ledger::workspace::{FOLDER, LEDGER};
@@ -71,10 +72,13 @@ fn main() -> ExitCode {
             cli.command = Some(Command::Activity(ActivityOptions::default()));
         }
     }
-    let outcome = match &cli.command {
-        Some(Command::Verify(options)) => verify(&cli, options),
-        Some(Command::Activity(options)) => activity(&cli, options),
-        None => report(&cli),
+    let outcome = match cli.command.take() {
+        Some(Command::Verify(options)) => verify(&cli, &options),
+        Some(Command::Activity(options)) => activity(&cli, &options),
+        Some(Command::Digest(options)) => {
+            digest::asked(cli, options).and_then(|(cli, period)| report(&cli, Some(period)))
+        }
+        None => report(&cli, None),
     };
     outcome.unwrap_or_else(|error| match error {
         // What could be there is worth a look, and only where there is nothing else to tell.
@@ -85,7 +89,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn report(cli: &Cli) -> Result<ExitCode> {
+/// The report, or that of a period.
+fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
     cli.output.check()?;
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
@@ -135,6 +140,7 @@ fn report(cli: &Cli) -> Result<ExitCode> {
         border,
         has_own_prices: inputs.iter().any(|input| input.prices.has_own()),
         unseen,
+        period,
     };
     let report = report::build(&aggregate, left_out, &ask);
     let text = drawn(&cli.output, &report, output.is_none());
@@ -220,26 +226,8 @@ fn verify_archive(path: &Path) -> Result<ExitCode> {
 }
 
 fn verify(cli: &Cli, options: &VerifyOptions) -> Result<ExitCode> {
-    let output = &cli.output;
-    let is_of_reports = !cli.groupings.dimensions().is_empty()
-        || cli.revisions.range.is_some()
-        || cli.revisions.all_branches
-        || !cli.filters.words().is_empty()
-        || output.format.name != FORMATS[0].name
-        || output.output.is_some()
-        || output.for_spreadsheet
-        || output.keep_duplicates
-        || output.no_cache
-        || output.reprice
-        || output.committed
-        || output.strict;
-    if is_of_reports {
-        return Err(Error::Usage {
-            problem: "verify looks at every line, and takes only --archive, --file and --personal"
-                .to_owned(),
-            fix: "usage-report verify".to_owned(),
-        });
-    }
+    let problem = "verify looks at every line, and takes only --archive, --file and --personal";
+    cli.refuse_before(problem, "usage-report verify")?;
     if let Some(path) = &options.archive {
         return verify_archive(path);
     }
