@@ -11,8 +11,8 @@ use crate::ledger::events::reading::{self, Line};
 use crate::ledger::events::tally;
 use crate::report::activity::seen::Seen;
 use crate::report::activity::watch::Watch;
+use crate::report::left_out::{LeftOut, SkippedLine};
 use crate::report::selection::Selection;
-use crate::report::{LeftOut, SkippedLine};
 use crate::workspace::Place;
 
 /// What the events of these places tell at times of the selection, each once; and what of them

@@ -13,7 +13,7 @@ use crate::ledger::distinct::{Rank, fingerprint, rank};
 use crate::ledger::files::{self, Role};
 use crate::ledger::gzip;
 use crate::ledger::scan::{Item, NotALedger, Part, Scanner};
-use crate::report::{LeftOut, SkippedLine};
+use crate::report::left_out::{LeftOut, SkippedLine};
 use crate::row::{HEADER, Row};
 use crate::timestamp::Instant;
 use crate::workspace::Place;

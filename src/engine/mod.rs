@@ -17,8 +17,8 @@ use crate::engine::cache::Cache;
 use crate::engine::inputs::Input;
 use crate::engine::query::Query;
 use crate::error::Result;
-use crate::report::LeftOut;
 use crate::report::aggregate::Aggregate;
+use crate::report::left_out::LeftOut;
 
 /// Sums the inputs; `progress` is told of every byte read, or known from before. What is kept of
 /// sealed segments is in `cache`.

@@ -18,7 +18,7 @@ use crate::notes::Tags;
 use crate::record::Unquoter;
 use crate::report::aggregate::Aggregate;
 use crate::report::counter::Counter;
-use crate::report::{LeftOut, SkippedLine};
+use crate::report::left_out::{LeftOut, SkippedLine};
 use crate::row::Row;
 use crate::timestamp::{Day, Instant};
 

@@ -8,7 +8,8 @@ use crate::error::{Error, Result, excerpt, shell_word};
 use crate::git::branches::short;
 use crate::git::objects::{Objects, Repository};
 use crate::ledger::scan::Scanner;
-use crate::report::{Commits, LeftOut};
+use crate::report::Commits;
+use crate::report::left_out::LeftOut;
 use crate::workspace::Place;
 
 /// What a range means in this repository.

@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::distinct::{Rank, fingerprint, rank};
-    use crate::report::LeftOut;
+    use crate::report::left_out::LeftOut;
     use crate::report::measures::Measures;
     use crate::row::{HEADER, Row};
     use proptest::prelude::*;

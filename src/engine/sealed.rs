@@ -14,7 +14,7 @@ use crate::engine::scanned;
 use crate::engine::threads;
 use crate::error::Result;
 use crate::ledger::files::Role;
-use crate::report::LeftOut;
+use crate::report::left_out::LeftOut;
 use crate::report::summary::{Extent, Summary, extent, is_made_of_cells};
 use crate::timestamp::Day;
 
@@ -180,7 +180,8 @@ fn add(segments: &[(&Segment<'_>, Extent)], query: &Query, cache: &Cache) -> Res
                 left_out.pruned += pruned;
                 left_out.repeated += summary.repeated;
                 left_out.corrected += summary.corrected;
-                summary.add_to(aggregate, &query.selection, *extent, &segment.input.label);
+                let asked = (&query.selection, query.has_cells);
+                summary.add_to(aggregate, asked, *extent, &segment.input.label);
             }
             // It was whole a moment ago: somebody changes what is sealed.
             Ok(None) => *sums = Err(segment.input.fail(&io::Error::other("it is being changed"))),
@@ -225,15 +226,8 @@ impl<'a> Segment<'a> {
 /// The sums of different files as one; lines that were left out in the order of the files.
 fn together(inputs: &[&Input], mut one: Sums, other: Sums) -> Sums {
     one.aggregate.merge(&other.aggregate);
-    one.left_out.unreadable += other.left_out.unreadable;
-    one.left_out.repeated += other.left_out.repeated;
-    one.left_out.corrected += other.left_out.corrected;
-    one.left_out.pruned += other.left_out.pruned;
-    for (lines, more) in [
-        (&mut one.left_out.lines, other.left_out.lines),
-        (&mut one.left_out.markers, other.left_out.markers),
-    ] {
-        lines.extend(more);
+    one.left_out.add(other.left_out);
+    for lines in [&mut one.left_out.lines, &mut one.left_out.markers] {
         lines.sort_by_key(|line| inputs.iter().position(|input| input.label == line.file));
         lines.truncate(LINES_NAMED_MAX);
     }

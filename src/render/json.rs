@@ -6,9 +6,10 @@ use crate::error::is_unprintable;
 use crate::figures;
 use crate::render::tables::key_text;
 use crate::report::dimension::{Dimension, Key};
+use crate::report::left_out::SkippedLine;
 use crate::report::measures::Measures;
 use crate::report::origins::State;
-use crate::report::{Breakdown, Group, Report, SkippedLine};
+use crate::report::{Breakdown, Group, Report};
 
 /// The report as one JSON object.
 pub fn render(report: &Report) -> String {
@@ -95,7 +96,8 @@ pub(super) fn mean_ms(measures: &Measures) -> Option<f64> {
     (measures.tasks > 0).then(|| measures.duration_ms as f64 / measures.tasks as f64)
 }
 
-fn measures(measures: &Measures) -> Map<String, Value> {
+/// Everything that is measured of some rows.
+pub(super) fn measures(measures: &Measures) -> Map<String, Value> {
     let cached = (measures.cache_known_tokens > 0).then_some(measures.cached_tokens);
     let value = json!({
         "rows": measures.rows,

@@ -8,6 +8,7 @@ pub mod markdown;
 pub mod folded;
 pub mod terminal;
 pub mod activity;
+pub mod compare;
 
 use crate::render::terminal::Screen;
 use crate::report::Report;

@@ -7,9 +7,10 @@ use crate::render::tables::{
     success_change,
 };
 use crate::report::dimension::Dimension;
+use crate::report::left_out::{LeftOut, SkippedLine};
 use crate::report::measures::{Measures, Origin};
 use crate::report::origins::State;
-use crate::report::{Breakdown, Commits, LeftOut, Report, SkippedLine};
+use crate::report::{Breakdown, Commits, Report};
 use crate::timestamp::Day;
 
 /// How many skipped lines a note names.

@@ -48,6 +48,8 @@ pub struct Measures {
     pub told_rows: u64,
     /// Rows without a price.
     pub unpriced: Unpriced,
+    /// Tasks that tell of no tokens at all.
+    pub without_tokens: u64,
 }
 
 /// Rows without a price: what they are worth is left out of every figure of cost.
@@ -133,6 +135,7 @@ pub struct Tally {
     unpriced_tasks: u32,
     unpriced_successes: u32,
     unpriced_tokens: u64,
+    without_tokens: u32,
 }
 
 impl Tally {
@@ -165,6 +168,8 @@ impl Tally {
             self.origins[origin as usize] += 1;
             self.successes += u32::from(share.success);
             self.duration_ms += share.duration_ms;
+            let is_without = share.prompt_tokens + share.completion_tokens == 0;
+            self.without_tokens += u32::from(is_without);
         }
         match share.cost.micros {
             Some(micros) => {
@@ -212,6 +217,7 @@ impl Measures {
         self.unpriced.tasks += u64::from(tally.unpriced_tasks);
         self.unpriced.successes += u64::from(tally.unpriced_successes);
         self.unpriced.tokens += u128::from(tally.unpriced_tokens);
+        self.without_tokens += u64::from(tally.without_tokens);
     }
 
     /// Adds another group of rows.
@@ -239,6 +245,7 @@ impl Measures {
         self.unpriced.tasks += other.unpriced.tasks;
         self.unpriced.successes += other.unpriced.successes;
         self.unpriced.tokens += other.unpriced.tokens;
+        self.without_tokens += other.without_tokens;
     }
 
     /// What the rows cost, in millionths of a dollar; None where none of them has a price.

@@ -1,6 +1,7 @@
 //! Sums → what is to be said about them: which tables, in which order, with which lines. Plain
 //! values; does no I/O and cannot fail.
 
+pub mod left_out;
 pub mod histogram;
 pub mod interval;
 pub mod dimension;
@@ -16,16 +17,16 @@ pub mod series;
 pub mod anomaly;
 pub mod counter;
 pub mod summary;
+pub mod compare;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use crate::pricing;
 use crate::report::aggregate::Aggregate;
 use crate::report::days::WEEKS_SHOWN;
 use crate::report::dimension::{Dimension, Key};
+use crate::report::left_out::LeftOut;
 use crate::report::measures::Measures;
 use crate::report::origins::{Origin, Origins, State};
 use crate::report::period::Period;
@@ -34,34 +35,6 @@ use crate::timestamp::Day;
 /// Empty periods are shown, so that a gap is seen; but a stray row of another century must not
 /// bring a table of a million lines with it.
 const PERIODS_FILLED_MAX: i64 = 4_000;
-
-/// A line of a file that was not counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SkippedLine {
-    /// The file, as reports name it.
-    pub file: String,
-    /// The line, the first being 1.
-    pub line: u64,
-    /// Why.
-    pub reason: String,
-}
-
-/// What was left out of the sums.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
-    /// Rows that cannot be read.
-    pub unreadable: u64,
-    /// The first of them.
-    pub lines: Vec<SkippedLine>,
-    /// Conflict markers, whose both sides are counted.
-    pub markers: Vec<SkippedLine>,
-    /// Rows that repeat another, byte for byte.
-    pub repeated: u64,
-    /// Earlier revisions of rows that were amended or refreshed.
-    pub corrected: u64,
-    /// Rows from before the border of their ledger.
-    pub pruned: u64,
-}
 
 /// Rows of the ledger that are in an archive outside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -75,8 +75,15 @@ impl Summary {
         }
     }
 
-    /// Adds what is selected to the sums; `file` is what the file is called.
-    pub fn add_to(&self, sums: &mut Aggregate, selection: &Selection, extent: Extent, file: &str) {
+    /// Adds what is selected to the sums, as cells too where that is asked for; `file` is what the
+    /// file is called.
+    pub fn add_to(
+        &self,
+        sums: &mut Aggregate,
+        (selection, has_cells): (&Selection, bool),
+        extent: Extent,
+        file: &str,
+    ) {
         sums.add_rows(self.rows, self.span);
         let takes_day = |day: Day| {
             let after = |bound| !matches!(bound, Bound::Day(since) if day < since);
@@ -92,6 +99,10 @@ impl Summary {
                 continue;
             }
             sums.days.add(*day, measures);
+            if has_cells {
+                let (day, model, task_type) = (*day, model.clone(), *task_type);
+                sums.cells.push(Cell { day, model, task_type, measures: measures.clone() });
+            }
             for (dimension, groups) in &mut sums.groups {
                 let place = match dimension {
                     Dimension::Model => groups.of_name(Some(model)),

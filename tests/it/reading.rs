@@ -93,3 +93,139 @@ fn what_a_digest_does_not_take_is_refused() {
         assert!(text(&output.stderr).contains(problem), "{arguments:?}: {}", text(&output.stderr));
     }
 }
+
+/// Two weeks of a hundred tasks each, five a day and model; the second week's succeed less often.
+fn two_weeks() -> Sandbox {
+    let mut rows = Vec::new();
+    for (week, first) in [("a", 2), ("b", 9)] {
+        for day in first..first + 5 {
+            for hour in 0..20u32 {
+                let is_success = week == "a" || hour % 3 != 0;
+                let tokens = 1_000 + 100 * (hour * 7 % 5);
+                rows.push(format!(
+                    "2026-11-{day:02}T{hour:02}:00:00Z,claude-opus-5-5,{tokens},100,{is_success},\
+                     execute,{},",
+                    60_000 + 1_000 * hour
+                ));
+            }
+        }
+    }
+    Sandbox::with_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+fn compared(sandbox: &Sandbox, arguments: &[&str]) -> serde_json::Value {
+    let all = [&["compare"], arguments, &["--format", "json"]].concat();
+    serde_json::from_str(&sandbox.ok("usage-report", &all)).unwrap()
+}
+
+#[test]
+fn a_change_is_told_from_chance() {
+    let sandbox = two_weeks();
+    let found = compared(&sandbox, &["2026-W46"]);
+    assert_eq!(found["b"]["name"], "2026-W45");
+    let change = |measure: &str| found["changes"][measure].clone();
+    assert_eq!(change("success_rate")["a"], 0.65);
+    assert_eq!(change("success_rate")["change"], -0.35);
+    assert_eq!(change("success_rate")["may_be_chance"], false);
+    assert_eq!(change("duration_p50")["may_be_chance"], true);
+    assert_eq!(change("tokens_per_task")["change"], 0.0);
+    let of_type = &found["by_task_type"][0];
+    assert_eq!((&of_type["task_type"], &of_type["tasks"]["a"]), (&"execute".into(), &100.into()));
+    assert_eq!(of_type["changes"]["success_rate"]["b"], 1.0);
+    // The other way round it is the same with the other sign.
+    let back = compared(&sandbox, &["2026-W45", "2026-W46"]);
+    assert_eq!(back["changes"]["success_rate"]["change"], 0.35);
+    // Without a word it is the seven days to the newest row: the clock has no say.
+    let alone = compared(&sandbox, &[]);
+    assert_eq!(alone["a"]["name"], "2026-11-07..2026-11-13");
+    assert_eq!(alone["changes"], found["changes"]);
+}
+
+#[test]
+fn sealed_segments_are_compared_as_rows_are() {
+    let sandbox = two_weeks();
+    let whole = sandbox.ok("usage-report", &["compare", "2026-W46", "--no-cache"]);
+    let text = sandbox.read(".telemetry/usage.csv");
+    let (head, tail) = text.split_at(text.find("2026-11-05").unwrap());
+    let header = format!("{}\n", crate::sandbox::HEADER);
+    sandbox.write(".telemetry/archive/usage-20261102T000000Z-0123abcd.csv", head);
+    sandbox.write(".telemetry/usage.csv", header + tail);
+    for _ in 0..2 {
+        assert_eq!(sandbox.ok("usage-report", &["compare", "2026-W46"]), whole);
+    }
+}
+
+#[test]
+fn branches_are_compared_by_what_each_has_alone() {
+    let sandbox = Sandbox::repository();
+    sandbox.add_rows(&[&row("2026-11-02", 10, 1)]);
+    sandbox.commit("2026-11-02", "both");
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    sandbox.add_rows(&[&row("2026-11-03", 10, 2), &row("2026-11-03", 11, 3)]);
+    sandbox.commit("2026-11-03", "topic");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    sandbox.add_rows(&[&row("2026-11-04", 10, 10)]);
+    sandbox.commit("2026-11-04", "main");
+    let tokens = |a: &str, b: &str| {
+        let found = compared(&sandbox, &[a, b]);
+        ["a", "b"].map(|side| found[side]["totals"]["prompt_tokens"].as_u64().unwrap())
+    };
+    assert_eq!(tokens("branch:topic", "branch:main"), [5, 10]);
+    assert_eq!(tokens("main..topic", "branch:main"), [5, 11]);
+    assert_eq!(tokens("branch:topic", "2026-11"), [6, 11]);
+    let said = sandbox.ok("usage-report", &["compare", "branch:topic", "branch:main"]);
+    assert!(said.contains("Rows that both branches have are on neither side."), "{said}");
+    assert!(!said.contains("## Trend"), "{said}");
+}
+
+#[test]
+fn the_quality_of_the_rows_is_told() {
+    let sandbox = Sandbox::with_rows(&[
+        &row("2026-11-02", 10, 1),
+        &row("2026-11-02", 10, 1),
+        &row("2026-11-09", 10, 1),
+        "2026-11-10T10:00:00Z,unknown-model,5,5,true,plan,1,",
+        "2026-11-11T10:00:00Z,claude-opus-5-5,0,0,true,plan,1,",
+        "2026-11-22T10:00:00Z,claude-opus-5-5,1,1,true,plan,1,",
+        "2026-11-23T10:00:00Z,claude-opus-5-5,1,1,true,plan,1,",
+        "nonsense",
+    ]);
+    let quality = compared(&sandbox, &["2026-W46", "--as-of", "2026-11-21"])["quality"].clone();
+    let expected = serde_json::json!({
+        "days": 21,
+        "days_without_rows": 16,
+        "longest_gap": { "from": "2026-11-12", "to": "2026-11-21" },
+        "future_rows": 1,
+        "unpriced_rows": 1,
+        "tasks_without_tokens": 1,
+        "unreadable_rows": 1,
+        "repeated_rows": 1,
+        "conflict_markers": 0,
+    });
+    assert_eq!(quality, expected);
+    let strict = sandbox.run("usage-report", &["compare", "2026-W46", "--strict"]);
+    assert_eq!(strict.status.code(), Some(3));
+    // What is on both sides is said.
+    let said = sandbox.ok("usage-report", &["compare", "2026-11", "2026-W46"]);
+    assert!(said.contains("3 rows are on both sides: the intervals do not hold."), "{said}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_and_nothing_at_all_is_no_error() {
+    let sandbox = with_days(&["2026-11-09"]);
+    for (arguments, problem) in [
+        (&["compare", "next-week"][..], "\"next-week\" is no period"),
+        (&["compare", "model:gpt-*"], "against what model:gpt-* is compared is missing"),
+        (&["--weekly", "compare"], "behind its name"),
+        (&["compare", "branch:x", "branch:y", "--all-branches"], "--all-branches"),
+    ] {
+        let output = sandbox.run("usage-report", arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(problem), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let said = sandbox.ok("usage-report", &["compare", "2020-01", "2019-12"]);
+    assert!(said.contains("No row is of 2020-01.") && said.contains("No row is of 2019-12."));
+    for format in ["csv", "json", "table"] {
+        sandbox.ok("usage-report", &["compare", "2020-01", "2019-12", "--format", format]);
+    }
+}

@@ -15,7 +15,7 @@ use wildmatch::WildMatch;
 use crate::world;
 
 /// Report on the ledger of LLM usage in this repository (.telemetry/usage.csv)
-#[derive(Parser)]
+#[derive(Parser, Clone)]
 #[command(
     name = "usage-report",
     version,
@@ -58,14 +58,14 @@ pub(crate) struct Cli {
 }
 
 /// What is to be checked instead of the ledger.
-#[derive(Args, Default)]
+#[derive(Args, Default, Clone)]
 pub(crate) struct VerifyOptions {
     /// Check an archive that log-usage archive --to has made: its manifest, every hash, every row
     #[arg(long, value_name = "PATH")]
     pub(crate) archive: Option<PathBuf>,
 }
 
-#[derive(Subcommand)]
+#[derive(Subcommand, Clone)]
 pub(crate) enum Command {
     /// Check every line of every file; exit code 1 if anything was found
     Verify(VerifyOptions),
@@ -78,10 +78,39 @@ pub(crate) enum Command {
     ///
     /// Of the last period that ended before today: for cron, a CI job or a git hook.
     Digest(DigestOptions),
+    /// Two periods, branches, models or task types side by side
+    ///
+    /// A and B are each a period (this-week, last-week, this-month, last-month, today, yesterday,
+    /// 2026-W47, 2026-11, 2026-11-15, 2026-11-01..2026-11-15, before:2026-11-10, after:2026-11-10: that
+    /// day included), branch:NAME, a range of commits (main..topic), model:GLOB or task-type:TYPE.
+    /// Without B: against the period before. Without both: the seven days to the newest row against
+    /// the seven before.
+    Compare(CompareOptions),
+}
+
+/// What `compare` takes.
+#[derive(Args, Clone)]
+pub(crate) struct CompareOptions {
+    /// What is compared
+    #[arg(value_name = "A")]
+    pub(crate) a: Option<String>,
+    /// What it is compared with
+    #[arg(value_name = "B")]
+    pub(crate) b: Option<String>,
+    /// As if it were this day (2026-11-21)
+    #[arg(long, value_name = "DATE", allow_hyphen_values = true)]
+    pub(crate) as_of: Option<String>,
+    #[command(flatten)]
+    pub(crate) only: Only,
+    /// Rows of all branches too, local ones and remote ones
+    #[arg(long, conflicts_with = "keep_duplicates")]
+    pub(crate) all_branches: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// What `digest` takes.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct DigestOptions {
     /// Of the last whole week, day by day
     #[arg(long, required_unless_present = "monthly", conflicts_with = "monthly")]
@@ -102,7 +131,7 @@ pub(crate) struct DigestOptions {
 }
 
 /// What `activity` takes. What stands before the command is looked at too.
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct ActivityOptions {
     /// From this date (2026-02-23), time or age (7d) on
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
@@ -124,7 +153,7 @@ pub(crate) struct ActivityOptions {
     pub(crate) strict: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Groupings {
     /// Every day first
     #[arg(long)]
@@ -192,7 +221,7 @@ impl Groupings {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Filters {
     /// From this date (2026-02-23), time or age (7d) on
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
@@ -256,7 +285,7 @@ impl Only {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Revisions {
     /// Only rows that commit B has and A has not
     ///
@@ -274,7 +303,7 @@ pub(crate) struct Revisions {
     pub(crate) all_branches: bool,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Source {
     /// Read these ledgers; - is standard input
     ///

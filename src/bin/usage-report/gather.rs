@@ -10,9 +10,10 @@ use usage_ledger::engine::range;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::objects::Repository;
 use usage_ledger::ledger::archived::Segment;
+use usage_ledger::report::Commits;
 use usage_ledger::report::dimension::Dimension;
+use usage_ledger::report::left_out::LeftOut;
 use usage_ledger::report::origins::Origins;
-use usage_ledger::report::{Commits, LeftOut};
 
 use crate::cli::Cli;
 use crate::world::Target;

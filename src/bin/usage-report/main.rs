@@ -15,6 +15,7 @@ mod cli;
 mod gather;
 mod activity;
 mod digest;
+mod compare;
 mod held;
 
 use std::fs;
@@ -43,6 +44,9 @@ use usage_ledger::pricing::Prices;
 use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
+use usage_ledger::report::aggregate::Aggregate;
+use usage_ledger::report::dimension::Dimension;
+use usage_ledger::report::left_out::LeftOut;
 use usage_ledger::report::period::Period;
 use usage_ledger::report::{self, Ask, Report, Unseen};
 use usage_ledger::row::HEADER;
@@ -78,6 +82,9 @@ fn main() -> ExitCode {
         Some(Command::Digest(options)) => {
             digest::asked(cli, options).and_then(|(cli, period)| report(&cli, Some(period)))
         }
+        Some(Command::Compare(options)) => {
+            compare::asked(cli, options).and_then(|asked| comparison(&asked))
+        }
         None => report(&cli, None),
     };
     outcome.unwrap_or_else(|error| match error {
@@ -94,11 +101,7 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
     cli.output.check()?;
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
-    let gathered = Gathered::of(cli, &by, || {
-        let Found { inputs, ledger, waiting, unseen } =
-            cli.source.inputs(Needs { waiting: true, prices: true })?;
-        Ok(Gathered { inputs, ledger, waiting, unseen, ..Gathered::default() })
-    })?;
+    let gathered = gathered(cli, &by)?;
     let before = gathered.left_out.clone();
     let mut unseen = Unseen::default();
     gathered
@@ -114,17 +117,12 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         origins: gathered.origins.clone(),
         ..Query::default()
     };
-    let Gathered { inputs, ledger, waiting, commits, origins, .. } = gathered;
-    let home = world::cache_home().filter(|_| !cli.output.no_cache);
-    let cache = home.zip(ledger).map(|(home, ledger)| Cache::of(&home, &ledger));
     let output = cli.output.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
         refuse_ledger(path)?;
     }
-    let bar = progress(&inputs);
-    let (aggregate, mut left_out) =
-        engine::sum(&inputs, &query, cache.as_ref(), &|bytes| bar.inc(bytes))?;
-    bar.finish_and_clear();
+    let (aggregate, mut left_out) = sums(cli, &gathered, &query)?;
+    let Gathered { inputs, waiting, commits, origins, .. } = gathered;
     left_out.unreadable += before.unreadable;
     left_out.lines.extend(before.lines);
     left_out.markers.extend(before.markers);
@@ -155,6 +153,57 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         return Err(Error::Skipped { rows: unreadable });
     }
     Ok(code)
+}
+
+/// What is to be read.
+fn gathered(cli: &Cli, by: &[Dimension]) -> Result<Gathered> {
+    Gathered::of(cli, by, || {
+        let Found { inputs, ledger, waiting, unseen } =
+            cli.source.inputs(Needs { waiting: true, prices: true })?;
+        Ok(Gathered { inputs, ledger, waiting, unseen, ..Gathered::default() })
+    })
+}
+
+/// What it sums up to.
+fn sums(cli: &Cli, gathered: &Gathered, query: &Query) -> Result<(Aggregate, LeftOut)> {
+    let home = world::cache_home().filter(|_| !cli.output.no_cache);
+    let ledger = gathered.ledger.as_ref();
+    let cache = home.zip(ledger).map(|(home, ledger)| Cache::of(&home, ledger));
+    let bar = progress(&gathered.inputs);
+    let sums = engine::sum(&gathered.inputs, query, cache.as_ref(), &|bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
+    Ok(sums)
+}
+
+fn comparison(asked: &compare::Asked) -> Result<ExitCode> {
+    let output = &asked.cli.output;
+    output.check()?;
+    let path = output.output.as_deref().filter(|path| *path != Path::new("-"));
+    path.map(refuse_ledger).transpose()?;
+    let comparison = asked.compare(&compare::Sources {
+        gather: &|range| {
+            let mut cli = asked.cli.clone();
+            cli.revisions.range = range;
+            gathered(&cli, &[])
+        },
+        sum: &|gathered, query| sums(&asked.cli, gathered, query),
+    })?;
+    let text = asked.draw(&comparison, screen());
+    let is_raw = output.format.is_data && !output.for_spreadsheet;
+    let code = match path {
+        Some(path) => write_file(path, &text)?,
+        None if is_raw => voice::print(for_terminal(text).as_bytes()),
+        None => voice::print(text.as_bytes()),
+    };
+    match comparison.quality.left_out.unreadable {
+        0 => Ok(code),
+        rows if output.strict => Err(Error::Skipped { rows }),
+        rows if output.format.is_data => {
+            voice::say(&format!("warning: rows that cannot be read: {rows} (usage-report verify)"));
+            Ok(code)
+        }
+        _ => Ok(code),
+    }
 }
 
 /// The report in the format that was asked for.

@@ -12,7 +12,7 @@ use crate::report::activity::tally::Outcomes;
 use crate::report::activity::weight::Lengths;
 use crate::report::activity::{Agent, Flow, Strategy};
 use crate::report::dimension::Dimension;
-use crate::report::{LeftOut, SkippedLine};
+use crate::report::left_out::{LeftOut, SkippedLine};
 
 /// The activity as one JSON object.
 pub fn render(page: &Page<'_>) -> String {

@@ -1,7 +1,7 @@
 //! What a view of activity is given.
 
-use crate::report::LeftOut;
 use crate::report::activity::Activity;
+use crate::report::left_out::LeftOut;
 
 /// Everything that is to be shown.
 #[derive(Clone, Copy, Debug)]

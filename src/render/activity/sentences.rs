@@ -4,8 +4,8 @@ use crate::figures;
 use crate::render::activity::page::Page;
 use crate::render::activity::tables::{DAYS_SHOWN, MONTHS_SHOWN, NAMES_SHOWN, WEEKS_SHOWN};
 use crate::render::sentences::{self, counted};
-use crate::report::LeftOut;
 use crate::report::activity::periods::Counts;
+use crate::report::left_out::LeftOut;
 
 /// What to type where no events are recorded.
 const GRANT: &str = "`log-usage consent grant events`";
