@@ -14,7 +14,7 @@ const MODELS_NAMED: usize = 2;
 
 /// Whether the report is of a range of commits, and nothing more was asked for.
 pub fn is_enough(report: &Report) -> bool {
-    report.commits.is_some() && report.by.is_empty()
+    report.commits.is_some() && report.by.is_empty() && report.advice.is_none()
 }
 
 /// The few lines.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::is_unprintable;
 use crate::figures;
+use crate::render::advice;
 use crate::render::tables::key_text;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::left_out::SkippedLine;
@@ -58,6 +59,9 @@ pub fn render(report: &Report) -> String {
     let archived =
         json!({ "segments": unseen.segments, "rows": unseen.rows, "from": from, "to": to });
     out.insert("archived".to_owned(), archived);
+    if let Some(advice) = &report.advice {
+        out.insert("advice".to_owned(), Value::Array(advice.iter().map(advice::json).collect()));
+    }
     let text = serde_json::to_string_pretty(&Value::Object(out)).unwrap_or_default();
     escaped(&text) + "\n"
 }

@@ -4,6 +4,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use crate::figures;
+use crate::render::advice;
 use crate::render::sentences;
 use crate::render::tables::{self, Cell, RATE_TASKS_MIN, Table};
 use crate::report::{Breakdown, Report};
@@ -43,6 +44,10 @@ pub fn render(report: &Report) -> String {
     section(&mut out, (!asked.is_empty()).then_some(&summary.heading), &summary);
     for table in tables_of(rest) {
         section(&mut out, Some(&table.heading), &table);
+    }
+    if let Some(advice) = &report.advice {
+        out += "\n## Advice\n\n";
+        advice::lines(advice).iter().for_each(|line| out += &format!("{line}\n"));
     }
     out += "\n**Notes**\n";
     for note in sentences::notes(report) {

@@ -2,6 +2,7 @@
 
 pub mod tables;
 pub mod sentences;
+pub mod advice;
 pub mod json;
 pub mod csv;
 pub mod markdown;

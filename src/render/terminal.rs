@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 use crate::error::printable;
 use crate::figures;
+use crate::render::advice;
 use crate::render::markdown::{common_text, shortened};
 use crate::render::sentences;
 use crate::render::tables::{self, Cell, Table};
@@ -65,6 +66,11 @@ pub fn render(report: &Report, screen: Screen) -> String {
             out += &format!("\n {heading}\n\n");
         }
         lines.iter().for_each(|line| out += &format!(" {line}\n"));
+    }
+    if let Some(advice) = &report.advice {
+        out += "\n Advice\n\n";
+        let lines = advice::lines(advice);
+        lines.iter().for_each(|line| out += &format!(" {}\n", line.replace('`', "")));
     }
     out + &below(&notes(report), screen)
 }

@@ -18,11 +18,13 @@ pub mod anomaly;
 pub mod counter;
 pub mod summary;
 pub mod compare;
+pub mod advice;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::pricing;
+use crate::report::advice::{Advice, Means};
 use crate::report::aggregate::Aggregate;
 use crate::report::days::WEEKS_SHOWN;
 use crate::report::dimension::{Dimension, Key};
@@ -86,6 +88,8 @@ pub struct Ask {
     pub unseen: Unseen,
     /// The period whose report it is, where it is one's.
     pub period: Option<Period>,
+    /// What advice may be drawn from, where that is asked for.
+    pub advice: Option<Means>,
 }
 
 /// One line of a table.
@@ -164,6 +168,8 @@ pub struct Report {
     pub unseen: Unseen,
     /// The period whose report it is, where it is one's.
     pub period: Option<Period>,
+    /// What could be done better, where that is asked for.
+    pub advice: Option<Vec<Advice>>,
 }
 
 impl Report {
@@ -225,6 +231,7 @@ pub fn build(aggregate: &Aggregate, left_out: LeftOut, ask: &Ask) -> Report {
         has_own_prices: ask.has_own_prices,
         unseen: ask.unseen,
         period: ask.period.clone(),
+        advice: ask.advice.as_ref().map(|means| advice::of(&aggregate.cells, means)),
     }
 }
 

@@ -229,3 +229,59 @@ fn what_cannot_be_compared_is_refused_and_nothing_at_all_is_no_error() {
         sandbox.ok("usage-report", &["compare", "2020-01", "2019-12", "--format", format]);
     }
 }
+
+/// A month in which one model does as well as the other for a fraction of the money.
+#[test]
+fn advice_names_what_there_is_to_gain() {
+    let mut rows = Vec::new();
+    for day in 1..=28 {
+        for hour in 0..6 {
+            for model in ["claude-opus-5-5", "claude-haiku-5-5"] {
+                let is_success = (day + hour) % 9 != 0;
+                rows.push(format!(
+                    "2026-11-{day:02}T{hour:02}:00:00Z,{model},{},2000,{is_success},execute,60000,",
+                    400_000 + 1_000 * day
+                ));
+            }
+        }
+    }
+    let sandbox = Sandbox::with_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let plain = sandbox.ok("usage-report", &[]);
+    let said = sandbox.ok("usage-report", &["--advice"]);
+    let (before, rest) = said.split_once("\n## Advice\n\n").unwrap();
+    assert!(plain.starts_with(before) && plain.ends_with(rest.split_once("\n\n").unwrap().1));
+    let line = "1. Let claude-haiku-5-5 do execute tasks that claude-opus-5-5 does now: ";
+    assert!(rest.starts_with(line) && rest.contains("(expected gain: about $"), "{rest}");
+    let table = sandbox.ok("usage-report", &["--advice", "--format", "table"]);
+    assert!(table.contains("\n Advice\n\n 1. Let claude-haiku-5-5"), "{table}");
+    let first = &sandbox.json(&["--advice"])["advice"][0];
+    assert_eq!(first["rule"], "cheaper-model");
+    assert!(first["gain"]["usd_per_month"].as_f64().unwrap() > 100.0, "{first}");
+    // Where the rows bear nothing out, that is said.
+    let said = sandbox.ok("usage-report", &["--advice", "--since", "2026-11-25"]);
+    assert!(said.contains("\n## Advice\n\nNothing that these rows would bear out.\n"), "{said}");
+    let output = sandbox.run("usage-report", &["--advice", "--format", "csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("fix: usage-report --advice --format json"));
+}
+
+/// An active segment above a mebibyte is named only where git keeps it.
+#[test]
+fn a_large_ledger_is_named_where_git_keeps_it() {
+    let sandbox = Sandbox::repository();
+    let rows: Vec<String> = (0..9_000)
+        .map(|n| {
+            let (day, second) = (1 + n / 500, n % 60);
+            let (hour, minute) = (n % 500 / 60, n % 60);
+            format!(
+                "2026-11-{day:02}T{hour:02}:{minute:02}:{second:02}.{n:06}Z,m,1,1,true,plan,1,{}",
+                "a note that takes its place in the file as such notes do after some weeks of work"
+            )
+        })
+        .collect();
+    sandbox.add_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(!sandbox.ok("usage-report", &["--advice"]).contains("max_size"));
+    sandbox.commit("2026-11-20", "rows");
+    let said = sandbox.ok("usage-report", &["--advice"]);
+    assert!(said.contains("`max_size = \"1M\"`") && said.contains("less with each commit"));
+}

@@ -58,7 +58,8 @@ impl<'a> Asked<'a> {
             || !only.words().is_empty()
             || cli.output.keep_duplicates
             || cli.output.no_cache
-            || cli.output.committed;
+            || cli.output.committed
+            || cli.advice;
         if is_of_reports {
             return Err(Error::Usage {
                 problem: "activity takes only --since, --until, --file, --personal, --format, \

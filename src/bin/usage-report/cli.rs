@@ -53,6 +53,9 @@ pub(crate) struct Cli {
     pub(crate) revisions: Revisions,
     #[command(flatten)]
     pub(crate) source: Source,
+    /// Say what could be done better, and what that gains
+    #[arg(long)]
+    pub(crate) advice: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -184,7 +187,8 @@ impl Cli {
     /// Refuses options of a report before a command that takes its own behind its name.
     pub(crate) fn refuse_before(&self, problem: &str, fix: &str) -> Result<()> {
         let output = &self.output;
-        let is_of_reports = !self.groupings.dimensions().is_empty()
+        let is_of_reports = self.advice
+            || !self.groupings.dimensions().is_empty()
             || self.revisions.range.is_some()
             || self.revisions.all_branches
             || !self.filters.words().is_empty()

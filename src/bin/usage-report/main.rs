@@ -36,6 +36,7 @@ use usage_ledger::git::{self, WorkTree};
 use usage_ledger::ledger::archive::Archive;
 use usage_ledger::ledger::archived::{self, Segment};
 use usage_ledger::ledger::border;
+use usage_ledger::ledger::files::Role;
 use usage_ledger::ledger::gzip;
 use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::verify_events::{self, Verified};
@@ -44,6 +45,7 @@ use usage_ledger::pricing::Prices;
 use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
+use usage_ledger::report::advice::Means;
 use usage_ledger::report::aggregate::Aggregate;
 use usage_ledger::report::dimension::Dimension;
 use usage_ledger::report::left_out::LeftOut;
@@ -99,6 +101,12 @@ fn main() -> ExitCode {
 /// The report, or that of a period.
 fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
     cli.output.check()?;
+    if cli.advice && cli.output.format.is_data {
+        return Err(Error::Usage {
+            problem: "--advice has no place in a table for programs".to_owned(),
+            fix: "usage-report --advice --format json".to_owned(),
+        });
+    }
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
     let gathered = gathered(cli, &by)?;
@@ -114,6 +122,7 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         by: by.clone(),
         keep_duplicates: cli.output.keep_duplicates,
         is_repriced: cli.output.reprice,
+        has_cells: cli.advice,
         origins: gathered.origins.clone(),
         ..Query::default()
     };
@@ -122,7 +131,7 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         refuse_ledger(path)?;
     }
     let (aggregate, mut left_out) = sums(cli, &gathered, &query)?;
-    let Gathered { inputs, waiting, commits, origins, .. } = gathered;
+    let Gathered { inputs, ledger, waiting, commits, origins, .. } = gathered;
     left_out.unreadable += before.unreadable;
     left_out.lines.extend(before.lines);
     left_out.markers.extend(before.markers);
@@ -139,6 +148,7 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         has_own_prices: inputs.iter().any(|input| input.prices.has_own()),
         unseen,
         period,
+        advice: cli.advice.then(|| means(&inputs, ledger.as_deref())),
     };
     let report = report::build(&aggregate, left_out, &ask);
     let text = drawn(&cli.output, &report, output.is_none());
@@ -153,6 +163,15 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         return Err(Error::Skipped { rows: unreadable });
     }
     Ok(code)
+}
+
+/// What advice may be drawn from, besides the rows.
+fn means(inputs: &[Input], ledger: Option<&Path>) -> Means {
+    let active = inputs.iter().filter(|input| input.role == Role::Active).map(Input::bytes).max();
+    Means {
+        prices: inputs.first().map(|input| input.prices.clone()).unwrap_or_default(),
+        committed_bytes: active.filter(|_| ledger.is_some_and(git::tracks)),
+    }
 }
 
 /// What is to be read.

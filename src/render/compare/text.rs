@@ -29,9 +29,12 @@ pub fn change(it: &Change) -> Cell {
     Cell::Text(format!("{} {}{mark}", signed(it.measure, change), unit(it.measure)))
 }
 
-/// `-12 to +35 %`.
+/// `-12 to +35 %`; sums have none.
 pub fn interval(it: &Change) -> Cell {
-    let Some((low, high)) = it.interval else { return Cell::Empty };
+    let Some((low, high)) = it.interval else {
+        let is_sum = matches!(it.measure.figure, Figure::Sum(_));
+        return if is_sum { Cell::Empty } else { Cell::Unknown };
+    };
     let (low, high) = (signed(it.measure, low), signed(it.measure, high));
     Cell::Text(format!("{low} to {high} {}", unit(it.measure)))
 }

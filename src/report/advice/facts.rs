@@ -1,0 +1,71 @@
+//! What advice is drawn from: sums by model and task type, prices, and how large the ledger is.
+
+use std::collections::BTreeMap;
+
+use crate::pricing::Prices;
+use crate::pricing::rates::Rates;
+use crate::report::aggregate::Cell;
+use crate::report::compare::measure::Sums;
+use crate::row::TaskType;
+
+/// The mean length of a month, in days.
+const MONTH_DAYS: f64 = 365.25 / 12.0;
+
+/// Gains are told by the month; from fewer days than this nothing is foretold.
+const DAYS_MIN: i32 = 14;
+
+/// What is known.
+pub struct Facts<'a> {
+    /// The sums of each task type and model.
+    pub sums: BTreeMap<(TaskType, Box<str>), Sums>,
+    /// The sums of each model.
+    pub models: BTreeMap<Box<str>, Sums>,
+    /// How many months the rows are of.
+    months: f64,
+    prices: &'a Prices,
+    /// The size of the active segment, where git keeps it.
+    pub committed_bytes: Option<u64>,
+}
+
+impl<'a> Facts<'a> {
+    /// Of these cells; None where they are of too few days.
+    pub fn of(
+        cells: &[Cell],
+        prices: &'a Prices,
+        committed_bytes: Option<u64>,
+    ) -> Option<Facts<'a>> {
+        let days = || cells.iter().map(|cell| cell.day.0);
+        let days = days().max()? - days().min()? + 1;
+        if days < DAYS_MIN {
+            return None;
+        }
+        let months = f64::from(days) / MONTH_DAYS;
+        let (mut sums, mut models) = (BTreeMap::new(), BTreeMap::new());
+        for Cell { day, model, task_type, measures } in cells {
+            let of_both: &mut Sums = sums.entry((*task_type, model.clone())).or_default();
+            of_both.add(*day, measures);
+            let of_model: &mut Sums = models.entry(model.clone()).or_default();
+            of_model.add(*day, measures);
+        }
+        Some(Facts { sums, models, months, prices, committed_bytes })
+    }
+
+    /// So much a month.
+    pub fn monthly(&self, sum: f64) -> u128 {
+        (sum / self.months).max(0.0) as u128
+    }
+
+    /// The newest list prices of a model.
+    pub fn rates(&self, model: &str) -> Option<Rates> {
+        self.prices.listed(model).last().map(|listing| listing.rates)
+    }
+
+    /// Pairs of models that did tasks of one type, each both ways round.
+    pub fn pairs(&self) -> impl Iterator<Item = (TaskType, (&str, &Sums), (&str, &Sums))> {
+        self.sums.iter().flat_map(move |((task_type, from), of_from)| {
+            let others =
+                self.sums.iter().filter(move |((it, to), _)| it == task_type && to != from);
+            others.map(move |((_, to), of_to)| (*task_type, (&**from, of_from), (&**to, of_to)))
+        })
+    }
+}
