@@ -2,6 +2,7 @@
 
 pub mod query;
 pub mod inputs;
+pub mod latest;
 pub mod parts;
 pub mod threads;
 pub mod pass;

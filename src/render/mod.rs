@@ -10,6 +10,7 @@ pub mod folded;
 pub mod terminal;
 pub mod activity;
 pub mod compare;
+pub mod glance;
 
 use crate::render::terminal::Screen;
 use crate::report::Report;

@@ -19,6 +19,7 @@ pub mod counter;
 pub mod summary;
 pub mod compare;
 pub mod advice;
+pub mod glance;
 
 use std::cmp::Reverse;
 use std::sync::Arc;

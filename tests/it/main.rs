@@ -59,4 +59,5 @@ mod storms;
 mod transcripts;
 mod upkeep;
 mod usage_report;
+mod watching;
 mod words;

@@ -89,6 +89,8 @@ pub(crate) enum Command {
     /// Without B: against the period before. Without both: the seven days to the newest row against
     /// the seven before.
     Compare(CompareOptions),
+    /// Follow the ledger in a terminal as it grows; q ends
+    Watch,
 }
 
 /// What `compare` takes.

@@ -16,6 +16,8 @@ mod gather;
 mod activity;
 mod digest;
 mod compare;
+#[cfg(unix)]
+mod watch;
 mod held;
 
 use std::fs;
@@ -29,6 +31,7 @@ use terminal_size::{Width, terminal_size};
 use usage_ledger::engine;
 use usage_ledger::engine::cache::Cache;
 use usage_ledger::engine::inputs::{self, Input};
+use usage_ledger::engine::latest;
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result, printable, shown};
 use usage_ledger::figures;
@@ -38,6 +41,7 @@ use usage_ledger::ledger::archived::{self, Segment};
 use usage_ledger::ledger::border;
 use usage_ledger::ledger::files::Role;
 use usage_ledger::ledger::gzip;
+use usage_ledger::ledger::journal;
 use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
@@ -48,6 +52,7 @@ use usage_ledger::render::terminal::Screen;
 use usage_ledger::report::advice::Means;
 use usage_ledger::report::aggregate::Aggregate;
 use usage_ledger::report::dimension::Dimension;
+use usage_ledger::report::glance;
 use usage_ledger::report::left_out::LeftOut;
 use usage_ledger::report::period::Period;
 use usage_ledger::report::{self, Ask, Report, Unseen};
@@ -87,6 +92,7 @@ fn main() -> ExitCode {
         Some(Command::Compare(options)) => {
             compare::asked(cli, options).and_then(|asked| comparison(&asked))
         }
+        Some(Command::Watch) => watch(&cli),
         None => report(&cli, None),
     };
     outcome.unwrap_or_else(|error| match error {
@@ -185,10 +191,19 @@ fn gathered(cli: &Cli, by: &[Dimension]) -> Result<Gathered> {
 
 /// What it sums up to.
 fn sums(cli: &Cli, gathered: &Gathered, query: &Query) -> Result<(Aggregate, LeftOut)> {
+    sums_beside(progress(&gathered.inputs), cli, gathered, query)
+}
+
+/// The same, with a bar of its own.
+fn sums_beside(
+    bar: ProgressBar,
+    cli: &Cli,
+    gathered: &Gathered,
+    query: &Query,
+) -> Result<(Aggregate, LeftOut)> {
     let home = world::cache_home().filter(|_| !cli.output.no_cache);
     let ledger = gathered.ledger.as_ref();
     let cache = home.zip(ledger).map(|(home, ledger)| Cache::of(&home, ledger));
-    let bar = progress(&gathered.inputs);
     let sums = engine::sum(&gathered.inputs, query, cache.as_ref(), &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     Ok(sums)
@@ -223,6 +238,42 @@ fn comparison(asked: &compare::Asked) -> Result<ExitCode> {
         }
         _ => Ok(code),
     }
+}
+
+/// Follows the ledger; the clock of who looks decides what is today.
+#[cfg(unix)]
+fn watch(cli: &Cli) -> Result<ExitCode> {
+    let problem = "watch takes only --file and --personal";
+    cli.refuse_before(problem, "usage-report watch")?;
+    let target = match cli.source.file.as_slice() {
+        [] => Target::find(None, cli.source.personal)?,
+        [file] => Target::find(Some(file), cli.source.personal)?,
+        _ => {
+            let problem = "watch follows one ledger".to_owned();
+            return Err(Error::Usage { problem, fix: "usage-report watch --file PATH".to_owned() });
+        }
+    };
+    let folder = target.place.folder().to_owned();
+    let mut folders = vec![target.place.archive(), target.place.fragments(), folder.clone()];
+    let tree = folder.parent().and_then(WorkTree::around);
+    folders.extend(tree.map(|tree| tree.shared().join(journal::FOLDER)));
+    let look = || {
+        let gathered = gathered(cli, &[])?;
+        let no_bar = ProgressBar::hidden();
+        let query = Query::default();
+        let (aggregate, left_out) = sums_beside(no_bar, cli, &gathered, &query)?;
+        let newest = latest::rows(&gathered.inputs, glance::NEWEST)?;
+        Ok(glance::build(&aggregate, newest, world::now().day(), left_out.unreadable))
+    };
+    watch::watch(&watch::Followed { look: &look, folders })
+}
+
+#[cfg(not(unix))]
+fn watch(_: &Cli) -> Result<ExitCode> {
+    Err(Error::Usage {
+        problem: "watch needs a Unix terminal".to_owned(),
+        fix: "usage-report".to_owned(),
+    })
 }
 
 /// The report in the format that was asked for.
