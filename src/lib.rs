@@ -20,6 +20,7 @@ pub mod record;
 pub mod row;
 pub mod notes;
 pub mod privacy;
+pub mod alert;
 pub mod workspace;
 pub mod event;
 pub mod git;

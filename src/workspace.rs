@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::alert::rule::{Entry, Rule};
 use crate::error::{Error, Result};
 use crate::privacy::capture;
 use crate::privacy::consent::Ceiling;
@@ -21,6 +22,9 @@ pub const FOLDER: &str = ".telemetry";
 
 /// The active segment's name.
 pub const LEDGER: &str = "usage.csv";
+
+/// The name of the file that says what people did about alerts.
+pub const ALERTS: &str = "alerts.csv";
 
 /// The name of the file that events are appended to.
 pub const EVENTS: &str = "events.jsonl";
@@ -230,6 +234,14 @@ impl Place {
     /// A file that they prepare.
     pub fn archive_temp(&self) -> PathBuf {
         self.hidden(".tmp.archive")
+    }
+
+    /// What people did about alerts.
+    pub fn alerts(&self) -> PathBuf {
+        match self.name == LEDGER {
+            true => self.folder.join(ALERTS),
+            false => self.folder.join(joined([self.stem(), OsStr::new(".alerts.csv")])),
+        }
     }
 
     /// Where torn bytes are kept.
@@ -474,6 +486,12 @@ pub struct Config {
     /// What is captured, for whom.
     #[serde(default)]
     pub capture: capture::Settings,
+    /// What is watched, as the file has it; [`Config::parse`] makes rules of it.
+    #[serde(default, rename = "alert")]
+    pub(crate) entries: Vec<Entry>,
+    /// What is watched.
+    #[serde(skip)]
+    pub alerts: Vec<Rule>,
 }
 
 impl Config {
@@ -497,15 +515,18 @@ impl Config {
 
     /// Reads the text of the settings; `path` is where they are from.
     pub fn parse(text: &str, path: &Path) -> Result<Config> {
-        toml::from_str(text).map_err(|error| {
+        let refuse = |at: Option<usize>, problem| {
+            let line = at.map(|at| text[..at].matches('\n').count() + 1);
+            Error::Config { path: path.to_owned(), line, problem }
+        };
+        let mut config: Config = toml::from_str(text).map_err(|error| {
             let at = error.span().map(|span| span.start);
             let key = at.and_then(|at| wording::key_of_line(text, at));
-            Error::Config {
-                path: path.to_owned(),
-                line: at.map(|at| text[..at].matches('\n').count() + 1),
-                problem: wording::plain(error.message(), key),
-            }
-        })
+            refuse(at, wording::plain(error.message(), key))
+        })?;
+        let rules = Rule::all(std::mem::take(&mut config.entries));
+        config.alerts = rules.map_err(|(at, problem)| refuse(Some(at), problem))?;
+        Ok(config)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
 use crate::ledger::gzip;
 use crate::pricing::Prices;
+use crate::row::HEADER;
 use crate::timestamp::Day;
 use crate::workspace::Place;
 
@@ -192,6 +193,20 @@ impl Read for Reader<'_> {
         (self.progress)(read as u64);
         Ok(read)
     }
+}
+
+/// The lines of rows that wait for a commit into this ledger, as an input of their own.
+///
+/// # Errors
+/// A border or prices that cannot be read.
+pub fn of_waiting(place: &Place, rows: &[String], needs_prices: bool) -> Result<Input> {
+    let text = format!("{HEADER}\n{}\n", rows.join("\n"));
+    let mut waiting = Input::spooled("rows that wait", text.as_bytes())?;
+    waiting.border = border::load(place)?;
+    if needs_prices {
+        waiting.prices = Arc::new(Prices::load(place)?);
+    }
+    Ok(waiting)
 }
 
 /// All files of a ledger, oldest first. `prefix` is put before their labels, where several ledgers

@@ -10,6 +10,7 @@ pub mod scanned;
 pub mod activity;
 pub mod cache;
 pub mod sealed;
+pub mod alerts;
 pub mod gathered;
 pub mod range;
 pub mod origins;

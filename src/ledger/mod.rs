@@ -31,6 +31,7 @@ pub mod compact;
 pub mod archive;
 pub mod moving;
 pub mod growth;
+pub mod alerts;
 pub mod events;
 pub mod verify_events;
 

@@ -11,6 +11,7 @@ pub mod terminal;
 pub mod activity;
 pub mod compare;
 pub mod glance;
+pub mod alert;
 
 use crate::render::terminal::Screen;
 use crate::report::Report;

@@ -15,6 +15,7 @@ use crate::report::aggregate::{Aggregate, Cell};
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::groups::Groups;
+use crate::report::histogram::Histogram;
 use crate::report::measures::{Measures, Share, Tally};
 use crate::report::origins::Origins;
 use crate::report::selection::Selection;
@@ -68,6 +69,8 @@ struct Sheet {
     /// The day, and its place.
     day: Option<(Day, usize)>,
     cells: Vec<Tally>,
+    /// The durations of cells, where these are asked for.
+    durations: Vec<Histogram>,
     /// Which cells have rows.
     used: Vec<u32>,
 }
@@ -158,16 +161,20 @@ impl Counter {
         let at = number * TASK_TYPES + row.task_type as usize;
         if at >= sheet.cells.len() {
             sheet.cells.resize(self.models.len() * TASK_TYPES, Tally::default());
+            if self.cells.is_some() {
+                sheet.durations.resize(sheet.cells.len(), Histogram::default());
+            }
         }
         let cell = &mut sheet.cells[at];
         if cell.is_empty() {
             sheet.used.push(at as u32);
         }
         cell.add(&share);
-        if cell.is_full() {
-            self.carry_over(sheet_number);
-        }
+        let is_full = cell.is_full();
         if let Some((bucket, duration_ms)) = share.duration() {
+            if let Some(durations) = sheet.durations.get_mut(at) {
+                durations.add(bucket, duration_ms);
+            }
             self.days.durations(place).add(bucket, duration_ms);
             self.models[number].measures.durations.add(bucket, duration_ms);
             self.task_types[row.task_type as usize].durations.add(bucket, duration_ms);
@@ -175,8 +182,8 @@ impl Counter {
         if !self.others.is_empty() {
             self.add_to_others(&share, row, tags, file);
         }
-        if let Some(cells) = &mut self.cells {
-            cells.entry((day, model, row.task_type)).or_default().add(&share);
+        if is_full {
+            self.carry_over(sheet_number);
         }
         if let Some(seen) = &mut self.seen {
             seen.row(row.at, tags);
@@ -233,9 +240,15 @@ impl Counter {
     /// Adds what is on a sheet to the sums, and clears it.
     fn carry_over(&mut self, number: usize) {
         let sheet = &mut self.sheets[number];
-        let Some((_, place)) = sheet.day else { return };
+        let Some((day, place)) = sheet.day else { return };
         for at in sheet.used.drain(..) {
             let cell = mem::take(&mut sheet.cells[at as usize]);
+            if let Some(cells) = &mut self.cells {
+                let task_type = TaskType::ALL[at as usize % TASK_TYPES];
+                let of_all = cells.entry((day, at / TASK_TYPES as u32, task_type)).or_default();
+                of_all.add_tally(&cell);
+                of_all.durations.merge(&mem::take(&mut sheet.durations[at as usize]));
+            }
             self.days.at(place).add_tally(&cell);
             self.models[at as usize / TASK_TYPES].measures.add_tally(&cell);
             self.task_types[at as usize % TASK_TYPES].add_tally(&cell);

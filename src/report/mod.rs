@@ -15,6 +15,7 @@ pub mod origins;
 pub mod aggregate;
 pub mod series;
 pub mod anomaly;
+pub mod alert;
 pub mod counter;
 pub mod summary;
 pub mod compare;

@@ -91,6 +91,71 @@ pub fn choose(place: &Place, layout: Layout) -> Result<()> {
     write(&path, &with(&text, "layout", layout.name()))
 }
 
+/// Rules to begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// What may be spent.
+    Budget,
+    /// How many tasks must succeed.
+    Quality,
+    /// How long they may take.
+    Latency,
+}
+
+impl Profile {
+    /// All of them, each with its name.
+    pub const ALL: [(&'static str, Profile); 3] =
+        [("budget", Profile::Budget), ("quality", Profile::Quality), ("latency", Profile::Latency)];
+
+    fn text(self) -> &'static str {
+        match self {
+            Profile::Budget => include_str!("alerts/budget.toml"),
+            Profile::Quality => include_str!("alerts/quality.toml"),
+            Profile::Latency => include_str!("alerts/latency.toml"),
+        }
+    }
+}
+
+/// Adds the rules of a profile to the settings, at their end, but for those whose name stands there
+/// already; gives the names of what was added. Every other line stays as it is.
+///
+/// # Errors
+/// Settings that cannot be read, or to which nothing can be added without changing what they say.
+pub fn watch(place: &Place, profile: Profile) -> Result<Vec<String>> {
+    let path = place.config();
+    let old = Config::load(place)?;
+    let mut text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut added = Vec::new();
+    let ours = Config::parse(profile.text(), &path)?.alerts;
+    let pieces = profile.text().trim_end().split("\n\n");
+    for (rule, piece) in ours.iter().zip(pieces) {
+        if old.alerts.iter().any(|it| it.name == rule.name) {
+            continue;
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            text += end;
+        }
+        text += end;
+        piece.lines().for_each(|line| text += &format!("{line}{end}"));
+        added.push(rule.name.clone());
+    }
+    if added.is_empty() {
+        return Ok(added);
+    }
+    let mut expected = old;
+    expected.alerts.extend(ours.into_iter().filter(|it| added.contains(&it.name)));
+    // Only rules may have been added, whatever the file is made of.
+    if !Config::parse(&text, &path).is_ok_and(|new| new == expected) {
+        return Err(Error::Usage {
+            problem: format!("{}: no alerts can be added at its end", shown(&path)),
+            fix: "put them there by hand: docs/alerts.md shows them".to_owned(),
+        });
+    }
+    write(&path, &text)?;
+    Ok(added)
+}
+
 /// The id of the repository: the one in its settings, else this one, which is written into them. Every
 /// other line of them stays as it is.
 ///

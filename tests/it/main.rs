@@ -9,6 +9,7 @@ mod sandbox;
 mod activity;
 mod agents;
 mod alarms;
+mod alerts;
 mod amend;
 mod archive;
 mod batch;

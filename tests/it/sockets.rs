@@ -163,7 +163,7 @@ fn commands() -> Vec<String> {
 }
 
 /// One call of every command that does its work, in a row: arguments, standard input, exit code.
-const SWEEP: [(&[&str], &str, i32); 38] = [
+const SWEEP: [(&[&str], &str, i32); 40] = [
     (&["init"], "", 0),
     (&SEED, "", 0),
     (&["m", "1", "2", "maybe", "plan", "3"], "", 2),
@@ -185,6 +185,8 @@ const SWEEP: [(&[&str], &str, i32); 38] = [
     (&["hook", "claude-code"], "{\"hook_event_name\":\"Stop\"}", 0),
     (&["amend", "--list"], "", 0),
     (&["amend", "--last", "--success", "false"], "", 0),
+    (&["alert"], "", 0),
+    (&["alert", "ack", "0123456789ab", "--note", "known"], "", 0),
     (&["redact"], "mail bob@corp.example.com\n", 0),
     (&["redact", "--check", ".telemetry/usage.csv"], "", 0),
     (&["redact", "--list-rules", "--json"], "", 0),

@@ -3,7 +3,12 @@
 
 use crate::sandbox::{Sandbox, text};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 28] = [
+    "alert",
+    "alert list",
+    "alert ack",
+    "alert resolve",
+    "alert reopen",
     "amend",
     "batch",
     "run",

@@ -35,7 +35,7 @@ use crate::hook_log;
 use crate::import::{depends_on, local};
 use crate::record::record;
 use crate::redact;
-use crate::user::{self, CORRELATION_ID};
+use crate::user::CORRELATION_ID;
 use crate::world::{self, Target};
 use crate::write::{append, permitted, policy, screen, waiting_for};
 
@@ -205,7 +205,7 @@ impl Hook<'_> {
         let place = &self.target.place;
         let mut scope = Scope::of(self.root);
         let of = depends_on(grain, border::load(place)?, &scope);
-        let path = user::state_home().map(|state| Cursor::path(&state, &place.active()));
+        let path = world::state_home().map(|state| Cursor::path(&state, &place.active()));
         let cursor = path.as_ref().map(|path| Cursor::load(path, &of));
         let mut imports = self.read(grain, &mut scope, &world::homes(&[]), cursor.as_ref())?;
         let transcript = self.call.transcript.as_ref().filter(|path| path.is_file());

@@ -16,8 +16,10 @@ use usage_ledger::ledger::border;
 use usage_ledger::pricing::Prices;
 use usage_ledger::privacy::consent::Level;
 use usage_ledger::setup;
+use usage_ledger::setup::Profile;
 use usage_ledger::workspace::{Config, Durability, Layout, Place, SIZES, parse_size};
 
+use crate::alert;
 use crate::amend;
 use crate::archive;
 use crate::compact;
@@ -47,6 +49,7 @@ pub(crate) struct Command {
 
 /// Every command.
 const COMMANDS: &[Command] = &[
+    Command { name: "alert", run: |arguments| parsed(arguments, alert::run) },
     Command { name: "amend", run: |arguments| parsed(arguments, amend::run) },
     Command { name: "batch", run: |arguments| parsed(arguments, run_batch) },
     Command { name: "run", run: |arguments| parsed(arguments, run::run) },
@@ -153,6 +156,11 @@ fn layout(text: &str) -> Result<Layout, String> {
     Layout::parse(text).ok_or_else(|| "single or fragments".to_owned())
 }
 
+fn profile(text: &str) -> Result<Profile, String> {
+    let found = Profile::ALL.into_iter().find(|(name, _)| *name == text);
+    found.map(|(_, profile)| profile).ok_or_else(|| "budget, quality or latency".to_owned())
+}
+
 fn run_batch(options: Batch) -> Result<ExitCode> {
     if !options.dry_run && refused_by_environment(options.quiet) {
         // Whoever sends the rows must not fail because nobody takes them.
@@ -232,6 +240,9 @@ struct Init {
     /// Let rows go to usage.csv (single), or to a new file for each commit (fragments)
     #[arg(long, value_name = "LAYOUT", value_parser = layout)]
     layout: Option<Layout>,
+    /// Add rules for usage-report check: budget, quality or latency; may be repeated
+    #[arg(long, value_name = "PROFILE", value_parser = profile)]
+    alerts: Vec<Profile>,
     /// Allow so much to be recorded here, as log-usage consent grant does, and ask nothing
     #[arg(long, value_name = "LEVEL", value_parser = consent::level)]
     consent: Option<Level>,
@@ -247,6 +258,10 @@ fn run_init(options: Init) -> Result<ExitCode> {
     let made = setup::init(place)?;
     if let Some(layout) = options.layout {
         setup::choose(place, layout)?;
+    }
+    let mut rules = Vec::new();
+    for profile in options.alerts {
+        rules.extend(setup::watch(place, profile)?);
     }
     warn_of_ignore_rules(place);
     consent::warn_of_readers(place);
@@ -264,9 +279,13 @@ fn run_init(options: Init) -> Result<ExitCode> {
     done.iter().for_each(|line| voice::say(line));
     let folder = shown(place.folder());
     voice::say(&match made.is_empty() {
+        true if !rules.is_empty() => format!("{folder}: added to config.toml"),
         true => format!("{folder} is complete; nothing was changed"),
         false => format!("{folder}: wrote {}", made.join(", ")),
     });
+    if !rules.is_empty() {
+        voice::say(&format!("  alerts for usage-report check: {}", rules.join(", ")));
+    }
     if let Some(host) = host_without_attributes(place).filter(|_| options.layout.is_none()) {
         voice::say(&format!(
             "  a remote is on {host}, where two pull requests that add rows to one file conflict: \n  \

@@ -8,7 +8,6 @@ use usage_ledger::error::{Error, printable};
 use usage_ledger::privacy::private;
 use usage_ledger::redact;
 
-use crate::user;
 use crate::voice;
 use crate::world;
 
@@ -71,5 +70,5 @@ fn safe(line: &str) -> String {
 
 /// In the user's own folder for what programs remember between two runs.
 pub(crate) fn path() -> Option<PathBuf> {
-    Some(user::state_home()?.join("hooks.log"))
+    Some(world::state_home()?.join("hooks.log"))
 }

@@ -21,7 +21,7 @@ use usage_ledger::workspace::{Config, Permission};
 
 use crate::user;
 use crate::voice;
-use crate::world::{Choice, Target};
+use crate::world::{self, Choice, Target};
 
 /// What to do with the key that your pseudonyms are made of
 #[derive(Clone, Copy, Subcommand)]
@@ -314,7 +314,7 @@ fn team_note() -> Result<String> {
 }
 
 fn own_key_file() -> Result<KeyFile> {
-    user::state_home().map(|folder| KeyFile::in_folder(&folder)).ok_or_else(|| Error::Usage {
+    world::state_home().map(|folder| KeyFile::in_folder(&folder)).ok_or_else(|| Error::Usage {
         problem: "neither XDG_STATE_HOME nor HOME is set: a key has no place".to_owned(),
         fix: "set HOME".to_owned(),
     })

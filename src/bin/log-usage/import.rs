@@ -30,7 +30,6 @@ use usage_ledger::workspace::{Config, Durability, Permission};
 use crate::agents::is_free;
 use crate::import_told::{explanation, hints, stored, summary, to_install};
 use crate::redact;
-use crate::user;
 use crate::voice;
 use crate::world::{self, Choice, Target};
 use crate::write::waiting_for;
@@ -127,7 +126,7 @@ pub(crate) fn run(options: ImportOptions) -> Result<ExitCode> {
     };
     let border = border::load(&target.place)?;
     let of = depends_on(options.group, border, &scope);
-    let path = user::state_home().map(|state| Cursor::path(&state, &target.place.active()));
+    let path = world::state_home().map(|state| Cursor::path(&state, &target.place.active()));
     let path = path.filter(|_| options.from.is_empty());
     let cursor = path.as_ref().map(|path| Cursor::load(path, &of));
     let mut imports =

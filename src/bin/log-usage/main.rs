@@ -24,6 +24,7 @@ mod agents;
 mod hooks;
 mod redact;
 mod repair;
+mod alert;
 mod amend;
 mod prune;
 mod archive;

@@ -10,16 +10,13 @@ use usage_ledger::privacy::record::{self, Record};
 use usage_ledger::row::line_hash;
 use usage_ledger::workspace::Config;
 
-use crate::world::{Choice, Target, environment, home_of, is_set};
+use crate::world::{Choice, OURS, Target, environment, home_of, is_set};
 
 /// The variable that names the work of which all in it is a part: `run` sets it for its command.
 pub(crate) const CORRELATION_ID: &str = "LOG_USAGE_CORRELATION_ID";
 
 /// The variable that names the session which all in it belongs to.
 pub(crate) const SESSION: &str = "LOG_USAGE_SESSION";
-
-/// Our own folder in each of the user's.
-const OURS: &str = "usage-ledger";
 
 impl Target {
     /// The git work tree around the ledger.
@@ -103,9 +100,4 @@ pub(crate) fn consent_record() -> Option<PathBuf> {
 /// The user's folder for our settings; None where there is none.
 pub(crate) fn config_home() -> Option<PathBuf> {
     Some(home_of("XDG_CONFIG_HOME", ".config")?.join(OURS))
-}
-
-/// The user's folder for what we remember between two runs; None where there is none.
-pub(crate) fn state_home() -> Option<PathBuf> {
-    Some(home_of("XDG_STATE_HOME", ".local/state")?.join(OURS))
 }

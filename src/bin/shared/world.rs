@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use usage_ledger::error::{Error, Result};
 use usage_ledger::intake::import::homes::Homes;
 use usage_ledger::privacy::consent::Environment;
-use usage_ledger::timestamp::Timestamp;
+use usage_ledger::timestamp::{Instant, Timestamp};
 use usage_ledger::workspace::{FOLDER, Place, find_root};
+
+/// Our own folder in each of the user's.
+pub(crate) const OURS: &str = "usage-ledger";
 
 /// How a ledger was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,19 @@ pub(crate) fn root() -> Result<PathBuf> {
 /// The clock on the wall, with its offset.
 pub(crate) fn now() -> Timestamp {
     chrono::Local::now().fixed_offset().into()
+}
+
+/// A moment, as the clock on the wall showed it.
+#[allow(dead_code, reason = "the writer asks for no age of rows")]
+pub(crate) fn at_home(moment: Instant) -> Timestamp {
+    use chrono::TimeZone;
+    let local = chrono::Local.timestamp_opt(moment.seconds, moment.nanos).single();
+    local.map_or_else(|| Timestamp::utc(moment), |it| it.fixed_offset().into())
+}
+
+/// The user's folder for what we remember between two runs; None where there is none.
+pub(crate) fn state_home() -> Option<PathBuf> {
+    Some(home_of("XDG_STATE_HOME", ".local/state")?.join(OURS))
 }
 
 /// The user's folder for what can be found out again; None where there is none.

@@ -80,7 +80,7 @@ impl<'a> Asked<'a> {
         };
         let format = options.format.unwrap_or(usual);
         if is_for_spreadsheet && format.name != "csv" {
-            return Err(not_for_spreadsheet("usage-report activity", format));
+            return Err(not_for_spreadsheet("usage-report activity", format.name));
         }
         let output = options.output.as_deref().or(cli.output.output.as_deref());
         let (places, events) = places(cli)?;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
+use usage_ledger::alert::severity::Severity;
 use usage_ledger::error::{Error, Result};
+use usage_ledger::render::alert;
 use usage_ledger::render::{FORMATS, Format};
 use usage_ledger::report::dimension::Dimension;
 use usage_ledger::report::selection::{Bound, Selection};
@@ -91,6 +93,12 @@ pub(crate) enum Command {
     Compare(CompareOptions),
     /// Follow the ledger in a terminal as it grows; q ends
     Watch,
+    /// Is anything beyond a limit, or unlike the days before? Exit code 1 if it is
+    ///
+    /// Of the rules in .telemetry/config.toml ([[alert]]), of limits that are typed, and of days
+    /// unlike those before. Windows end with the newest row's day: the same ledger gives the same
+    /// check. log-usage alert acknowledges what was found.
+    Check(Box<CheckOptions>),
 }
 
 /// What `compare` takes.
@@ -133,6 +141,87 @@ pub(crate) struct DigestOptions {
     pub(crate) all_branches: bool,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// What `check` takes. What stands before the command is looked at too.
+#[derive(Args, Default, Clone)]
+#[command(after_help = "Examples:\n  \
+    usage-report check\n  \
+    usage-report check --max-cost 50 --min-success 80% --since 7d\n  \
+    usage-report check --range main..HEAD --max-cost 5 --format github\n  \
+    usage-report check --notify 'curl -fsS --json @- https://example.org/hook'")]
+pub(crate) struct CheckOptions {
+    /// At most so many dollars, all rows together
+    #[arg(long, value_name = "USD", allow_hyphen_values = true)]
+    pub(crate) max_cost: Option<String>,
+    /// At most so many tokens (500k, 10M)
+    #[arg(long, value_name = "TOKENS", allow_hyphen_values = true)]
+    pub(crate) max_tokens: Option<String>,
+    /// At most so many dollars for each success
+    #[arg(long, value_name = "USD", allow_hyphen_values = true)]
+    pub(crate) max_cost_per_success: Option<String>,
+    /// 95 of 100 tasks take at most so long (5m)
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) max_p95: Option<String>,
+    /// At least this share of tasks succeeds (80%)
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
+    pub(crate) min_success: Option<String>,
+    /// Let rates and durations of fewer tasks say nothing [default: 1]
+    #[arg(long, value_name = "TASKS", allow_negative_numbers = true)]
+    pub(crate) min_samples: Option<u64>,
+    /// Judge typed limits from the day of this date, time or age (7d) on
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Check as on the evening of the day of this date, time or age
+    #[arg(long, value_name = "T", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// Judge typed limits of rows that commit B has and A has not, as A..B
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
+    pub(crate) range: Option<String>,
+    /// Check what the last commit holds, not the work tree
+    #[arg(long)]
+    pub(crate) committed: bool,
+    /// Exit with 1 from info, warning, error or critical on [default: warning]
+    #[arg(long, value_name = "SEVERITY", hide_possible_values = true, value_parser = severities())]
+    pub(crate) fail_on: Option<Severity>,
+    /// Look for no days unlike those before
+    #[arg(long)]
+    pub(crate) no_anomalies: bool,
+    /// Show what is over, too, and how long it took
+    #[arg(long)]
+    pub(crate) history: bool,
+    /// Hand each alert to this command, as JSON on its standard input
+    ///
+    /// sh -c runs it, once for each alert that fires and again after its cooldown (a day). What it
+    /// fails on is said (exit code 1) and handed to it again the next time.
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    pub(crate) notify: Option<String>,
+    /// As markdown, csv, json, table or github (annotations) [default: markdown]
+    #[arg(long, hide_possible_values = true, value_name = "FORMAT", allow_negative_numbers = true, value_parser = PossibleValuesParser::new(alert::FORMATS.map(|it| it.name)))]
+    pub(crate) format: Option<String>,
+    /// As CSV in which no text is run as a formula
+    #[arg(long)]
+    pub(crate) for_spreadsheet: bool,
+    /// Write the check to this file
+    #[arg(long, value_name = "PATH", allow_negative_numbers = true)]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 3 if rows cannot be read
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+fn severities() -> impl TypedValueParser<Value = Severity> {
+    PossibleValuesParser::new(Severity::ALL.map(Severity::name))
+        .map(|name| Severity::parse(&name).unwrap_or(Severity::Warning))
+}
+
+/// From when on and up to when.
+pub(crate) fn bounds(
+    since: Option<&String>,
+    until: Option<&String>,
+) -> Result<(Option<Bound>, Option<Bound>)> {
+    let since = since.map(|text| bound("--since", text)).transpose()?;
+    Ok((since, until.map(|text| bound("--until", text)).transpose()?))
 }
 
 /// What `activity` takes. What stands before the command is looked at too.
@@ -358,15 +447,15 @@ impl Output {
     pub(crate) fn check(&self) -> Result<()> {
         match self.for_spreadsheet && self.format.name != "csv" {
             false => Ok(()),
-            true => Err(not_for_spreadsheet("usage-report", self.format)),
+            true => Err(not_for_spreadsheet("usage-report", self.format.name)),
         }
     }
 }
 
 /// That only CSV is for a spreadsheet.
-pub(crate) fn not_for_spreadsheet(command: &str, format: &Format) -> Error {
+pub(crate) fn not_for_spreadsheet(command: &str, format: &str) -> Error {
     Error::Usage {
-        problem: format!("--for-spreadsheet is CSV, not {}", format.name),
+        problem: format!("--for-spreadsheet is CSV, not {format}"),
         fix: format!("{command} --for-spreadsheet --output usage-report.csv"),
     }
 }

@@ -18,13 +18,14 @@ mod digest;
 mod compare;
 #[cfg(unix)]
 mod watch;
+mod notify;
+mod check;
 mod held;
 
 use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use terminal_size::{Width, terminal_size};
@@ -38,14 +39,12 @@ use usage_ledger::figures;
 use usage_ledger::git::{self, WorkTree};
 use usage_ledger::ledger::archive::Archive;
 use usage_ledger::ledger::archived::{self, Segment};
-use usage_ledger::ledger::border;
 use usage_ledger::ledger::files::Role;
 use usage_ledger::ledger::gzip;
 use usage_ledger::ledger::journal;
 use usage_ledger::ledger::verify::Verifier;
 use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
-use usage_ledger::pricing::Prices;
 use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
@@ -56,11 +55,10 @@ use usage_ledger::report::glance;
 use usage_ledger::report::left_out::LeftOut;
 use usage_ledger::report::period::Period;
 use usage_ledger::report::{self, Ask, Report, Unseen};
-use usage_ledger::row::HEADER;
-use usage_ledger::workspace::{FOLDER, LEDGER};
+use usage_ledger::workspace::{FOLDER, LEDGER, Place};
 
 use crate::activity::Asked;
-use crate::cli::{ActivityOptions, Cli, Command, Output, Source, VerifyOptions};
+use crate::cli::{ActivityOptions, CheckOptions, Cli, Command, Output, Source, VerifyOptions};
 use crate::gather::Gathered;
 use crate::world::{Choice, Target};
 
@@ -81,11 +79,19 @@ fn main() -> ExitCode {
             cli.command = Some(Command::Verify(VerifyOptions::default()));
         } else if cli.source.file.pop_if(|last| last == "activity").is_some() {
             cli.command = Some(Command::Activity(ActivityOptions::default()));
+        } else if cli.source.file.pop_if(|last| last == "check").is_some() {
+            cli.command = Some(Command::Check(Box::default()));
         }
+    }
+    if let Some(Command::Check(options)) = &cli.command {
+        // What stands behind the command is as if it stood before it.
+        cli.revisions.range = options.range.clone().or(cli.revisions.range.take());
+        cli.output.committed |= options.committed;
     }
     let outcome = match cli.command.take() {
         Some(Command::Verify(options)) => verify(&cli, &options),
         Some(Command::Activity(options)) => activity(&cli, &options),
+        Some(Command::Check(options)) => check(&cli, &options),
         Some(Command::Digest(options)) => {
             digest::asked(cli, options).and_then(|(cli, period)| report(&cli, Some(period)))
         }
@@ -180,7 +186,7 @@ fn means(inputs: &[Input], ledger: Option<&Path>) -> Means {
     }
 }
 
-/// What is to be read.
+/// What is to be read for a report by these dimensions.
 fn gathered(cli: &Cli, by: &[Dimension]) -> Result<Gathered> {
     Gathered::of(cli, by, || {
         let Found { inputs, ledger, waiting, unseen } =
@@ -276,6 +282,12 @@ fn watch(_: &Cli) -> Result<ExitCode> {
     })
 }
 
+/// Where the sums of sealed segments are kept.
+fn cache(cli: &Cli, ledger: Option<&Path>) -> Option<Cache> {
+    let home = world::cache_home().filter(|_| !cli.output.no_cache);
+    home.zip(ledger).map(|(home, ledger)| Cache::of(&home, ledger))
+}
+
 /// The report in the format that was asked for.
 fn drawn(output: &Output, report: &Report, is_printed: bool) -> String {
     if output.for_spreadsheet {
@@ -321,6 +333,41 @@ fn activity(cli: &Cli, options: &ActivityOptions) -> Result<ExitCode> {
         None => voice::print(shown.text.as_bytes()),
     };
     if asked.is_strict && shown.unreadable > 0 {
+        return Err(Error::Skipped { rows: shown.unreadable });
+    }
+    Ok(code)
+}
+
+fn check(cli: &Cli, options: &CheckOptions) -> Result<ExitCode> {
+    let asked = check::Asked::of(cli, options)?;
+    if let Some(path) = asked.output {
+        refuse_ledger(path)?;
+    }
+    let gathered = match gathered(cli, &[]) {
+        // Events alone are something to check, too.
+        Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if asked.has_events()? => {
+            Gathered::default()
+        }
+        gathered => gathered?,
+    };
+    let bar = progress(&gathered.inputs);
+    let cache = cache(cli, gathered.ledger.as_deref());
+    let shown = asked.show(&gathered, cache.as_ref(), screen(), &|bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
+    shown.beside.iter().for_each(|line| voice::say(line));
+    let printed = match asked.output {
+        Some(path) => write_file(path, &shown.text)?,
+        None if asked.is_raw() => voice::print(for_terminal(shown.text).as_bytes()),
+        None => voice::print(shown.text.as_bytes()),
+    };
+    let mut code = if shown.code == ExitCode::SUCCESS { printed } else { shown.code };
+    if let Some(command) = asked.notify {
+        let ledger = asked.place.as_ref().map(Place::active).unwrap_or_default();
+        if !notify::notify(command, &ledger, &shown.firing)? {
+            code = ExitCode::from(1);
+        }
+    }
+    if asked.is_strict && shown.unreadable > 0 && code == ExitCode::SUCCESS {
         return Err(Error::Skipped { rows: shown.unreadable });
     }
     Ok(code)
@@ -440,13 +487,7 @@ impl Source {
                 inputs => inputs.unwrap_or_default(),
             };
             if !rows.is_empty() {
-                let text = format!("{HEADER}\n{}\n", rows.join("\n"));
-                let mut waiting = Input::spooled("rows that wait", text.as_bytes())?;
-                waiting.border = border::load(&target.place)?;
-                if needs.prices {
-                    waiting.prices = Arc::new(Prices::load(&target.place)?);
-                }
-                inputs.push(waiting);
+                inputs.push(inputs::of_waiting(&target.place, &rows, needs.prices)?);
             }
             let unseen = archived::unseen_in(&target.place)?;
             let waiting = rows.len() as u64;

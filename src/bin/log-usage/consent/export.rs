@@ -20,7 +20,7 @@ use crate::consent::kept;
 use crate::identity::team_key_file;
 use crate::user;
 use crate::voice;
-use crate::world::Choice;
+use crate::world::{self, Choice};
 use crate::write::work_tree;
 
 #[derive(Args)]
@@ -59,7 +59,7 @@ pub(super) fn run(options: &Export) -> Result<ExitCode> {
         }
         add("capture", &place.capture())?;
     }
-    for (what, folder) in [("choice", user::config_home()), ("state", user::state_home())] {
+    for (what, folder) in [("choice", user::config_home()), ("state", world::state_home())] {
         folder.map_or(Ok(()), |folder| add(what, &folder))?;
     }
     kept::cache().map_or(Ok(()), |folder| add("cache", &folder))?;
@@ -114,7 +114,7 @@ fn is_key(path: &Path) -> bool {
     let is_same = |key: PathBuf| key == path || files::is_same(&key, path);
     // Settings that cannot be read may name any file.
     let is_teams = |key: Result<Option<PathBuf>>| key.map_or(true, |key| key.is_some_and(is_same));
-    let is_ours = user::config_home().into_iter().chain(user::state_home());
+    let is_ours = user::config_home().into_iter().chain(world::state_home());
     let is_ours = is_ours.into_iter().any(|folder| path.starts_with(folder));
     is_begun || kept::identity().is_some_and(is_same) || is_ours && is_teams(team_key_file())
 }

@@ -48,12 +48,12 @@ fn begins(folder: &Path, beginning: &[u8]) -> Vec<PathBuf> {
 
 /// What waits to be exported.
 pub(super) fn spool() -> Option<PathBuf> {
-    Some(user::state_home()?.join("spool"))
+    Some(world::state_home()?.join("spool"))
 }
 
 /// The key that the user's pseudonyms are made with.
 pub(super) fn identity() -> Option<PathBuf> {
-    Some(KeyFile::in_folder(&user::state_home()?).path())
+    Some(KeyFile::in_folder(&world::state_home()?).path())
 }
 
 /// What is known of sealed segments, of all ledgers.
@@ -63,7 +63,7 @@ pub(super) fn cache() -> Option<PathBuf> {
 
 /// The user's own folders: files of ours are in them, beside what the user puts there.
 pub(super) fn own_folders() -> Vec<PathBuf> {
-    [user::config_home(), user::state_home(), cache()].into_iter().flatten().collect()
+    [user::config_home(), world::state_home(), cache()].into_iter().flatten().collect()
 }
 
 /// All that is ours in the user's own folders, by what it is. The user's settings and a team's key are
@@ -75,11 +75,12 @@ pub(super) fn own() -> Vec<(&'static str, PathBuf)> {
         ("the key of your pseudonyms, everywhere", identity()),
         ("the hooks' log", hook_log::path()),
         ("what waits to be exported", spool()),
-        ("what was imported already", user::state_home().map(|folder| folder.join("import"))),
+        ("what was imported already", world::state_home().map(|folder| folder.join("import"))),
+        ("which alerts were told", world::state_home().map(|folder| folder.join("alerts"))),
     ];
     let mut own: Vec<_> =
         known.into_iter().filter_map(|(what, path)| Some((what, path?))).collect();
-    for folder in [user::config_home(), user::state_home()].into_iter().flatten() {
+    for folder in [user::config_home(), world::state_home()].into_iter().flatten() {
         let halves = begins(&folder, b".").into_iter().filter(|path| is_half(path));
         own.extend(halves.map(|path| ("half of such a file", path)));
     }

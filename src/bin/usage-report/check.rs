@@ -1,0 +1,247 @@
+//! `usage-report check`: is anything beyond a limit, or unlike the days before? Exit code 1 if it is.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use usage_ledger::alert::amount::Unit;
+use usage_ledger::alert::metric::Metric;
+use usage_ledger::alert::rule::{Limit, Rule};
+use usage_ledger::alert::severity::Severity;
+use usage_ledger::engine::alerts;
+use usage_ledger::engine::cache::Cache;
+use usage_ledger::error::{Error, Result};
+use usage_ledger::ledger;
+use usage_ledger::ledger::events::reading;
+use usage_ledger::render::alert::page::Page;
+use usage_ledger::render::alert::sentences;
+use usage_ledger::render::alert::{FORMATS, Format, csv};
+use usage_ledger::render::terminal::Screen;
+use usage_ledger::report::alert::finding::Finding;
+use usage_ledger::report::alert::{Ask, check};
+use usage_ledger::report::selection::Bound;
+use usage_ledger::timestamp::Day;
+use usage_ledger::workspace::{Config, Place};
+
+use crate::cli;
+use crate::cli::{CheckOptions, Cli, not_for_spreadsheet};
+use crate::gather::Gathered;
+use crate::world::{self, Choice, Target};
+
+/// What was asked for.
+pub(crate) struct Asked<'a> {
+    ask: Ask,
+    format: &'static Format,
+    is_for_spreadsheet: bool,
+    fail_on: Severity,
+    /// Where to write to.
+    pub(crate) output: Option<&'a Path>,
+    /// Whom to tell.
+    pub(crate) notify: Option<&'a str>,
+    /// Whether what cannot be read is a failure.
+    pub(crate) is_strict: bool,
+    /// The ledger, where it is one.
+    pub(crate) place: Option<Place>,
+    /// Where the events are.
+    events: Option<Place>,
+    /// What of the settings is not looked at, in words.
+    unlooked: Option<&'static str>,
+}
+
+/// What it comes to.
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    /// What a table for programs has no place for.
+    pub(crate) beside: Vec<String>,
+    /// How many rows cannot be read.
+    pub(crate) unreadable: u64,
+    /// What fires.
+    pub(crate) firing: Vec<Finding>,
+    /// Whether it is bad enough to fail.
+    pub(crate) code: ExitCode,
+}
+
+impl<'a> Asked<'a> {
+    /// What these flags mean; those before the command are as those behind it.
+    pub(crate) fn of(cli: &'a Cli, options: &'a CheckOptions) -> Result<Asked<'a>> {
+        let filters = &cli.filters;
+        let is_of_checks = cli.groupings.dimensions().is_empty()
+            && filters.only.model.is_empty()
+            && filters.only.task_type.is_empty()
+            && !cli.output.keep_duplicates
+            && !cli.output.reprice;
+        if !is_of_checks {
+            return Err(Error::Usage {
+                problem: "check tells series apart by its rules, and takes no --by, --daily, \
+                          --weekly, --monthly, --model, --task-type, --keep-duplicates and \
+                          --reprice"
+                    .to_owned(),
+                fix: "usage-report check --max-cost 50 --since 7d".to_owned(),
+            });
+        }
+        let name = options.format.as_deref().unwrap_or(match options.for_spreadsheet {
+            true => "csv",
+            false => cli.output.format.name,
+        });
+        let formats: &'static [Format] = const { &FORMATS };
+        let format = formats.iter().find(|it| it.name == name).unwrap_or(&formats[0]);
+        let is_for_spreadsheet = options.for_spreadsheet || cli.output.for_spreadsheet;
+        if is_for_spreadsheet && format.name != "csv" {
+            return Err(not_for_spreadsheet("usage-report check", format.name));
+        }
+        let limits = options.limits()?;
+        let since = options.since.as_ref().or(filters.since.as_ref());
+        let until = options.until.as_ref().or(filters.until.as_ref());
+        let bounds = cli::bounds(since, until)?;
+        if limits.is_empty() && bounds.0.is_some() {
+            return Err(Error::Usage {
+                problem: "--since is for limits that are typed; rules have windows of their own"
+                    .to_owned(),
+                fix: "usage-report check --max-cost 50 --since 7d".to_owned(),
+            });
+        }
+        // Rows of some commits or of several ledgers are no series of days.
+        let is_part = cli.revisions.range.is_some() || options.range.is_some();
+        let file = match cli.source.file.as_slice() {
+            [] => Some(None),
+            [file] if file != Path::new("-") => Some(Some(file.as_path())),
+            _ => None,
+        };
+        let target = file.map(|file| Target::find(file, cli.source.personal)).transpose()?;
+        let target = target.filter(|_| !is_part);
+        if target.is_none() && limits.is_empty() {
+            return Err(Error::Usage {
+                problem: "rules are of one ledger as a whole; of commits, several files or \
+                          standard input only limits that are typed can be checked"
+                    .to_owned(),
+                fix: "usage-report check --range main..HEAD --max-cost 5".to_owned(),
+            });
+        }
+        let mut ask = Ask {
+            limits,
+            since: bounds.0.map(day_of),
+            until: bounds.1.map(day_of),
+            has_anomalies: target.is_some() && !options.no_anomalies,
+            has_history: options.history,
+            ..Ask::default()
+        };
+        let mut events = None;
+        if let Some(target) = &target {
+            ask.rules = Config::load(&target.place)?.alerts;
+            ask.acts = ledger::alerts::load(&target.place)?;
+            events = Some(events_of(target)?);
+        }
+        let output = options.output.as_deref().or(cli.output.output.as_deref());
+        Ok(Asked {
+            unlooked: target.is_none().then_some(
+                "Only the limits that were typed are checked: rules and anomalies are of one \
+                 ledger as a whole.",
+            ),
+            ask,
+            format,
+            is_for_spreadsheet,
+            fail_on: options.fail_on.unwrap_or(Severity::Warning),
+            output: output.filter(|path| *path != Path::new("-")),
+            notify: options.notify.as_deref(),
+            is_strict: options.strict || cli.output.strict,
+            place: target.map(|it| it.place),
+            events,
+        })
+    }
+
+    /// Whether it is raw, for programs.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.format.name == "csv" && !self.is_for_spreadsheet
+    }
+
+    /// Whether there is a file with events.
+    pub(crate) fn has_events(&self) -> Result<bool> {
+        let files = self.events.as_ref().map(reading::files).transpose()?;
+        Ok(files.is_some_and(|files| !files.is_empty()))
+    }
+
+    /// Judges these rows and the events, and shows what was found.
+    pub(crate) fn show(
+        &self,
+        gathered: &Gathered,
+        cache: Option<&Cache>,
+        screen: Screen,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Shown> {
+        let Gathered { inputs, left_out: before, unseen, .. } = gathered;
+        let (facts, mut left_out) =
+            alerts::facts(inputs, self.events.as_ref(), &self.ask, cache, progress)?;
+        left_out.unreadable += before.unreadable;
+        left_out.lines.extend_from_slice(&before.lines);
+        let check = check(&self.ask, facts);
+        let unseen = unseen.iter().map(|it| it.rows).sum();
+        let page = Page { check: &check, rows: &left_out, unseen, unlooked: self.unlooked };
+        let is_data = self.format.name == "csv";
+        let beside = || {
+            let notes = sentences::changing(&page).into_iter().map(|it| format!("warning: {it}"));
+            std::iter::once(sentences::health(&check)).chain(notes).collect()
+        };
+        Ok(Shown {
+            text: match self.is_for_spreadsheet {
+                true => csv::render_for_spreadsheet(&check),
+                false => (self.format.render)(&page, screen),
+            },
+            beside: if is_data { beside() } else { Vec::new() },
+            unreadable: left_out.unreadable,
+            firing: check.firing().cloned().collect(),
+            code: ExitCode::from(u8::from(check.fails_on(self.fail_on))),
+        })
+    }
+}
+
+/// Where the events of a ledger are.
+fn events_of(target: &Target) -> Result<Place> {
+    let beside = target.place.events();
+    match reading::files(&beside)?.is_empty() && target.choice == Choice::Named {
+        true => Ok(target.of_events()?.place.events()),
+        false => Ok(beside),
+    }
+}
+
+/// The day that a bound falls on, by the clock on the wall where it is a moment.
+fn day_of(bound: Bound) -> Day {
+    match bound {
+        Bound::Day(day) => day,
+        Bound::Moment(moment) => world::at_home(moment).day(),
+    }
+}
+
+impl CheckOptions {
+    /// The limits that were typed.
+    fn limits(&self) -> Result<Vec<Rule>> {
+        let min_samples = self.min_samples.unwrap_or(1);
+        type Typed<'a> =
+            (&'static str, &'a Option<String>, Metric, fn(i128) -> Limit, &'static str);
+        let typed: [Typed<'_>; 5] = [
+            ("--max-cost", &self.max_cost, Metric::Cost, Limit::Above, "50"),
+            ("--max-tokens", &self.max_tokens, Metric::Tokens, Limit::Above, "10M"),
+            (
+                "--max-cost-per-success",
+                &self.max_cost_per_success,
+                Metric::CostPerSuccess,
+                Limit::Above,
+                "0.50",
+            ),
+            ("--max-p95", &self.max_p95, Metric::DurationP95, Limit::Above, "5m"),
+            ("--min-success", &self.min_success, Metric::SuccessRate, Limit::Below, "80%"),
+        ];
+        let mut limits = Vec::new();
+        for (option, given, metric, limit, example) in typed {
+            let Some(given) = given else { continue };
+            let unit: Unit = metric.unit();
+            let amount = unit.parse(given).map_err(|allowed| Error::OptionValue {
+                option: option.to_owned(),
+                given: given.clone(),
+                allowed: allowed.to_owned(),
+                example: example.to_owned(),
+            })?;
+            let min_samples = if metric.is_sum() { 0 } else { min_samples };
+            limits.push(Rule::typed(option, metric, limit(amount), min_samples));
+        }
+        Ok(limits)
+    }
+}

@@ -1,0 +1,131 @@
+//! Hands alerts to a command of the user's, each once until its cooldown is over.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use usage_ledger::alert::act::id_of;
+use usage_ledger::error::{Error, Result, excerpt};
+use usage_ledger::ledger::lock::{self, Lock};
+use usage_ledger::privacy::private;
+use usage_ledger::render::alert::json;
+use usage_ledger::report::alert::finding::Finding;
+use usage_ledger::row::line_hash;
+
+use crate::voice;
+use crate::world;
+
+/// The folder of what was told, in the user's folder of state.
+const FOLDER: &str = "alerts";
+
+/// What is older than that is forgotten, in seconds: no cooldown is as long as a year.
+const FORGOTTEN_S: i64 = 366 * 86_400;
+
+/// When somebody was last told of each alert, in seconds since 1970.
+struct Told {
+    path: PathBuf,
+    at: BTreeMap<String, i64>,
+}
+
+impl Told {
+    /// A line that cannot be understood says nothing.
+    fn load(path: PathBuf) -> Result<Told> {
+        let bytes = private::read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
+        let line = |line: &str| {
+            let (key, at) = line.split_once(' ')?;
+            Some((key.to_owned(), at.parse().ok()?))
+        };
+        Ok(Told { path, at: text.lines().filter_map(line).collect() })
+    }
+
+    fn save(&self) -> Result<()> {
+        let lines: String = self.at.iter().map(|(key, at)| format!("{key} {at}\n")).collect();
+        let written = private::write(&self.path, lines.as_bytes());
+        written.map_err(|error| Error::io("write", &self.path, &error))
+    }
+}
+
+/// Tells of what fires; whether every command that was run succeeded. `ledger` is whose alerts they are.
+///
+/// # Errors
+/// What was told cannot be remembered: then nobody is told, or they would be told again and again.
+pub(crate) fn notify(command: &str, ledger: &Path, firing: &[Finding]) -> Result<bool> {
+    let folder = world::state_home().ok_or_else(|| Error::Usage {
+        problem: "--notify: neither XDG_STATE_HOME nor HOME is set, so what was told has no place"
+            .to_owned(),
+        fix: "HOME=/var/lib/usage usage-report check --notify CMD".to_owned(),
+    })?;
+    let folder = folder.join(FOLDER);
+    private::make_folder(&folder).map_err(|error| Error::io("make the folder", &folder, &error))?;
+    let name = line_hash(ledger.as_os_str().as_encoded_bytes(), 6);
+    // Two that look at once would tell twice.
+    let _lock = Lock::take(&folder.join(format!("{name}.lock")), lock::WAIT)?;
+    let mut told = Told::load(folder.join(&name))?;
+    let now = world::now().instant().seconds;
+    told.at.retain(|_, at| now.saturating_sub(*at) < FORGOTTEN_S);
+    let mut is_well = true;
+    for it in firing {
+        let key = key(it);
+        let cooldown = i64::try_from(it.cooldown.as_secs()).unwrap_or(i64::MAX);
+        // A clock that was put back must not silence an alert for ever.
+        let is_told = told.at.get(&key).is_some_and(|at| (0..cooldown).contains(&(now - at)));
+        if is_told {
+            continue;
+        }
+        match hand_over(command, json::alert(it).as_bytes()) {
+            Ok(()) => {
+                told.at.insert(key, now);
+                // What was told is remembered, whatever becomes of the next.
+                told.save()?;
+            }
+            Err(why) => {
+                is_well = false;
+                let name = it.id.as_deref().unwrap_or(&it.name);
+                voice::say(&format!(
+                    "warning: --notify: {why}; {} will be told again ({})",
+                    excerpt(name),
+                    excerpt(command)
+                ));
+            }
+        }
+    }
+    Ok(is_well)
+}
+
+/// What tells alerts apart: an alert that comes and goes is one until the cooldown is over.
+fn key(it: &Finding) -> String {
+    id_of(&[it.kind.name(), &it.name, it.store.name(), it.series.as_deref().unwrap_or_default()])
+}
+
+/// Runs the command, whatever it prints going to standard error.
+fn hand_over(command: &str, alert: &[u8]) -> std::result::Result<(), String> {
+    let run = || -> io::Result<std::process::ExitStatus> {
+        let mut child = Command::new("sh")
+            .args(["-c", command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::from(io::stderr()))
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            match stdin.write_all(alert) {
+                // It need not read all, or anything.
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    drop(stdin);
+                    child.wait()?;
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        child.wait()
+    };
+    match run() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(match status.code() {
+            Some(code) => format!("the command ended with {code}"),
+            None => "the command was killed".to_owned(),
+        }),
+        Err(error) => Err(format!("the command cannot be run ({error})")),
+    }
+}

@@ -1,0 +1,17 @@
+//! What a view of a check is given.
+
+use crate::report::alert::Check;
+use crate::report::left_out::LeftOut;
+
+/// Everything that is to be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// What was found.
+    pub check: &'a Check,
+    /// What was left out of the rows.
+    pub rows: &'a LeftOut,
+    /// How many rows are in an archive outside the ledger.
+    pub unseen: u64,
+    /// What of the settings was not looked at, in words.
+    pub unlooked: Option<&'a str>,
+}
