@@ -93,11 +93,11 @@ pub(crate) enum Command {
     Compare(CompareOptions),
     /// Follow the ledger in a terminal as it grows; q ends
     Watch,
-    /// Is anything beyond a limit, or unlike the days before? Exit code 1 if it is
+    /// Is anything beyond a limit, or unlike the days before?
     ///
     /// Of the rules in .telemetry/config.toml ([[alert]]), of limits that are typed, and of days
-    /// unlike those before. Windows end with the newest row's day: the same ledger gives the same
-    /// check. log-usage alert acknowledges what was found.
+    /// unlike those before; exit code 1 if anything fires. Windows end with the newest row's day:
+    /// the same ledger gives the same check. log-usage alert acknowledges what was found.
     Check(Box<CheckOptions>),
 }
 
@@ -400,9 +400,7 @@ pub(crate) struct Revisions {
 
 #[derive(Args, Clone)]
 pub(crate) struct Source {
-    /// Read these ledgers; - is standard input
-    ///
-    /// Each with its archive.
+    /// Read these ledgers, and their archives; - is stdin
     #[arg(long, value_name = "PATH", num_args = 1.., global = true, allow_negative_numbers = true)]
     pub(crate) file: Vec<PathBuf>,
     /// Read your own ledger, outside any repository
