@@ -265,6 +265,7 @@ fn doctor_says_that_nothing_is_logged_and_who_wants_it_so() {
     assert_eq!(disabled, because("LOG_USAGE_DISABLED is set"));
     grant(&sandbox, &["off"]);
     assert_eq!(told(&sandbox, &[]), because("you chose so for this repository"));
+    grant(&sandbox, &["events"]);
     sandbox.write(".telemetry/config.toml", "[consent]\nceiling = \"off\"\n");
     assert_eq!(told(&sandbox, &[]), because("the repository's config.toml allows no more"));
 }

@@ -892,7 +892,9 @@ fn a_correction_passes_the_same_gate() {
     assert!(!text(&output.stdout).contains("Q1w2"));
     assert_eq!(sandbox.snapshot(), before);
     let output = sandbox.run("log-usage", &amend);
-    assert_eq!((output.status.code(), &*text(&output.stderr)), (Some(0), line));
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(0), 2), "{said}");
+    assert!(said.starts_with(&format!("{line}  the old notes stay ")), "{said}");
     let stored = &sandbox.rows()[1];
     assert!(stored.contains(",retried with [redacted:anthropic-key] {id="), "{stored}");
     assert!(stored.ends_with(" rev=1 agent=redacted:email}"), "{stored}");
