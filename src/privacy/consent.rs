@@ -297,6 +297,22 @@ impl Consent {
         self.switched_by(self.export, |it| it.export)
     }
 
+    /// What the user types to allow this as well, without taking back what they allow already; None
+    /// where whoever decided is somebody else.
+    pub fn granting(&self, decided_by: Source, level: Level, identity: bool) -> Option<String> {
+        if let Source::Disabled | Source::DoNotTrack | Source::Repository = decided_by {
+            return None;
+        }
+        let own = self.limits.last().unwrap_or(&DEFAULT);
+        let mut command = format!("log-usage consent grant {}", own.level.max(level).name());
+        for (switch, is_on) in
+            [(" --identity", own.identity || identity), (" --export", own.export)]
+        {
+            command += if is_on { switch } else { "" };
+        }
+        Some(command)
+    }
+
     fn switched_by(&self, is_on: bool, switch: fn(&Limit) -> bool) -> Source {
         match self.limits.last() {
             // Only the user turns it on.

@@ -121,6 +121,46 @@ fn one_repository_may_be_taken_back_alone() {
 
 /// Neither by a choice for all, nor by taking back, whatever was chosen before.
 #[test]
+fn what_was_recorded_stays_and_that_is_said() {
+    let sandbox = Sandbox::repository();
+    let taken = |arguments: &[&str]| {
+        let said = sandbox.ok("log-usage", &[&["consent"], arguments].concat());
+        let is_meant = |line: &&str| line.contains(" stay") && !line.starts_with("git's history");
+        let stays = said.lines().filter(is_meant);
+        stays.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(taken(&["grant", "events"]).is_empty());
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    assert!(taken(&["grant", "events"]).is_empty());
+    let one = ["1 event stays: log-usage consent purge --events"];
+    assert_eq!(taken(&["revoke"]), one);
+    assert_eq!(taken(&["grant", "off"]), one);
+    taken(&["grant", "events"]);
+    sandbox.ok("log-usage", &["event", "a.b"]);
+    sandbox.write(".telemetry/capture/.gitignore", "*\n");
+    sandbox.write(".telemetry/capture/s_1-1.jsonl.age", "age");
+    let both = [
+        "2 events stay: log-usage consent purge --events",
+        "1 capture stays: log-usage consent purge --capture",
+    ];
+    assert_eq!(taken(&["revoke", "--here"]), both);
+    let purge = &["consent", "purge", "--capture", "--yes"];
+    let said = sandbox.ok("log-usage", purge);
+    assert!(said.contains("capture  (captures; 1 file, 3 bytes)"), "{said}");
+    assert!(!sandbox.path(".telemetry/capture").exists());
+    // The rule that hides captures from git is none.
+    sandbox.write(".telemetry/capture/.gitignore", "*\n");
+    assert!(sandbox.ok("log-usage", purge).starts_with("nothing to delete\n"));
+    assert_eq!(taken(&["revoke"]), both[..1]);
+    assert_eq!(taken(&["purge", "--events", "--yes"]), [""; 0]);
+    assert!(taken(&["revoke"]).is_empty());
+    // Rows that wait are in no file, and are told by themselves.
+    fs::create_dir_all(sandbox.path(".git/log-usage/pending")).unwrap();
+    sandbox.ok("log-usage", &SEED);
+    assert_eq!(taken(&["purge", "--events", "--yes"]), ["1 row waits for a commit and stays"]);
+}
+
+#[test]
 fn what_was_restricted_here_stays_so() {
     let revoke = &["revoke"][..];
     let revoke_here = &["revoke", "--here"][..];

@@ -369,7 +369,8 @@ fn repositories_clones_and_machines() {
     let import = ["consent", "identity", "import"];
     let refused = laptop.run_with(&import, &written);
     assert!(text(&refused.stderr).contains("another key already"), "{}", text(&refused.stderr));
-    laptop.ok(&["consent", "identity", "forget"]);
+    let (said, _) = laptop.ok(&["consent", "identity", "forget"]);
+    assert!(said.contains("nothing but git blame tells any more whose it was"), "{said}");
     assert_eq!(laptop.log("without").0, None);
     let slip = if &written[30..31] == "7" { "3" } else { "7" };
     let slip = format!("{}{slip}{}", &written[..30], &written[31..]);

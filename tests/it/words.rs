@@ -155,6 +155,19 @@ fn the_way_to_a_pseudonym_lowers_no_level() {
     let show = &["consent", "identity", "show"];
     let said = sandbox.ok("log-usage", show);
     assert!(said.contains("fix: log-usage consent grant events --identity\n"), "{said}");
+    let row = &["m", "1", "2", "true", "plan", "3", "--tag", "user=u_x"];
+    let said = text(&sandbox.run("log-usage", row).stderr);
+    assert!(said.contains("; log-usage consent grant events --identity allows it\n"), "{said}");
+    // Nor does the way to a level take back what stands beside it.
+    sandbox.ok("log-usage", &["consent", "grant", "ledger", "--identity", "--export"]);
+    let said = text(&sandbox.run("log-usage", &["event", "a.b"]).stderr);
+    let command = "log-usage consent grant events --identity --export";
+    assert!(said.contains(&format!("; {command} allows it\n")), "{said}");
+    let said = text(&sandbox.run("log-usage", &["run", "--capture", "--", "true"]).stderr);
+    assert!(
+        said.contains("; log-usage consent grant capture --identity --export allows"),
+        "{said}"
+    );
     let mut disabled = sandbox.command("log-usage");
     let output = disabled.args(show).env("LOG_USAGE_DISABLED", "1").output().unwrap();
     assert!(text(&output.stdout).contains("fix: unset LOG_USAGE_DISABLED\n"));

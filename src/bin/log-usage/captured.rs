@@ -11,12 +11,13 @@ use usage_ledger::error::{Error, Result};
 use usage_ledger::figures;
 use usage_ledger::git;
 use usage_ledger::privacy::capture::{KEEP, OUTPUT_BYTES_MAX, PATIENCE, Site};
-use usage_ledger::privacy::consent::{Consent, Level, Source};
+use usage_ledger::privacy::consent::{Consent, Level};
 use usage_ledger::privacy::identity::{is_session, random_session, session_without_key};
 use usage_ledger::workspace::Config;
 
 use crate::child::{self, Ended, Tee};
 use crate::identity;
+use crate::record::why_not;
 use crate::redact;
 use crate::user::{self, SESSION};
 use crate::voice;
@@ -41,7 +42,7 @@ pub(crate) fn around(
     let consent = user::consent(target, &config)?;
     if !consent.allows(Level::Capture) {
         if !quiet {
-            voice::say(&format!("not captured: {}", why_not(consent.decided_by())));
+            voice::say(&format!("not captured: {}", why_not(&consent, Level::Capture)));
         }
         return Ok(run(None));
     }
@@ -96,14 +97,6 @@ fn refuse_commit(target: &Target) -> Result<()> {
             Err(Error::NotIgnored { path, is_tracked: false })
         }
     }
-}
-
-fn why_not(source: Source) -> String {
-    let grant = match source {
-        Source::Disabled | Source::DoNotTrack | Source::Repository => "",
-        _ => "; log-usage consent grant capture allows it",
-    };
-    format!("{}{grant}", source.words())
 }
 
 fn warn(site: &Site<'_>, deleted: usize) {

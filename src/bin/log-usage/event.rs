@@ -106,8 +106,8 @@ pub(crate) fn run(options: EventOptions) -> Result<ExitCode> {
         return rehearse(&target, &draft, options.quiet);
     }
     let recorded = record(&target, &[draft])?;
-    if let Some(source) = recorded.refused_by {
-        say_not_recorded(source, options.quiet);
+    if let Some(why) = recorded.refused {
+        say_not_recorded(&why, options.quiet);
         return Ok(ExitCode::SUCCESS);
     }
     if !options.quiet {

@@ -297,8 +297,8 @@ pub(crate) fn run(
     quiet: bool,
 ) -> Result<ExitCode> {
     let sink = Sink::beside(target)?;
-    if let Some(source) = sink.refused_by().filter(|_| !is_rehearsal) {
-        say_not_recorded(source, quiet);
+    if let Some(why) = sink.refused().filter(|_| !is_rehearsal) {
+        say_not_recorded(&why, quiet);
         // Who writes into a closed pipe is killed.
         return io::copy(&mut io::stdin().lock(), &mut io::sink())
             .map(|_| ExitCode::SUCCESS)

@@ -218,7 +218,7 @@ fn forget() -> Result<ExitCode> {
     let text = match file.forget()? {
         true => {
             "the key is deleted: rows carry no pseudonym, until log-usage consent identity rotate \
-             or import\n  rows that carry one keep it; nobody can tell any more whose it was\n"
+             or import\n  rows that carry one keep it; nothing but git blame tells any more whose it was\n"
         }
         false => "there is no key\n",
     };
@@ -290,16 +290,14 @@ fn demand(target: &Target) -> Result<()> {
 
 /// What switches identity on, and leaves the level that the user chose as it is.
 fn allowing(consent: &Consent) -> String {
-    match consent.identity_decided_by() {
+    let decided_by = consent.identity_decided_by();
+    if let Some(command) = consent.granting(decided_by, Level::Ledger, true) {
+        return command;
+    }
+    match decided_by {
         Source::Disabled => "unset LOG_USAGE_DISABLED".to_owned(),
         Source::DoNotTrack => "unset DO_NOT_TRACK".to_owned(),
-        Source::Repository => {
-            "[consent] in .telemetry/config.toml forbids it for everybody here".to_owned()
-        }
-        _ => {
-            let own = consent.limits.last().map_or(Level::Ledger, |it| it.level);
-            format!("log-usage consent grant {} --identity", own.max(Level::Ledger).name())
-        }
+        _ => "[consent] in .telemetry/config.toml forbids it for everybody here".to_owned(),
     }
 }
 

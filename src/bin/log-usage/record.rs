@@ -5,7 +5,7 @@ use usage_ledger::event::{Dropped, Event};
 use usage_ledger::figures;
 use usage_ledger::intake::events::{Checker, Draft, Gate};
 use usage_ledger::ledger::events::Written;
-use usage_ledger::privacy::consent::{Consent, Level, Source};
+use usage_ledger::privacy::consent::{Consent, Level};
 use usage_ledger::privacy::identity::Key;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::Refused;
@@ -25,8 +25,8 @@ pub(crate) struct Recorded {
     pub(crate) written: Written,
     /// What was kept out of the texts.
     pub(crate) withheld: Withheld,
-    /// Who does not allow events to be recorded; then there are none.
-    pub(crate) refused_by: Option<Source>,
+    /// Why events may not be recorded; then there are none.
+    pub(crate) refused: Option<String>,
 }
 
 /// Where events go, and what may be recorded there.
@@ -70,8 +70,9 @@ impl Sink {
         }
     }
 
-    pub(crate) fn refused_by(&self) -> Option<Source> {
-        (!self.consent.allows(Level::Events)).then(|| self.consent.decided_by())
+    pub(crate) fn refused(&self) -> Option<String> {
+        let is_allowed = self.consent.allows(Level::Events);
+        (!is_allowed).then(|| why_not(&self.consent, Level::Events))
     }
 }
 
@@ -81,8 +82,8 @@ impl Sink {
 /// A draft that is no event, and whatever kept the events from being written.
 pub(crate) fn record(target: &Target, drafts: &[Draft<'_>]) -> Result<Recorded> {
     let sink = Sink::beside(target)?;
-    if let Some(source) = sink.refused_by() {
-        return Ok(Recorded { refused_by: Some(source), ..Recorded::default() });
+    if let Some(why) = sink.refused() {
+        return Ok(Recorded { refused: Some(why), ..Recorded::default() });
     }
     let mut recorded = Recorded::default();
     let redactor = redact::redactor(&sink.config);
@@ -128,15 +129,18 @@ pub(crate) fn told(written: &Written) -> String {
 }
 
 /// Says that there is no consent, and who could give it.
-pub(crate) fn say_not_recorded(source: Source, quiet: bool) {
-    if quiet {
-        return;
+pub(crate) fn say_not_recorded(why: &str, quiet: bool) {
+    if !quiet {
+        voice::say(&format!("not recorded: {why}"));
     }
-    let grant = match source {
-        Source::Disabled | Source::DoNotTrack | Source::Repository => "",
-        _ => "; log-usage consent grant events allows it",
-    };
-    voice::say(&format!("not recorded: {}{grant}", source.words()));
+}
+
+/// Who decided that this level is not allowed, and what the user types who may.
+pub(crate) fn why_not(consent: &Consent, level: Level) -> String {
+    let source = consent.decided_by();
+    let granting = consent.granting(source, level, false);
+    let allows = granting.map(|command| format!("; {command} allows it")).unwrap_or_default();
+    format!("{}{allows}", source.words())
 }
 
 pub(crate) fn tell_torn(written: &Written, place: &Place) {

@@ -113,10 +113,8 @@ fn own(
         let noun = if rows == 1 { "row" } else { "rows" };
         let rows = figures::thousands(rows as u128);
         let why = consent.identity_decided_by();
-        let grant = match why {
-            Source::Disabled | Source::DoNotTrack | Source::Repository => "",
-            _ => "; log-usage consent grant ledger --identity allows it",
-        };
+        let granting = consent.granting(why, Level::Ledger, true);
+        let grant = granting.map(|command| format!("; {command} allows it")).unwrap_or_default();
         let why = why.words();
         voice::say(&format!("  user of {rows} {noun} not stored: identity is off ({why}){grant}"));
     }

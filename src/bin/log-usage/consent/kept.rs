@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use usage_ledger::error::Result;
+use usage_ledger::error::{Error, Result};
+use usage_ledger::figures;
+use usage_ledger::privacy::consent::Level;
 use usage_ledger::privacy::key_file::KeyFile;
 use usage_ledger::workspace::{LEDGER, Place};
 
@@ -34,6 +36,41 @@ pub(super) fn events(place: &Place) -> Vec<PathBuf> {
     let events = place.events();
     let temps = begins(place.folder(), events.temp_stem().as_encoded_bytes());
     [vec![events.active(), events.archive(), events.torn()], temps].concat()
+}
+
+/// What is kept at these levels, as far as it goes beyond one: what it is, how much, and how it is
+/// deleted.
+pub(super) fn beyond(place: &Place, level: Level) -> Result<Vec<String>> {
+    let stays = |count: usize, what: &str, option: &str| {
+        let (count, s, stay) = match count {
+            1 => (count.to_string(), "", "stays"),
+            _ => (figures::thousands(count as u128), "s", "stay"),
+        };
+        format!("{count} {what}{s} {stay}: log-usage consent purge {option}")
+    };
+    let mut said = Vec::new();
+    if level < Level::Events {
+        let mut count = 0;
+        for path in events(place).iter().flat_map(|path| files(path)) {
+            let is_lines = path.extension().is_some_and(|it| it == "jsonl");
+            let bytes = if is_lines { fs::read(&path) } else { Ok(Vec::new()) };
+            let bytes = bytes.map_err(|error| Error::io("read", &path, &error))?;
+            count += bytes.split_inclusive(|byte| *byte == b'\n').count();
+        }
+        said.extend((count > 0).then(|| stays(count, "event", "--events")));
+    }
+    if level < Level::Capture {
+        let count = captures(place).len();
+        said.extend((count > 0).then(|| stays(count, "capture", "--capture")));
+    }
+    Ok(said)
+}
+
+/// What was captured; the rule beside it that hides it from git is no capture.
+pub(super) fn captures(place: &Place) -> Vec<PathBuf> {
+    let mut files = files(&place.capture());
+    files.retain(|path| path.file_name().is_none_or(|name| name != ".gitignore"));
+    files
 }
 
 /// Everything in a folder whose name begins so, in order of names.
@@ -144,8 +181,8 @@ pub(super) fn other_trees(target: &Target) -> Vec<PathBuf> {
     let mut tops: Vec<PathBuf> = main.into_iter().chain(linked).collect();
     tops.retain(|top| {
         let place = Place::named(&top.join(below), LEDGER);
-        let kept = [events(&place), vec![place.capture()]].concat();
-        fs::canonicalize(top).ok() != here && kept.iter().any(|path| !files(path).is_empty())
+        let has_events = || events(&place).iter().any(|path| !files(path).is_empty());
+        fs::canonicalize(top).ok() != here && (has_events() || !captures(&place).is_empty())
     });
     tops.sort();
     tops

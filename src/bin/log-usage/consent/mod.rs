@@ -206,8 +206,11 @@ fn choose(target: &Target, scope: Scope, step: Step, dry_run: bool) -> Result<Ex
     if consent.identity && !dry_run {
         identity::switch_on(target, &config)?.iter().for_each(|line| voice::say(line));
     }
+    let here = kept::places(target)?;
+    let stays = here.first().map_or(Ok(Vec::new()), |it| kept::beyond(it, consent.level))?;
+    let stays: String = stays.into_iter().map(|line| line + "\n").collect();
     let text = format!(
-        "{} {place}: {}, {}\n{}",
+        "{} {place}: {}, {}\n{}{stays}",
         if dry_run { "you would allow" } else { "you allow" },
         choice.level.name(),
         switches(choice.identity, choice.export),

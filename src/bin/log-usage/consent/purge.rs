@@ -53,6 +53,8 @@ pub(super) struct Purge {
     which: Which,
 }
 
+const CAPTURES: &str = "captures";
+
 /// Something to be deleted, and all below it.
 struct Doomed {
     what: &'static str,
@@ -114,8 +116,9 @@ impl Purge {
                 let locks = locks(&place).map(|path| ("a lock of the events", path));
                 paths.extend(locks);
             }
-            if self.capture || self.all {
-                paths.push(("captures", place.capture()));
+            let has_any = || !kept::captures(&place).is_empty();
+            if self.all || self.capture && has_any() {
+                paths.push((CAPTURES, place.capture()));
             }
         }
         if self.all {
@@ -205,7 +208,9 @@ fn delete(path: &Path) -> Result<()> {
 
 impl Doomed {
     fn at(what: &'static str, path: PathBuf) -> Doomed {
-        let files = kept::files(&path);
+        let mut files = kept::files(&path);
+        // What hides them from git goes with them, and is none.
+        files.retain(|file| what != CAPTURES || !file.ends_with(".gitignore"));
         let bytes = |path: &PathBuf| fs::symlink_metadata(path).map_or(0, |meta| meta.len());
         let bytes = files.iter().map(bytes).sum();
         Doomed { what, files: files.len(), bytes, path }
@@ -252,7 +257,12 @@ fn left(target: &Target) -> Result<String> {
     };
     let waiting = waiting::lines(&tree, place)?.len();
     if waiting > 0 {
-        text += &format!("not deleted either: {} of the next commit\n", counted(waiting, "row"));
+        let waits = if waiting == 1 {
+            "waits for a commit and stays"
+        } else {
+            "wait for a commit and stay"
+        };
+        text += &format!("{} {waits}\n", counted(waiting, "row"));
     }
     let folder = place.folder().strip_prefix(&tree.top).unwrap_or(place.folder());
     text += &format!(
