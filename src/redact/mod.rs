@@ -47,8 +47,8 @@ const STRUCTURES: &[(&str, &str, &str)] = &[
     ("secret", "values assigned to a secret, token, key or credential", PATTERN),
     ("email", "e-mail addresses", PATTERN),
     ("home", "the user's name in the path of a home folder", PATTERN),
-    ("login", "the login of whoever runs the program", PATTERN),
-    ("host", "the name of the machine that runs the program, of 6 bytes or more", PATTERN),
+    ("login", "the login of whoever runs the program, in any case if it has 6 bytes or more", PATTERN),
+    ("host", "the name of the machine that runs the program, of 6 bytes or more, in any case", PATTERN),
     ("env-value", "the value of a variable of the environment that is named as a secret is: any of 12 bytes or more, and of 8 or more with letters and digits", PATTERN),
     ("aws-account", "the account's number in an Amazon resource name", "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"),
     ("telegram-token", "Telegram bot tokens", "https://core.telegram.org/bots/api"),
@@ -393,11 +393,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_login_is_found_in_any_case_unless_it_may_be_a_word() {
+        for (login, text, safe) in [
+            ("mkrausz", "MKRAUSZ, Mkrausz", "[redacted:login], [redacted:login]"),
+            ("MKrausz", "mkrausz", "[redacted:login]"),
+            ("mkrausz", "MKRAUSZY", "MKRAUSZY"),
+            ("will", "Will it? Ask will", "Will it? Ask [redacted:login]"),
+        ] {
+            let redactor = Redactor::of_user(Some(login), None, []);
+            assert_eq!(redactor.redact(text).0, safe);
+        }
+    }
+
     type Host = fn() -> Option<String>;
 
     #[test]
     fn the_machine_is_known_by_its_own_name_alone() {
-        let cases: [(Host, _, _); 13] = [
+        let cases: [(Host, _, _); 15] = [
             (|| Some("anns-box-7".to_owned()), "on anns-box-7: ok", "on [redacted:host]: ok"),
             (
                 || Some("anns-box-7".to_owned()),
@@ -419,6 +432,12 @@ mod tests {
                 "a thinkpad, (thinkpad)",
                 "a [redacted:host], ([redacted:host])",
             ),
+            (
+                || Some("corp-laptop-17".to_owned()),
+                "CORP-LAPTOP-17, Corp-Laptop-17",
+                "[redacted:host], [redacted:host]",
+            ),
+            (|| Some("ANNS-BOX".to_owned()), "anns-box ANNS-BOXES", "[redacted:host] ANNS-BOXES"),
             (|| Some("localhost".to_owned()), "localhost:80", "localhost:80"),
             (
                 || Some("localhost.localdomain".to_owned()),

@@ -12,6 +12,10 @@ const LOGIN_BYTES_MIN: usize = 3;
 /// The same of the machine's name, which may be a word of the language.
 const HOST_BYTES_MIN: usize = 6;
 
+/// A login of so many bytes is found however it is written; a shorter one may be a word, which stands
+/// with a capital at the beginning of a sentence.
+const ANY_CASE_LOGIN_BYTES_MIN: usize = 6;
+
 /// Names that systems and their makers give to machines, and that texts about software hold.
 const COMMON_HOSTS: [&str; 24] = [
     "localhost",
@@ -72,6 +76,12 @@ fn is_long(value: &str) -> bool {
 pub(super) fn may_name_host(bytes: &[u8]) -> bool {
     let is_edge = |b: &u8| !(b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     bytes.split(is_edge).any(|word| word.len() >= HOST_BYTES_MIN)
+}
+
+/// Whether a word is found however it is written. Names of machines are the same in any case; what is
+/// secret is not.
+fn in_any_case(rule: &str, word: &str) -> bool {
+    rule == "host" || rule == "login" && word.len() >= ANY_CASE_LOGIN_BYTES_MIN
 }
 
 /// The words, each with the rule that it falls under.
@@ -153,7 +163,11 @@ impl Words {
     fn add(&mut self, rule: &'static str, word: &str) {
         let first = word.as_bytes()[0];
         if self.words.iter().all(|(_, it)| it != word) {
-            self.starts[usize::from(first >> 6)] |= 1 << (first & 63);
+            let any_case = [first.to_ascii_lowercase(), first.to_ascii_uppercase()];
+            let starts = if in_any_case(rule, word) { any_case } else { [first; 2] };
+            for first in starts {
+                self.starts[usize::from(first >> 6)] |= 1 << (first & 63);
+            }
             self.words.push((rule, word.to_owned()));
         }
     }
@@ -167,8 +181,12 @@ impl Words {
         let is_edge = |b: Option<&u8>| !b.is_some_and(u8::is_ascii_alphanumeric);
         let fits = |(rule, word): &&(&'static str, String)| {
             let is_whole = at == 0 || is_edge(bytes.get(at - 1));
-            bytes[at..].starts_with(word.as_bytes())
-                && (*rule == "env-value" || (is_whole && is_edge(bytes.get(at + word.len()))))
+            let found = bytes.get(at..at + word.len()).unwrap_or_default();
+            let is_it = match in_any_case(rule, word) {
+                true => found.eq_ignore_ascii_case(word.as_bytes()),
+                false => found == word.as_bytes(),
+            };
+            is_it && (*rule == "env-value" || (is_whole && is_edge(bytes.get(at + word.len()))))
         };
         self.words.iter().find(fits).map(|(rule, word)| (*rule, at + word.len()))
     }

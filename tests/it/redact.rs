@@ -732,7 +732,7 @@ fn the_user_is_not_named() {
     let value = format!("{}-{}", "Zq8", "vT5rK2mN9xL4");
     let mut row = SEED.to_vec();
     let notes = format!(
-        "mkrausz logged in with {value} from /srv/people/mkrausz/x; mkrauszx did not in /srv/work/here"
+        "mkrausz (MKrausz) logged in with {value} from /srv/people/mkrausz/x; mkrauszx did not in /srv/work/here"
     );
     row[6] = &notes;
     let mut command = sandbox.command("log-usage");
@@ -740,7 +740,7 @@ fn the_user_is_not_named() {
     // Where the shell stands is no password, though the name ends so.
     let command = command.env("PWD", "/srv/work/here").env("OLDPWD", "/srv/work");
     assert_eq!(command.output().unwrap().status.code(), Some(0));
-    let expected = ",[redacted:login] logged in with [redacted:env-value] from \
+    let expected = ",[redacted:login] ([redacted:login]) logged in with [redacted:env-value] from \
                     /srv/people/[redacted:login]/x; mkrauszx did not \
                     in /srv/work/here";
     assert!(sandbox.rows()[0].ends_with(expected), "{:?}", sandbox.rows());
