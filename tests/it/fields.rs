@@ -1,5 +1,8 @@
 //! Every field that may be stored stands in `docs/privacy.md`, and `consent status` names them all.
 
+use std::fs;
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
 use usage_ledger::event;
 use usage_ledger::notes::tag_keys;
@@ -10,6 +13,7 @@ use usage_ledger::row::COLUMNS;
 use usage_ledger::timestamp::Timestamp;
 
 use crate::sandbox::Sandbox;
+use crate::transcripts;
 
 /// The rows of the table between two marks: the name in code, and what is said of it.
 fn table(mark: &str) -> Vec<(String, String)> {
@@ -43,6 +47,51 @@ fn the_document_names_every_field_and_no_other() {
     let fields = text.lines().filter_map(|line| line.split_once(" = "));
     let fields: Vec<&str> = fields.map(|(name, _)| name).collect();
     assert_eq!(names("choice"), fields);
+}
+
+/// The names of every field in it, in whatever depth.
+fn keys(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+            found.push(name.clone());
+            keys(value, found);
+        }),
+        Value::Array(values) => values.iter().for_each(|value| keys(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_an_import_remembers_is_exported_in_words_and_documented() {
+    let sandbox = Sandbox::repository();
+    let here = sandbox.path("").canonicalize().unwrap();
+    let folders = [here.to_str().unwrap(), "/w/elsewhere"];
+    transcripts::claude_code(&sandbox.path("../home"), folders, 40, 60, 1);
+    // They are finished: nobody has added to them for long.
+    let mut paths = vec![sandbox.path("../home/.claude")];
+    while let Some(path) = paths.pop() {
+        match fs::read_dir(&path) {
+            Ok(entries) => paths.extend(entries.map(|entry| entry.unwrap().path())),
+            Err(_) => {
+                let file = fs::File::options().append(true).open(&path).unwrap();
+                file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1)).unwrap();
+            }
+        }
+    }
+    sandbox.ok("log-usage", &["import"]);
+    let printed = sandbox.ok("log-usage", &["consent", "export"]);
+    let export: Value = serde_json::from_str(&printed).unwrap();
+    let files = export["files"].as_array().unwrap();
+    let cursors: Vec<&Value> = files.iter().map(|it| &it["cursor"]).collect();
+    let mut found = Vec::new();
+    cursors.iter().for_each(|cursor| keys(cursor, &mut found));
+    let mut documented = names("cursor");
+    for list in [&mut found, &mut documented] {
+        list.sort();
+        list.dedup();
+    }
+    assert_eq!(documented, found);
+    assert!(files.iter().all(|it| it["base64"].is_null()), "{printed}");
 }
 
 #[test]

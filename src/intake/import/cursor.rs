@@ -148,10 +148,14 @@ impl Cursor {
         let kept = || {
             // A pipe in its place would block.
             fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-            postcard::from_bytes::<Cursor>(&fs::read(path).ok()?).ok()
+            Cursor::read(&fs::read(path).ok()?)
         };
-        let is_ours = |it: &Cursor| it.version == VERSION && it.of == of;
-        kept().filter(is_ours).unwrap_or_else(|| Cursor::empty(of))
+        kept().filter(|it| it.of == of).unwrap_or_else(|| Cursor::empty(of))
+    }
+
+    /// Reads the bytes of one; None if they are damaged, or of another version.
+    pub fn read(bytes: &[u8]) -> Option<Cursor> {
+        postcard::from_bytes(bytes).ok().filter(|it: &Cursor| it.version == VERSION)
     }
 
     /// Keeps it; false if that is not possible.

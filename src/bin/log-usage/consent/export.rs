@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::intake::import::cursor::Cursor;
 use usage_ledger::ledger::files;
 use usage_ledger::ledger::gzip;
 use usage_ledger::ledger::prune;
@@ -99,12 +100,21 @@ fn file(what: &str, path: &Path) -> Result<Value> {
     let mut bytes = Vec::new();
     let read = gzip::open(path).and_then(|mut text| text.read_to_end(&mut bytes));
     read.map_err(|error| Error::io("read", path, &error))?;
+    // Nobody reads the form in which it is kept.
+    if let Some(cursor) = Cursor::read(&bytes).filter(|_| is_cursor(path)) {
+        return Ok(json!({ "what": what, "path": name, "cursor": cursor }));
+    }
     Ok(match String::from_utf8(bytes) {
         Ok(text) => json!({ "what": what, "path": name, "text": text }),
         Err(error) => {
             json!({ "what": what, "path": name, "base64": base64(error.as_bytes()) })
         }
     })
+}
+
+/// Whether it says what was imported already.
+fn is_cursor(path: &Path) -> bool {
+    world::state_home().is_some_and(|state| path.parent() == Some(&*state.join("import")))
 }
 
 /// Whether it is the user's key or the team's, or what is left of one that was being written.
