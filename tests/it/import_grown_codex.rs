@@ -24,7 +24,6 @@ struct Thread {
     /// The turns have ids, and an end.
     has_tasks: bool,
     is_open: bool,
-    is_sub: bool,
     turns: Vec<String>,
     sum: Tokens,
 }
@@ -47,14 +46,7 @@ impl Story {
             let at = story.dice.below(story.threads.len() as u64) as usize;
             match story.dice.below(60) {
                 0 | 1 => story.begin(None),
-                2 | 3 if has_children && story.threads[at].is_open && !story.threads[at].is_sub => {
-                    story.write(at, "response_item", r#""type":"function_call","name":"spawn""#);
-                    story.begin(Some(at));
-                    let child = story.threads.len() - 1;
-                    story.open(child);
-                    let turn = story.threads[child].turns.last().cloned().unwrap_or_default();
-                    story.respond(child, turn);
-                }
+                2..6 if has_children && story.threads[at].is_open => story.spawn(at),
                 _ => story.go_on(at),
             }
         }
@@ -75,7 +67,6 @@ impl Story {
             tells,
             has_tasks: self.dice.below(4) > 0,
             is_open: false,
-            is_sub: parent.is_some(),
             turns: Vec::new(),
             sum: (0, 0),
         };
@@ -88,6 +79,21 @@ impl Story {
         let meta = format!(r#""id":"{}","cwd":"/w","source":{source}"#, thread.id);
         self.threads.push(thread);
         self.write(self.threads.len() - 1, "session_meta", &meta);
+    }
+
+    /// A thread calls a sub-agent; its own answer may come to its file later, or never.
+    fn spawn(&mut self, at: usize) {
+        match self.dice.below(2) {
+            0 => self.write(at, "response_item", r#""type":"function_call","name":"spawn""#),
+            _ => self.open(at),
+        }
+        self.begin(Some(at));
+        if self.dice.below(2) == 0 {
+            let child = self.threads.len() - 1;
+            self.open(child);
+            let turn = self.threads[child].turns.last().cloned().unwrap_or_default();
+            self.respond(child, turn);
+        }
     }
 
     fn write(&mut self, at: usize, kind: &str, payload: &str) {

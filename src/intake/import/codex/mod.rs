@@ -13,13 +13,14 @@ use hashbrown::{HashMap, HashSet};
 use crate::error::Result;
 use crate::intake::import::codex::grown::can_go_on;
 use crate::intake::import::codex::line::Tokens;
-use crate::intake::import::codex::thread::{Part, Thread};
+use crate::intake::import::codex::thread::{Part, Record, Thread};
 use crate::intake::import::homes::Homes;
 use crate::intake::import::mark::Mark;
 use crate::intake::import::peek;
 use crate::intake::import::reading::{Names, Reading};
 use crate::intake::import::turn::{End, Request, Turn, millis_between};
 use crate::intake::import::walk::{self, File, Group};
+use crate::timestamp::Instant;
 
 /// What the row's `source` tag says.
 pub const NAME: &str = "codex";
@@ -105,7 +106,12 @@ pub fn read(groups: &[Group], reading: &mut Reading<'_>) -> Result<Vec<Turn>> {
             mark = None;
             threads = self::threads(group, mark, &mut names, reading)?;
         }
-        let mut family = Family { threads: &threads, number: group.number, turns: Vec::new() };
+        let mut family = Family {
+            threads: &threads,
+            number: group.number,
+            turns: Vec::new(),
+            made: HashMap::new(),
+        };
         family.resolve(reading);
         if let ([thread], true) = (threads.as_slice(), can_go_on(group)) {
             let mark = thread.mark(mark);
@@ -130,7 +136,13 @@ struct Family<'a> {
     threads: &'a [Thread],
     number: usize,
     turns: Vec<Turn>,
+    /// Where in them a turn of a thread is. One that has no answer is not there, unless a sub-agent
+    /// answered.
+    made: HashMap<Place, usize>,
 }
+
+/// A thread, and which of its turns.
+type Place = (usize, usize);
 
 /// What a thread itself used, by its turns.
 #[derive(Default)]
@@ -145,22 +157,22 @@ impl Family<'_> {
         let by_id: HashMap<&str, usize> =
             self.threads.iter().enumerate().map(|(at, it)| (it.id.as_str(), at)).rev().collect();
         let mut responses = HashSet::new();
-        // Where the turns of a thread are in the result, or that of its parent which called it.
-        let mut places: Vec<Vec<Option<usize>>> = vec![Vec::new(); self.threads.len()];
+        // What the turns of a thread count as: themselves, what they repeat, or what called them.
+        let mut places: Vec<Vec<Option<Place>>> = vec![Vec::new(); self.threads.len()];
         for at in self.parents_first(&by_id) {
             let thread = &self.threads[at];
             let parent = thread.parent.as_ref().and_then(|id| by_id.get(id.as_str())).copied();
             let own = self.own(at, &by_id, &mut responses, reading);
-            let first = own.requests.iter().map(|(_, request)| request.at).min();
-            if thread.is_sub
-                && let Some(parent) = parent.filter(|parent| *parent != at)
-                && let Some(place) = self.open_turn(parent, &places[parent], first)
-            {
-                self.attach(place, at, own);
-                places[at] = vec![Some(place); thread.turns.len()];
-            } else {
-                places[at] = self.add(at, parent, own, reading);
-            }
+            let parent = parent.map(|parent| (parent, places[parent].as_slice()));
+            let caller = parent.filter(|(parent, _)| thread.is_sub && *parent != at);
+            let caller = caller.and_then(|(parent, its)| self.open_turn(parent, its, thread.start));
+            places[at] = match caller {
+                Some(place) => {
+                    self.attach(place, at, own, reading);
+                    vec![Some(place); thread.turns.len()]
+                }
+                None => self.add(at, parent, own, reading),
+            };
         }
     }
 
@@ -204,12 +216,8 @@ impl Family<'_> {
                 let is_last = thread.is_last(record.turn);
                 reading.owned.extend(record.response.map(|it| (self.number, it, is_last)));
                 if !record.usage.is_empty() {
-                    own.requests.push(request(
-                        record.turn,
-                        record.at,
-                        &record.model,
-                        &record.usage,
-                    ));
+                    let Record { turn, at, model, usage, .. } = record;
+                    own.requests.push(request(*turn, *at, model, usage));
                 }
             }
             reading.findings.responses += own.requests.len() as u64;
@@ -233,10 +241,7 @@ impl Family<'_> {
                 continue;
             };
             let last = counted.last.unwrap_or_default();
-            let first = match counted.last {
-                Some(last) => total.before(&last),
-                None => Tokens::default(),
-            };
+            let first = counted.last.map(|last| total.before(&last)).unwrap_or_default();
             let previous = before.replace(total).unwrap_or(first);
             if number < shared || of_parents.contains(&total) {
                 reading.findings.replayed += 1;
@@ -288,22 +293,27 @@ impl Family<'_> {
         shared.max().unwrap_or(0)
     }
 
-    /// The parent's turn that was open at that moment.
+    /// The parent's turn in which a thread began, answered or not: the answer may come to the file after
+    /// an import, and must not move what was counted.
     fn open_turn(
         &self,
         parent: usize,
-        places: &[Option<usize>],
-        at: Option<crate::timestamp::Instant>,
-    ) -> Option<usize> {
+        places: &[Option<Place>],
+        start: Option<Instant>,
+    ) -> Option<Place> {
         let turns = self.threads[parent].turns.iter().zip(places);
         let there = || turns.clone().filter_map(|(turn, place)| Some((turn, (*place)?)));
-        let open = there().rfind(|(turn, _)| at.is_none_or(|at| turn.start <= at));
+        let open = there().rfind(|(turn, _)| start.is_none_or(|start| turn.start <= start));
         open.or_else(|| there().next()).map(|(_, place)| place)
     }
 
     /// Adds a sub-agent's work to the turn that called it.
-    fn attach(&mut self, place: usize, at: usize, own: Own) {
-        let turn = &mut self.turns[place];
+    fn attach(&mut self, place: Place, at: usize, own: Own, reading: &mut Reading<'_>) {
+        if !own.requests.is_empty() && !self.made.contains_key(&place) {
+            reading.findings.unanswered -= 1;
+            self.make(place, Vec::new());
+        }
+        let Some(turn) = self.made.get(&place).map(|made| &mut self.turns[*made]) else { return };
         for part in &self.threads[at].turns {
             turn.work.edits |= part.work.edits;
             turn.work.checks |= part.work.checks;
@@ -313,35 +323,46 @@ impl Family<'_> {
         turn.requests.sort_by_key(|request| request.at);
     }
 
+    fn make(&mut self, place: Place, requests: Vec<Request>) {
+        let thread = &self.threads[place.0];
+        let turn = self.turn(thread, &thread.turns[place.1], requests);
+        self.made.insert(place, self.turns.len());
+        self.turns.push(turn);
+    }
+
     /// Adds the turns of a thread.
     fn add(
         &mut self,
         at: usize,
-        parent: Option<usize>,
+        parent: Option<(usize, &[Option<Place>])>,
         own: Own,
         reading: &mut Reading<'_>,
-    ) -> Vec<Option<usize>> {
+    ) -> Vec<Option<Place>> {
         let thread = &self.threads[at];
-        let parents = parent.map(|parent| &self.threads[parent].turns);
-        let is_of_parent = |part: &Part| {
+        let of_parent = |part: &Part| {
+            let (parent, places) = parent?;
             let is_same = |it: &Part| it.id.is_some() && it.id == part.id;
-            parents.is_some_and(|turns| turns.iter().any(is_same))
+            let number = self.threads[parent].turns.iter().position(is_same)?;
+            Some(places.get(number).copied().flatten())
         };
+        let repeated: Vec<_> = thread.turns.iter().map(of_parent).collect();
         let mut requests: Vec<Vec<Request>> = vec![Vec::new(); thread.turns.len()];
         own.requests.into_iter().for_each(|(turn, request)| requests[turn].push(request));
         let last_replayed = own.replayed.iter().max().copied();
         let mut places = Vec::new();
-        for (number, (part, requests)) in thread.turns.iter().zip(requests).enumerate() {
-            let is_replay = requests.is_empty()
-                && (is_of_parent(part) || last_replayed.is_some_and(|last| number <= last));
-            if is_replay || requests.is_empty() && !part.is_answered {
-                reading.findings.unanswered += u64::from(!is_replay);
-                places.push(None);
+        for (number, requests) in requests.into_iter().enumerate() {
+            let is_replay =
+                repeated[number].is_some() || last_replayed.is_some_and(|last| number <= last);
+            if requests.is_empty() && is_replay {
+                places.push(repeated[number].flatten());
                 continue;
             }
-            places.push(Some(self.turns.len()));
-            let turn = self.turn(thread, part, requests);
-            self.turns.push(turn);
+            places.push(Some((at, number)));
+            if requests.is_empty() && !thread.turns[number].is_answered {
+                reading.findings.unanswered += 1;
+            } else {
+                self.make((at, number), requests);
+            }
         }
         places
     }

@@ -46,6 +46,8 @@ pub(super) struct Thread {
     /// Lines before this one are the parent's.
     pub(super) first_ordinal: u64,
     pub(super) has_meta: bool,
+    /// When it began.
+    pub(super) start: Option<Instant>,
     cwd: String,
     model: Option<Rc<str>>,
     is_planning: bool,
@@ -150,7 +152,7 @@ impl Thread {
         reading: &mut Reading<'_>,
     ) {
         match kind {
-            "session_meta" if !self.has_meta => self.meta(payload),
+            "session_meta" if !self.has_meta => self.meta(payload, at),
             "turn_context" => self.context(payload, names, reading),
             "event_msg" => self.event(payload, at, names, reading),
             "response_item" => self.item(payload, at),
@@ -176,8 +178,9 @@ impl Thread {
         }
     }
 
-    fn meta(&mut self, payload: &Payload<'_>) {
+    fn meta(&mut self, payload: &Payload<'_>, at: Instant) {
         self.has_meta = true;
+        self.start = Some(at);
         if let Some(id) = payload.id.get() {
             self.id = id.to_owned();
         }
