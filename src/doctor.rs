@@ -445,7 +445,10 @@ fn repository(place: &Place) -> Vec<Sign> {
         Some("union" | "log-usage") => Sign::well("branches merge with the rows of both sides"),
         _ => Sign::ill(
             "git would stop with a conflict where two branches add rows",
-            "log-usage init lays down .telemetry/.gitattributes; commit it on the default branch",
+            format!(
+                "log-usage init lays down {}; commit it on the default branch",
+                shown(&place.folder().join(".gitattributes"))
+            ),
         ),
     });
     signs.extend(history(place, is_tracked));
@@ -455,7 +458,10 @@ fn repository(place: &Place) -> Vec<Sign> {
                 "git would commit {}",
                 shown(Path::new(place.lock().file_name().unwrap_or_default()))
             ),
-            "log-usage init lays down .telemetry/.gitignore; then git rm --cached the file",
+            format!(
+                "log-usage init lays down {}; then git rm --cached the file",
+                shown(&place.folder().join(".gitignore"))
+            ),
         ));
     }
     signs
@@ -475,6 +481,13 @@ fn history(place: &Place, is_tracked: bool) -> Vec<Sign> {
             "log-usage repair puts them back",
         )),
         Err(error) => signs.push(Sign::ill(error.to_string(), "mend what the system says")),
+    }
+    let pruned = place.pruned();
+    if pruned.exists() && !git::tracks(&pruned) {
+        signs.push(Sign::ill(
+            format!("{} is not committed: other clones keep the pruned rows", shown(&pruned)),
+            format!("git add {}", shell_word(&shown(&pruned))),
+        ));
     }
     for (path, act, pattern) in
         [(place.pruned(), "prune", "*pruned"), (place.archived(), "archive", "*archived.csv")]
@@ -504,7 +517,10 @@ fn history(place: &Place, is_tracked: bool) -> Vec<Sign> {
                 "on {} git would stop with a conflict where two branches add rows",
                 excerpt(&default.name)
             ),
-            "commit .telemetry/.gitattributes on that branch before the others",
+            format!(
+                "commit {} on that branch before the others",
+                shown(&folder.join(".gitattributes"))
+            ),
         ));
     }
     signs

@@ -81,7 +81,7 @@ impl Commit<'_> {
         }
         let mut due = waiting::due(self.tree)?;
         if due.is_empty() {
-            return Ok(Folded::default());
+            return self.stage_border().map(|()| Folded::default());
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
         // Two questions to git, at once.
@@ -290,18 +290,33 @@ impl Commit<'_> {
     fn files(&self, place: &Place) -> Result<Vec<PathBuf>> {
         let all = [place.active(), place.archive(), place.fragments()];
         let mut files: Vec<PathBuf> = all.into_iter().filter(|path| path.exists()).collect();
-        let mut beside =
-            [".gitattributes", ".gitignore"].map(|name| place.folder().join(name)).to_vec();
-        beside.retain(|path| path.exists() && !git::is_in_index(path));
-        if beside.is_empty() {
-            return Ok(files);
-        }
-        let mut command = self.git(&["ls-files", "--others", "-z", "--"]);
-        command.args(beside);
-        let output = command.output().map_err(|error| failed(&error))?;
-        let new = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-        files.extend(new.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())));
+        let beside = [".gitattributes", ".gitignore"].map(|name| place.folder().join(name));
+        files.extend(self.new_ones(beside.into_iter().chain([place.pruned()]))?);
         Ok(files)
+    }
+
+    /// Where no row waits: stages the border of a ledger that was pruned for the first time, which
+    /// `git commit -a` would leave behind.
+    fn stage_border(&self) -> Result<()> {
+        let new = self.new_ones([self.place(Path::new(FOLDER)).pruned()])?;
+        match !new.is_empty() && is_something(self.ask_what_is_staged()?)? {
+            true => self.begin_to_stage(&new)?.map_or(Ok(()), has_staged),
+            false => Ok(()),
+        }
+    }
+
+    /// Which of these files are there, and git neither knows them nor was told to ignore them.
+    fn new_ones(&self, files: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>> {
+        let is_new = |path: &PathBuf| path.exists() && !git::is_in_index(path);
+        let new: Vec<PathBuf> = files.into_iter().filter(is_new).collect();
+        if new.is_empty() {
+            return Ok(new);
+        }
+        let mut command = self.git(&["ls-files", "--others", "--exclude-standard", "-z", "--"]);
+        let output = command.args(new).output().map_err(|error| failed(&error))?;
+        let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        let path = |name| PathBuf::from(String::from_utf8_lossy(name).into_owned());
+        Ok(names.map(path).collect())
     }
 
     /// Begins to stage files in the index that git is making the commit from; None if there are none.

@@ -10,6 +10,7 @@ pub mod committed;
 pub mod carried;
 pub mod exclude;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -33,15 +34,23 @@ pub fn tracks(file: &Path) -> bool {
 
 /// Whether the index holds the file's path, without asking git: true is sure, false is not.
 pub fn is_in_index(file: &Path) -> bool {
-    let index = file.parent().and_then(git_dir).and_then(|dir| fs::read(dir.join("index")).ok());
-    let names: Vec<_> = file.iter().rev().take(2).collect();
-    match (index, names.as_slice()) {
-        (Some(index), [name, folder]) => {
-            let path = [folder.as_encoded_bytes(), b"/", name.as_encoded_bytes()].concat();
-            memchr::memmem::find(&index, &path).is_some()
-        }
-        _ => false,
+    let Some(tree) = file.parent().and_then(WorkTree::around) else { return false };
+    let Ok(index) = fs::read(tree.own.join("index")) else { return false };
+    let Ok(path) = file.strip_prefix(&tree.top) else { return false };
+    let names: Vec<&[u8]> = path.iter().map(OsStr::as_encoded_bytes).collect();
+    holds(&index, &names.join(&b'/'))
+}
+
+/// Whether an index has an entry of this path: its bytes up to a NUL, and before them a number that
+/// is taken for no piece of a longer path. One of the fourth version leaves out what paths share.
+/// See <https://git-scm.com/docs/index-format>.
+fn holds(index: &[u8], path: &[u8]) -> bool {
+    const COMPRESSED: &[u8] = &[0, 0, 0, 4];
+    if path.is_empty() || index.get(4..8).is_none_or(|version| version == COMPRESSED) {
+        return false;
     }
+    memchr::memmem::find_iter(index, path)
+        .any(|at| index.get(at + path.len()) == Some(&0) && at > 0 && index[at - 1] != b'/')
 }
 
 /// The rule that hides the file from git, if one does: `source:line:pattern`.
@@ -218,4 +227,28 @@ fn path(bytes: &[u8]) -> PathBuf {
 #[cfg(not(unix))]
 fn path(bytes: &[u8]) -> PathBuf {
     String::from_utf8_lossy(bytes).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_of_an_index_is_told_from_a_longer_one() {
+        let index = |version: u8, path: &str| {
+            let head = [b"DIRC\0\0\0", &[version][..], &[7; 62], &[0, path.len() as u8]].concat();
+            [&head, path.as_bytes(), b"\0\0"].concat()
+        };
+        let path = b".telemetry/.gitignore";
+        for (version, entry, is_held) in [
+            (2, ".telemetry/.gitignore", true),
+            (3, ".telemetry/.gitignore", true),
+            (4, ".telemetry/.gitignore", false),
+            (2, "a/.telemetry/.gitignore", false),
+            (2, ".telemetry/.gitignore.old", false),
+        ] {
+            assert_eq!(holds(&index(version, entry), path), is_held, "{version} {entry}");
+        }
+        assert!(!holds(b"", path) && !holds(&index(2, "a"), b""));
+    }
 }

@@ -730,3 +730,37 @@ fn rows_are_on_the_disk_before_they_are_let_go() {
         }
     }
 }
+
+/// What a ledger in a folder of its own needs goes with its first rows, and nothing of git's is asked
+/// for it afterwards.
+#[test]
+fn a_ledger_below_the_top_is_committed_whole() {
+    let sandbox = repository();
+    log(&sandbox, "top");
+    commit(&sandbox, "the one at the top");
+    fs::create_dir_all(sandbox.path("part/.telemetry")).unwrap();
+    let log_below = |model: &str| {
+        let mut command = sandbox.command("log-usage");
+        command.current_dir(sandbox.path("part")).args([model, "1", "2", "true", "plan", "3"]);
+        assert!(command.output().unwrap().status.success());
+    };
+    log_below("below");
+    commit(&sandbox, "the one below");
+    assert_eq!(
+        sandbox.git(["ls-files", "part"]),
+        "part/.telemetry/.gitattributes\npart/.telemetry/.gitignore\npart/.telemetry/usage.csv\n"
+    );
+    assert_eq!(sandbox.git(["status", "--short"]), "");
+    log_below("again");
+    change(&sandbox);
+    let trace = sandbox.path(".git/trace");
+    let mut third = sandbox.command("git");
+    third.env("GIT_TRACE", &trace).args(["commit", "--quiet", "-am", "third"]);
+    assert!(third.output().unwrap().status.success());
+    let asked = fs::read_to_string(trace).unwrap();
+    assert!(asked.contains("git add") && !asked.contains("ls-files"), "{asked}");
+    sandbox.git(["rm", "--quiet", "--cached", "part/.telemetry/.gitattributes"]);
+    let mut doctor = sandbox.command("log-usage");
+    let said = doctor.current_dir(sandbox.path("part")).arg("doctor").output().unwrap();
+    assert!(!text(&said.stdout).contains("commit .telemetry/"), "{}", text(&said.stdout));
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
-use usage_ledger::error::{Error, Result, excerpt};
+use usage_ledger::error::{Error, Result, excerpt, shell_word, shown};
 use usage_ledger::figures;
 use usage_ledger::git;
 use usage_ledger::ledger::prune::{self, Pruned};
@@ -94,8 +94,12 @@ pub(crate) fn run(options: Prune) -> Result<ExitCode> {
     let around = around(tree.clone(), &is_tracked);
     let pruned = prune::prune(place, deferring, &policy, &around, border)?;
     let mut text = said("deleted", &pruned, border);
-    if git::tracks(&place.active()) {
-        text += "commit the ledger's folder; git's history keeps what was committed before\n";
+    let is_for_git = target.choice == Choice::Repository && tree.is_some();
+    if is_for_git || git::tracks(&place.active()) {
+        text += &format!(
+            "commit it all: git add {}; git's history keeps what was committed before\n",
+            shell_word(&shown(place.folder()))
+        );
     }
     let copies = prune::copies(place);
     if !copies.is_empty() {
@@ -122,8 +126,9 @@ pub(crate) fn border(before: Option<&str>, older_than: Option<&str>) -> Result<O
     let day = day.ok_or_else(|| refuse("--before", given, "a date", "2026-02-23"))?;
     match day > latest() {
         true => {
-            let allowed = "a date up to the one that it is in the farthest west";
-            Err(refuse("--before", given, allowed, &latest().to_string()))
+            let latest = latest().to_string();
+            let allowed = format!("a day up to {latest}: later ones have not begun everywhere");
+            Err(refuse("--before", given, &allowed, &latest))
         }
         false => Ok(Some(day)),
     }
