@@ -95,7 +95,7 @@ fn what_cannot_be_amended_is_refused() {
         (&[plain, "--success", "true", "--duration", "3s"], "nothing to change"),
         (&[plain, "--success", "yes"], "--success true"),
         (&[plain, "--task-type", "fun"], "--task-type execute"),
-        (&[plain, "--prompt-tokens", "-1"], "--prompt-tokens 1500"),
+        (&[plain, "--prompt-tokens", "-1"], "--prompt-tokens PROMPT_TOKENS"),
         (&[plain, "--tag", "id=x"], "cannot be amended"),
         (&[plain, "--tag", "colour=red"], "has a key that is not one of"),
         (&[plain, "--notes", &"x".repeat(4_100)], "more than 4096"),

@@ -172,9 +172,9 @@ fn the_fix_can_be_pasted() {
     for (given, fix) in [
         ("gpt-5 10 20 no plan 7s 'two words'", "gpt-5 10 20 false plan 7s 'two words'"),
         ("gpt-5 10 20 passed plan '2m 5s'", "gpt-5 10 20 true plan '2m 5s'"),
-        ("gpt-5 -10 20 true plan 7s", "gpt-5 1500 20 true plan 7s"),
+        ("gpt-5 10,000 20 true plan 7s", "gpt-5 10000 20 true plan 7s"),
         ("gpt-5 10 20 true coding 7s", "gpt-5 10 20 true execute 7s"),
-        ("'a b' 10 20 true plan 7s -- '- x'", "claude-3-opus 10 20 true plan 7s -- '- x'"),
+        ("'a b' 10 20 true plan 7s -- '- x'", "MODEL 10 20 true plan 7s -- '- x'"),
     ] {
         let run = |line: &str| {
             sandbox.command("sh").args(["-c", &format!("log-usage {line}")]).output().unwrap()
@@ -570,4 +570,71 @@ fn both_programs_explain_themselves_on_one_screen() {
     let help = sandbox.ok("log-usage", &["-h"]);
     assert!(help.lines().all(|line| line.chars().count() <= 96));
     assert!(help.contains("log-usage claude-3-opus 1500 3200 true execute 45000 \"notes\""));
+}
+
+/// What is pasted is logged: a fix holds no figure that nobody typed.
+#[test]
+fn a_fix_changes_no_number() {
+    let sandbox = Sandbox::repository();
+    for (arguments, fix) in [
+        ("m 1,000 2 true plan 3", "log-usage m 1000 2 true plan 3"),
+        ("m 1 2k true plan 3", "log-usage m 1 2000 true plan 3"),
+        ("m -5 2 true plan 3", "log-usage m PROMPT_TOKENS 2 true plan 3"),
+        ("m 1 2 true plan soon", "log-usage m 1 2 true plan DURATION"),
+        ("m 1 2 true plan 1,500", "log-usage m 1 2 true plan 1500"),
+        ("$m 1 2 true plan 3", "log-usage MODEL 1 2 true plan 3"),
+        (
+            "m 1 2 true plan 3 --timestamp now",
+            "log-usage --timestamp YYYY-MM-DDThh:mm:ss±hh:mm m 1 2 true plan 3",
+        ),
+        ("m 1 2 true plan 3 --tag rev=x", "log-usage --tag rev=NUMBER m 1 2 true plan 3"),
+    ] {
+        let words: Vec<&str> = arguments.split(' ').collect();
+        let output = sandbox.run("log-usage", &words);
+        assert_eq!(output.status.code(), Some(2), "{arguments}");
+        let said = text(&output.stderr);
+        assert!(said.ends_with(&format!("\n  fix: {fix}\n")), "{arguments}: {said}");
+    }
+    sandbox.ok("log-usage", &["m", "1", "2", "true", "plan", "3"]);
+    let output = sandbox.run("log-usage", &["amend", "--last", "--prompt-tokens", "2,500"]);
+    assert!(text(&output.stderr).contains("--prompt-tokens 2500"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_time_to_come_is_stored_and_said_to_be_one() {
+    let sandbox = Sandbox::repository();
+    let said = |arguments: &[&str]| {
+        let output = sandbox.run("log-usage", arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    let dated = |stamp| ["m", "1", "2", "true", "plan", "3", "--timestamp", stamp];
+    let future = "9999-01-01T00:00:00Z";
+    let warning = "is more than a day ahead of the clock; stored as given\n";
+    assert_eq!(said(&dated(future)), format!("warning: timestamp {future} {warning}"));
+    assert_eq!(said(&dated("2026-01-01T00:00:00Z")), "");
+    assert_eq!(said(&[&dated("9999-01-02T00:00:00Z")[..], &["--quiet"]].concat()), "");
+    let soon = chrono::Utc::now() + chrono::TimeDelta::hours(23);
+    assert_eq!(said(&dated(&soon.format("%Y-%m-%dT%H:%M:%SZ").to_string())), "");
+    assert_eq!(sandbox.rows().len(), 4);
+    let rows = format!("{HEADER}\n{future},n,1,2,true,plan,3,\n{future},n,1,2,true,plan,4,\n");
+    let mut batch = sandbox.command("log-usage");
+    let output = batch.arg("batch").write_stdin(rows).output().unwrap();
+    assert_eq!(
+        text(&output.stderr),
+        format!("warning: 2 timestamps, the first {future}, {}", warning.replacen("is", "are", 1))
+    );
+    assert_eq!(sandbox.rows().len(), 6);
+}
+
+#[test]
+fn a_size_is_said_to_do_nothing_where_rows_wait() {
+    let sandbox = Sandbox::repository();
+    let log = ["m", "1", "2", "true", "plan", "3", "--max-size", "1M"];
+    let said = |arguments: &[&str]| text(&sandbox.run("log-usage", arguments).stderr);
+    assert_eq!(said(&log), "");
+    sandbox.ok("log-usage", &["hooks", "install"]);
+    assert!(said(&log).starts_with("warning: --max-size does nothing while rows wait"));
+    assert_eq!(said(&[&log[..], &["--quiet"]].concat()), "");
+    assert_eq!(said(&[&log[..], &["--file", "usage.csv"]].concat()), "");
 }

@@ -20,6 +20,7 @@ use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::Config;
 
 use crate::redact;
+use crate::row_form::plainly;
 use crate::user;
 use crate::voice;
 use crate::world::Target;
@@ -294,9 +295,13 @@ fn option(refused: &Refused) -> String {
         "prompt_tokens" => "--prompt-tokens",
         "completion_tokens" => "--completion-tokens",
         "tag" => return "--tag reason=timeout".to_owned(),
-        _ => "--notes",
+        _ => return format!("--notes {}", refused.example()),
     };
-    format!("{option} {}", refused.example())
+    let value = match refused.field {
+        "task_success" | "task_type" => refused.example().to_owned(),
+        field => plainly(field, &refused.given),
+    };
+    format!("{option} {value}")
 }
 
 /// Rows with their ids, a line each. Old rows, and those that people wrote by hand, passed no gate.

@@ -39,7 +39,7 @@ use crate::user;
 use crate::voice;
 use crate::world::{self, Target};
 use crate::write::{append, durability, policy, refused_by_environment, screen, sign, tell};
-use crate::write::{tell_withheld, warn_of_ignore_rules, work_tree};
+use crate::write::{tell_withheld, warn_of_ignore_rules, warn_of_size, work_tree};
 
 /// One command: its name, and what it does with its arguments.
 pub(crate) struct Command {
@@ -170,6 +170,7 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
     let target = Target::find(options.file.as_deref(), options.personal)?;
     let config = Config::load(&target.place)?;
     let policy = policy(&config, options.max_size, options.durability);
+    warn_of_size(&target, options.max_size, options.quiet);
     let mut input = Vec::new();
     let limited = io::stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_end(&mut input);
     let whole = limited.and_then(|read| match read as u64 > INPUT_BYTES_MAX {

@@ -57,7 +57,7 @@ use usage_ledger::workspace::{Config, Place};
 use crate::row_form::{Asked, RowForm};
 use crate::world::Target;
 use crate::write::{append, fail_where_a_file_is_full, policy, refused_by_environment};
-use crate::write::{screen, sign, tell, tell_withheld};
+use crate::write::{screen, sign, tell, tell_withheld, warn_of_size};
 
 const SHORT_HELP: &str = include_str!("help.txt");
 const MORE_HELP: &str = include_str!("help-more.txt");
@@ -140,6 +140,7 @@ fn log(form: &RowForm) -> Result<ExitCode> {
         return Err(Error::Withheld { reasons: withheld.reasons() });
     }
     let policy = policy(&config, form.max_size, form.durability);
+    warn_of_size(&target, form.max_size, form.quiet);
     if form.dry_run {
         if !entry.is_dated {
             entry.row.stamp = world::now().at_second().to_string().into();

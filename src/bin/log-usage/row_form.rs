@@ -6,15 +6,22 @@ use std::path::PathBuf;
 
 use usage_ledger::error::{Error, Result, excerpt, shell_word};
 use usage_ledger::redact;
-use usage_ledger::row::{Refused, TaskType};
+use usage_ledger::row::{COUNT_MAX, Refused, TaskType};
 use usage_ledger::workspace::{Durability, SIZES, parse_size};
 
 /// The six fields that every row has, as the header names them; notes may follow.
 const FIELDS: [&str; 6] =
     ["model", "prompt_tokens", "completion_tokens", "task_success", "task_type", "duration_ms"];
 
-/// Values that show what each field looks like.
-const EXAMPLES: [&str; 6] = ["claude-3-opus", "1500", "3200", "true", "execute", "45000"];
+/// What stands for each field in the help.
+const PLACEHOLDERS: [&str; 6] =
+    ["MODEL", "PROMPT_TOKENS", "COMPLETION_TOKENS", "TASK_SUCCESS", "TASK_TYPE", "DURATION"];
+
+/// A number as people write it ends in one of these.
+const THOUSANDS: [(&str, u64); 3] = [("k", 1_000), ("K", 1_000), ("M", 1_000_000)];
+
+/// So does a time; and in its milliseconds.
+const TIMES: [(&str, u64); 3] = [("s", 1_000), ("min", 60_000), ("h", 3_600_000)];
 
 /// Every option, and whether it takes a value.
 const OPTIONS: [(&str, bool); 14] = [
@@ -99,13 +106,19 @@ impl RowForm {
                 }
             }
             ("task_success", _) if FAILURES.contains(&given.as_str()) => fields[3] = "false",
-            ("timestamp", _) => options = format!(" --timestamp {}", refused.example()),
+            ("timestamp", _) => options = " --timestamp YYYY-MM-DDThh:mm:ss±hh:mm".to_owned(),
             ("tag", _) => options = format!(" --tag {}", tag_example(&refused.given)),
             ("notes", _) => notes = "a short remark",
             _ => {}
         }
+        // It would be logged as it is pasted: no figure that nobody typed.
+        let plainer;
         if let Some(at) = at.filter(|at| fields[*at] == self.fields[*at]) {
-            fields[at] = EXAMPLES[at];
+            plainer = match at {
+                3 | 4 => refused.example().to_owned(),
+                _ => plainly(refused.field, fields[at]),
+            };
+            fields[at] = &plainer;
         }
         // What is repeated here stands in logs.
         let word = |text: &str| shell_word(&redact::plain(text));
@@ -119,14 +132,52 @@ impl RowForm {
     }
 }
 
+/// The value of a field as it was meant, where that is plain; else what stands for it in the help.
+pub(crate) fn plainly(field: &str, given: &str) -> String {
+    let is_time = field == "duration_ms";
+    let meant = match field {
+        "model" => None,
+        _ => {
+            THOUSANDS.iter().chain(TIMES.iter().filter(|_| is_time)).chain(&[("", 1)]).find_map(
+                |(unit, times)| product(given.trim().strip_suffix(unit)?.trim_end(), *times),
+            )
+        }
+    };
+    let placeholder = FIELDS.iter().position(|it| *it == field).map(|at| PLACEHOLDERS[at]);
+    match meant.filter(|meant| *meant <= COUNT_MAX) {
+        Some(meant) => meant.to_string(),
+        None => placeholder.unwrap_or(field).to_owned(),
+    }
+}
+
+/// `1,000` or `3.2` times a unit, if it is whole.
+fn product(given: &str, times: u64) -> Option<u64> {
+    let (whole, fraction) = given.split_once('.').unwrap_or((given, "0"));
+    let groups: Vec<&str> = whole.split([',', '_', '\'']).collect();
+    let (first, rest) = groups.split_first()?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_grouped = first.len() <= 3 && rest.iter().all(|group| group.len() == 3);
+    if !groups.iter().all(|group| is_number(group)) || !(rest.is_empty() || is_grouped) {
+        return None;
+    }
+    // 1.500 may be meant as one and a half, or as many thousands.
+    if !is_number(fraction) || times == 1 && given.contains('.') {
+        return None;
+    }
+    let parts = 10u64.checked_pow(fraction.len().try_into().ok()?)?;
+    let fraction = fraction.parse::<u64>().ok()?.checked_mul(times)?;
+    let whole = groups.concat().parse::<u64>().ok()?.checked_mul(times)?;
+    (fraction % parts == 0).then(|| whole.checked_add(fraction / parts)).flatten()
+}
+
 fn tag_example(given: &str) -> String {
     let key = given.split('=').next().unwrap_or_default();
     match key {
-        "session" => "session=0123456789ab".to_owned(),
+        "session" => "session=SESSION".to_owned(),
         "role" => "role=sub".to_owned(),
-        "cost_usd" => "cost_usd=0.250000".to_owned(),
+        "cost_usd" => "cost_usd=D.DDDDDD".to_owned(),
         "rev" | "requests" | "tool_errors" | "cache_read" | "cache_write" | "cache_write_1h" => {
-            format!("{key}=1")
+            format!("{key}=NUMBER")
         }
         "source" | "id" | "agent" | "user" | "reason" => format!("{key}=a-word"),
         _ => "id=a-word".to_owned(),
@@ -298,7 +349,7 @@ fn utf8(argument: OsString, position: usize) -> Result<String> {
     argument.into_string().map_err(|argument| {
         let field = FIELDS.get(position).copied().unwrap_or("notes");
         let refused = Refused::new(field, &argument.to_string_lossy(), "is not UTF-8");
-        refused.into_error(format!("log-usage {}", EXAMPLES.join(" ")))
+        refused.into_error(format!("log-usage {}", PLACEHOLDERS.join(" ")))
     })
 }
 
@@ -352,6 +403,32 @@ mod tests {
         ] {
             assert_eq!(form(line).fields[at], value, "{line}");
         }
+    }
+
+    #[test]
+    fn a_number_is_read_where_it_is_plain() {
+        for (given, tokens, duration) in [
+            ("1,000", "1000", "1000"),
+            ("1_000'000", "1000000", "1000000"),
+            ("1k", "1000", "1000"),
+            ("3.2K", "3200", "3200"),
+            ("0045", "45", "45"),
+            ("1.25M", "1250000", "1250000"),
+            (" 7 ", "7", "7"),
+            ("1.5s", "PROMPT_TOKENS", "1500"),
+            ("2.5 min", "PROMPT_TOKENS", "150000"),
+        ] {
+            assert_eq!(plainly("prompt_tokens", given), tokens, "{given}");
+            assert_eq!(plainly("duration_ms", given), duration, "{given}");
+        }
+        let odd = ["", "-5", "1.500", "1,00", "1000,000", "1.2345k", "k", "1e3", "soon", "1..5k"];
+        for given in
+            odd.iter().chain(&["9007199254740992", "99999999999999999999", "99999999999999k"])
+        {
+            assert_eq!(plainly("completion_tokens", given), "COMPLETION_TOKENS", "{given}");
+            assert_eq!(plainly("duration_ms", given), "DURATION", "{given}");
+        }
+        assert_eq!(plainly("model", "1k"), "MODEL");
     }
 
     #[test]

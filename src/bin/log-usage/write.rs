@@ -45,7 +45,46 @@ pub(crate) fn append(
 ) -> Result<Option<Appended>> {
     let Some(consent) = permitted(target, config, quiet)? else { return Ok(None) };
     own(target, config, &consent, entries, quiet);
-    write(target, config, policy, entries).map(Some)
+    let appended = write(target, config, policy, entries)?;
+    if !quiet {
+        warn_of_future(entries);
+    }
+    Ok(Some(appended))
+}
+
+/// A clock may be wrong by so much, or a zone forgotten.
+const AHEAD_S: i64 = 24 * 60 * 60;
+
+/// Says that given times lie in the future: nobody counts on the rows of a day that is to come.
+fn warn_of_future(entries: &[Entry<'_>]) {
+    if entries.iter().all(|entry| !entry.is_dated) {
+        return;
+    }
+    let latest = world::now().instant().seconds + AHEAD_S;
+    let is_ahead = |entry: &&Entry<'_>| entry.is_dated && entry.row.at.instant().seconds > latest;
+    let mut ahead = entries.iter().filter(is_ahead).map(|entry| excerpt(&entry.row.stamp));
+    if let Some(first) = ahead.next() {
+        let rows = match ahead.count() {
+            0 => format!("timestamp {first} is"),
+            more => format!("{} timestamps, the first {first}, are", more + 1),
+        };
+        voice::say(&format!("warning: {rows} more than a day ahead of the clock; stored as given"));
+    }
+}
+
+/// Says that a size asked for is none of the rows' that go nowhere yet.
+pub(crate) fn warn_of_size(target: &Target, max_size: Option<u64>, quiet: bool) {
+    let waits = |tree: &WorkTree| Deferral::of(tree, &target.place).is_some();
+    if max_size.is_some()
+        && !quiet
+        && target.choice == Choice::Repository
+        && target.work_tree().as_ref().is_some_and(waits)
+    {
+        voice::say(
+            "warning: --max-size does nothing while rows wait for a commit; the hook keeps to \
+             max_size in config.toml",
+        );
+    }
 }
 
 /// A correction, which stays whose the row was: it takes the place of a row that still waits for a
