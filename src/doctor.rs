@@ -74,8 +74,10 @@ pub fn examine(place: &Place, now: Instant) -> Vec<Sign> {
     if !folder.is_dir() {
         let waiting = waiting_rows(place, now);
         if waiting.is_empty() {
-            let what = format!("there is no {} yet", shown(folder));
-            signs.push(Sign::ill(what, "log-usage init"));
+            signs.push(Sign::well(format!(
+                "there is no {} yet: the first row makes it; log-usage init adds a README and settings",
+                shown(folder)
+            )));
         }
         signs.extend(waiting);
         signs.extend(installed(place));
@@ -439,7 +441,7 @@ fn repository(place: &Place) -> Vec<Sign> {
             format!("git add {}", shell_word(&shown(place.folder()))),
         ),
         (None, true, true) => Sign::well("git tracks the ledger"),
-        (None, false, false) => Sign::well("there is no row yet"),
+        (None, false, false) => Sign::well("there is no row in the ledger yet"),
     });
     signs.push(match git::attribute(&ledger, "merge").as_deref() {
         Some("union" | "log-usage") => Sign::well("branches merge with the rows of both sides"),

@@ -84,11 +84,15 @@ pub fn init(place: &Place) -> Result<Vec<&'static str>> {
     Ok(made)
 }
 
-/// Sets the layout in the settings, and leaves every other line of them as it is.
-pub fn choose(place: &Place, layout: Layout) -> Result<()> {
+/// Sets the layout in the settings, and leaves every other line of them as it is; whether they changed.
+pub fn choose(place: &Place, layout: Layout) -> Result<bool> {
     let path = place.config();
     let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, &error))?;
-    write(&path, &with(&text, "layout", layout.name()))
+    let chosen = with(&text, "layout", layout.name());
+    if chosen == text {
+        return Ok(false);
+    }
+    write(&path, &chosen).map(|()| true)
 }
 
 /// Rules to begin with.

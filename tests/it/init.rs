@@ -80,7 +80,10 @@ fn the_layout_is_proposed_and_chosen() {
     sandbox.git(["remote", "add", "origin", "git@github.com:a/b.git"]);
     assert!(init(&[]).contains("log-usage init --layout fragments"));
     let settings = sandbox.read(".telemetry/config.toml");
-    init(&["--layout", "fragments"]);
+    let said = init(&["--layout", "fragments"]);
+    assert!(said.contains("config.toml: layout = \"fragments\"\n"), "{said}");
+    assert!(!said.contains("nothing was changed"), "{said}");
+    assert!(init(&["--layout", "fragments"]).contains("nothing was changed"));
     let chosen = sandbox.read(".telemetry/config.toml");
     assert_eq!(chosen, settings.replace("# layout = \"fragments\"", "layout = \"fragments\""));
     assert!(!init(&[]).contains("fragments"), "it is so already");

@@ -84,8 +84,9 @@ fn doctor_says_what_to_type_and_that_it_helped() {
         (output.status.code(), text(&output.stdout))
     };
     let (code, said) = doctor();
-    assert_eq!(code, Some(1));
-    assert!(said.contains("WRONG there is no ") && said.contains("fix: log-usage init"), "{said}");
+    // The first row makes it: nothing is wrong.
+    assert_eq!(code, Some(0));
+    assert!(said.contains("ok    there is no ") && said.contains("log-usage init"), "{said}");
     sandbox.ok("log-usage", &["init"]);
     sandbox.ok("log-usage", &SEED);
     assert!(doctor().1.contains("WRONG the ledger is not committed"));
@@ -128,4 +129,38 @@ fn doctor_shows_what_failed_in_a_hook() {
     let said = text(&sandbox.run("log-usage", &["doctor"]).stdout);
     assert!(said.contains("last failures in hooks:\n"), "{said}");
     assert!(said.contains("error: task_success: \"yes\" is not true or false"), "{said}");
+}
+
+/// What waits is of the ledger, too, and the end of a conflict is git's to be told.
+#[test]
+fn rows_that_wait_are_verified_and_a_repaired_conflict_is_to_be_added() {
+    let sandbox = Sandbox::repository();
+    sandbox.ok("log-usage", &["hooks", "install"]);
+    sandbox.ok("log-usage", &["m", "1", "2", "true", "plan", "3"]);
+    assert_eq!(
+        sandbox.ok("usage-report", &["verify"]),
+        "1 row in 1 file: nothing found\nnote: 1 row of these waits for a commit\n"
+    );
+    let said = text(&sandbox.run("log-usage", &["doctor"]).stdout);
+    assert!(said.contains("rows that wait for a commit: 1") && !said.contains("no row"), "{said}");
+    let sandbox = Sandbox::with_rows(&[&format!("{ROW}0")]);
+    let merge = |marks: &str| {
+        sandbox.commit("2026-03-01", "rows");
+        sandbox.write(".git/info/attributes", marks);
+    };
+    merge("*.csv merge=text\n");
+    sandbox.git(["checkout", "--quiet", "-b", "topic"]);
+    sandbox.add_rows(&[&format!("{ROW}1")]);
+    sandbox.commit("2026-03-02", "theirs");
+    sandbox.git(["checkout", "--quiet", "main"]);
+    sandbox.add_rows(&[&format!("{ROW}2")]);
+    sandbox.commit("2026-03-02", "ours");
+    assert!(!sandbox.run("git", &["merge", "topic"]).status.success());
+    let said = sandbox.ok("log-usage", &["repair"]);
+    let (_, next) = said.split_once("\nnext: ").unwrap();
+    sandbox.ok("sh", &["-c", next.split_once(" tells git").unwrap().0]);
+    sandbox.git(["commit", "--quiet", "--no-edit"]);
+    assert_eq!(sandbox.rows().len(), 3);
+    sandbox.add_rows(&["", ""]);
+    assert!(!sandbox.ok("log-usage", &["repair"]).contains("next:"));
 }

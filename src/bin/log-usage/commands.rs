@@ -257,9 +257,10 @@ fn run_init(options: Init) -> Result<ExitCode> {
     let place = &target.place;
     Config::load(place)?;
     let made = setup::init(place)?;
-    if let Some(layout) = options.layout {
-        setup::choose(place, layout)?;
-    }
+    let chosen = match options.layout {
+        Some(layout) if setup::choose(place, layout)? => Some(layout),
+        _ => None,
+    };
     let mut rules = Vec::new();
     for profile in options.alerts {
         rules.extend(setup::watch(place, profile)?);
@@ -279,13 +280,21 @@ fn run_init(options: Init) -> Result<ExitCode> {
     }
     done.iter().for_each(|line| voice::say(line));
     let folder = shown(place.folder());
-    voice::say(&match made.is_empty() {
-        true if !rules.is_empty() => format!("{folder}: added to config.toml"),
-        true => format!("{folder} is complete; nothing was changed"),
-        false => format!("{folder}: wrote {}", made.join(", ")),
-    });
+    match made.is_empty() {
+        false => voice::say(&format!("{folder}: wrote {}", made.join(", "))),
+        true if chosen.is_none() && rules.is_empty() => {
+            voice::say(&format!("{folder} is complete; nothing was changed"));
+        }
+        true => {}
+    }
+    if let Some(layout) = chosen {
+        voice::say(&format!("{folder}/config.toml: layout = \"{}\"", layout.name()));
+    }
     if !rules.is_empty() {
-        voice::say(&format!("  alerts for usage-report check: {}", rules.join(", ")));
+        voice::say(&format!(
+            "{folder}/config.toml: alerts for usage-report check: {}",
+            rules.join(", ")
+        ));
     }
     if let Some(host) = host_without_attributes(place).filter(|_| options.layout.is_none()) {
         voice::say(&format!(

@@ -28,7 +28,7 @@ use usage_ledger::timestamp::{Day, Instant, Timestamp};
 use usage_ledger::workspace::{Config, Durability, Permission};
 
 use crate::agents::is_free;
-use crate::import_told::{explanation, hints, stored, summary, to_install};
+use crate::import_told::{elsewhere, explanation, hints, stored, summary, to_install};
 use crate::redact;
 use crate::voice;
 use crate::world::{self, Choice, Target};
@@ -264,6 +264,9 @@ impl ImportOptions {
         if imports.entries.is_empty() || self.dry_run {
             if io::stderr().is_terminal() {
                 self.lines(target, imports, appended).iter().for_each(|line| voice::say(line));
+            } else if imports.tallies.iter().all(|it| it.turns == 0) {
+                // Else nobody knows why there is nothing.
+                elsewhere(imports, self.all_projects).iter().for_each(|line| voice::say(line));
             }
             return;
         }

@@ -124,19 +124,24 @@ fn period(first: Day, last: Day) -> String {
     }
 }
 
+/// That turns belong to other folders, where any do.
+pub(crate) fn elsewhere(imports: &Imports, is_everywhere: bool) -> Option<String> {
+    let turns = imports.tallies.iter().map(|it| it.elsewhere).sum::<u64>();
+    (turns > 0 && !is_everywhere).then(|| {
+        format!(
+            "of this repository only; {} of other folders {} left alone \
+             (--all-projects --personal)",
+            counted(turns, "turn"),
+            if turns == 1 { "was" } else { "were" }
+        )
+    })
+}
+
 /// What was left alone and could be had, a line each.
 pub(crate) fn hints(imports: &Imports, is_everywhere: bool) -> Vec<String> {
     let sum = |of: fn(&Tally) -> u64| imports.tallies.iter().map(of).sum::<u64>();
     let mut lines = Vec::new();
-    let elsewhere = sum(|it| it.elsewhere);
-    if elsewhere > 0 && !is_everywhere {
-        lines.push(format!(
-            "  of this repository only; {} of other folders {} left alone \
-             (--all-projects --personal)",
-            counted(elsewhere, "turn"),
-            if elsewhere == 1 { "was" } else { "were" }
-        ));
-    }
+    lines.extend(elsewhere(imports, is_everywhere).map(|line| format!("  {line}")));
     let unfinished = sum(|it| it.unfinished);
     if unfinished > 0 {
         lines.push(format!(

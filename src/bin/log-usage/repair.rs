@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use usage_ledger::error::{Error, Result, shown};
+use usage_ledger::error::{Error, Result, shell_word, shown};
 use usage_ledger::figures;
 use usage_ledger::git;
 use usage_ledger::ledger::events::repair as events;
@@ -14,7 +14,7 @@ use usage_ledger::workspace::Config;
 
 use crate::voice;
 use crate::world::{Choice, Target};
-use crate::write::{around, policy, work_tree};
+use crate::write::{around, policy, waiting_for, work_tree};
 
 /// Mend damage in the middle of the ledger; the old file is kept beside the new one
 ///
@@ -56,6 +56,10 @@ pub(crate) fn run(options: Repair) -> Result<ExitCode> {
     if text.is_empty() && events.unreadable.is_empty() {
         text = "nothing to repair\n".to_owned();
     }
+    let waiting = waiting_for(&target)?.len();
+    if waiting > 0 {
+        text += &format!("not looked at: {} of the next commit\n", counted(waiting, "row"));
+    }
     if !events.unreadable.is_empty() {
         text += &format!(
             "events: {} {}; {} in {}\n",
@@ -90,8 +94,16 @@ fn rows(target: &Target, policy: &Policy, is_rehearsal: bool) -> Result<String> 
     let Some(kept) = &repaired.kept else {
         return Ok(format!("{}: nothing to repair\n", counted(repaired.rows, "row")));
     };
+    let is_merging = work_tree(target).is_some_and(|tree| tree.own.join("MERGE_HEAD").exists());
+    let next = match is_merging && !is_rehearsal && is_tracked() {
+        true => format!(
+            "next: git add {} tells git that the conflict is resolved\n",
+            shell_word(&shown(&target.place.active()))
+        ),
+        false => String::new(),
+    };
     Ok(format!(
-        "{} {}{}; left out {}, {}{} and {}; the old file {} {}\n",
+        "{} {}{}; left out {}, {}{} and {}; the old file {} {}\n{next}",
         if is_rehearsal { "would keep" } else { "kept" },
         counted(repaired.rows, "row"),
         match repaired.restored {

@@ -398,11 +398,19 @@ fn verify(cli: &Cli, options: &VerifyOptions) -> Result<ExitCode> {
         return verify_archive(path);
     }
     let events = cli.source.events()?;
-    let inputs = match cli.source.inputs(Needs { waiting: false, prices: false }) {
+    let (mut inputs, waiting) = match cli.source.inputs(Needs { waiting: true, prices: false }) {
         // Who records events need not log rows.
-        Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if events.files > 0 => Vec::new(),
-        found => found?.inputs,
+        Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if events.files > 0 => {
+            (Vec::new(), 0)
+        }
+        found => found.map(|it| (it.inputs, it.waiting))?,
     };
+    if waiting > 0
+        && let Some(rows) = inputs.last_mut()
+    {
+        // As they stand beside the ledger's files, of whatever time.
+        rows.role = Role::Fragment;
+    }
     let mut verifier = Verifier::default();
     let bar = progress(&inputs);
     for input in &inputs {
@@ -430,6 +438,10 @@ fn verify(cli: &Cli, options: &VerifyOptions) -> Result<ExitCode> {
     };
     let rows = counted(rows, "row");
     text += &format!("{rows}{events} in {}: {found}\n", counted(files as u64, "file"));
+    if waiting > 0 {
+        let verb = if waiting == 1 { "waits" } else { "wait" };
+        text += &format!("note: {} of these {verb} for a commit\n", counted(waiting, "row"));
+    }
     text.extend(note.map(|note| format!("note: {note}\n")));
     text.extend(of_events.map(|fix| format!("fix: {fix}\n")));
     let printed = voice::print(text.as_bytes());
