@@ -405,7 +405,7 @@ impl Error {
                 "it could be a mistyped option; nothing was written".to_owned()
             }
             Error::Usage { .. } | Error::OptionValue { .. } => {
-                "the command line could not be followed; nothing was done".to_owned()
+                "it cannot be done as it was typed; nothing was done".to_owned()
             }
             Error::BatchLine { .. } => {
                 "a batch is stored whole or not at all; nothing was written".to_owned()

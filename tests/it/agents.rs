@@ -699,3 +699,19 @@ fn an_import_says_how_the_ledger_is_kept_filled() {
     with(&(9..=16).collect::<Vec<_>>());
     assert!(!says_how(&[]));
 }
+
+/// Without a terminal an import says nothing of what it stored, but why there is nothing at all.
+#[test]
+fn turns_of_other_folders_alone_are_not_passed_over_in_silence() {
+    let sandbox = Sandbox::repository();
+    transcript(&sandbox, &turn("/w/elsewhere", 23));
+    let said = |arguments: &[&str]| text(&sandbox.run("log-usage", arguments).stderr);
+    assert_eq!(
+        said(&["import"]),
+        "of this repository only; 1 turn of other folders was left alone (--all-projects --personal)\n"
+    );
+    assert_eq!(said(&["import", "--quiet"]), "");
+    transcript(&sandbox, &(turn("/w/elsewhere", 23) + &turn(&root(&sandbox), 9)));
+    assert!(!said(&["import"]).contains("left alone"));
+    assert_eq!(said(&["import"]), "");
+}

@@ -296,7 +296,7 @@ fn a_shallow_clone_says_what_to_fetch() {
     assert_eq!(
         text(&output.stderr),
         "error: --range: this shallow clone has no commit \"main\"\n  \
-         why: the command line could not be followed; nothing was done\n  \
+         why: it cannot be done as it was typed; nothing was done\n  \
          fix: git fetch --unshallow; or git fetch origin main:refs/remotes/origin/main, then \
          --range origin/main..HEAD\n"
     );

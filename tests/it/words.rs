@@ -172,3 +172,34 @@ fn the_way_to_a_pseudonym_lowers_no_level() {
     let output = disabled.args(show).env("LOG_USAGE_DISABLED", "1").output().unwrap();
     assert!(text(&output.stdout).contains("fix: unset LOG_USAGE_DISABLED\n"));
 }
+
+/// A word that was no slip of the fingers is not taken for one, and what is said to be listed is.
+#[test]
+fn what_is_mistyped_is_told_from_what_is_unknown() {
+    let sandbox = crate::sandbox::Sandbox::repository();
+    for (program, line, fix) in [
+        (
+            "log-usage",
+            "hooks install --agent cursor",
+            "after --agent say one of claude-code, codex, gemini",
+        ),
+        ("log-usage", "consent purge", "log-usage consent purge --help lists what there is"),
+        ("log-usage", "doctor --json", "log-usage doctor --help lists what there is"),
+        ("log-usage", "doctor --personl", "did you mean --personal?"),
+        (
+            "log-usage",
+            "amend zzz text",
+            "log-usage amend zzz --notes text, if that is the new text",
+        ),
+        ("usage-report", "--by mnth", "did you mean month?"),
+        ("usage-report", "--by nothing", "after --by say one of day, week, month, "),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let output = sandbox.run(program, &arguments);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        let said = crate::sandbox::text(&output.stderr);
+        assert!(said.contains(&format!("\n  fix: {fix}")), "{line}: {said}");
+    }
+    let said = crate::sandbox::text(&sandbox.run("log-usage", &["consent", "purge"]).stderr);
+    assert!(said.contains("one of --events, --capture, --spool, --identity, --all is missing"));
+}

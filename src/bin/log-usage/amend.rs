@@ -45,6 +45,9 @@ pub(crate) struct Amend {
     /// The row's id, or the beginning of it: --list shows them
     #[arg(group = "which")]
     id: Option<String>,
+    /// What is typed behind the id, as people do who mean notes
+    #[arg(hide = true, num_args = 0..)]
+    stray: Vec<String>,
     /// Correct the newest row
     #[arg(long, group = "which")]
     last: bool,
@@ -100,6 +103,17 @@ const OLD_TEXT_STAYS: &str = "  the old notes stay in the ledger's file and in g
                               (docs/privacy.md, \"What git itself still shows\")";
 
 pub(crate) fn run(options: Amend) -> Result<ExitCode> {
+    if let Some(stray) = options.stray.first() {
+        let id = options.id.as_deref().unwrap_or_default();
+        return Err(Error::Usage {
+            problem: format!("\"{}\" is one argument too many", excerpt(stray)),
+            fix: format!(
+                "log-usage amend {} --notes {}, if that is the new text",
+                shell_word(&excerpt(id)),
+                shell_word(&excerpt(stray))
+            ),
+        });
+    }
     let target = Target::find(options.file.as_deref(), options.personal)?;
     if options.list.is_none() && !options.dry_run && refused_by_environment(options.quiet) {
         return Ok(ExitCode::SUCCESS);

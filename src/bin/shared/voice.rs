@@ -102,6 +102,9 @@ fn usage(program: &str, error: &clap::Error) -> Error {
             prior => format!("{given} does not go with {prior}"),
         },
         // Of several the first.
+        ErrorKind::MissingRequiredArgument if given.contains('|') => {
+            format!("one of {} is missing", given.replace('|', ", "))
+        }
         ErrorKind::MissingRequiredArgument => format!("{given} is missing"),
         _ => error.kind().to_string(),
     };
@@ -110,11 +113,40 @@ fn usage(program: &str, error: &clap::Error) -> Error {
             .into_iter()
             .map(text)
             .find(|text| !text.is_empty());
+    let typed = match error.kind() {
+        ErrorKind::InvalidValue => value,
+        ErrorKind::InvalidSubcommand => text(ContextKind::InvalidSubcommand),
+        _ => given.clone(),
+    };
+    let suggestion = suggestion.filter(|it| is_slip(&typed, it));
+    let allowed = text(ContextKind::ValidValue);
     let fix = match suggestion {
         Some(suggestion) => format!("did you mean {suggestion}?"),
-        None => format!("{program} --help lists what there is"),
+        None if !allowed.is_empty() => format!("after {given} say one of {allowed}"),
+        None => {
+            format!("{} --help lists what there is", asked(error).unwrap_or(program.to_owned()))
+        }
     };
     Error::Usage { problem, fix }
+}
+
+/// How many letters of a word a slip of the fingers leaves as they were, at least: one in two.
+const SLIP_PART: usize = 2;
+
+/// Whether the one word is probably the other mistyped, and none of its own.
+fn is_slip(typed: &str, word: &str) -> bool {
+    let letters = |text: &str| text.trim_start_matches('-').to_lowercase();
+    let (typed, word) = (letters(typed), letters(word.split(' ').next().unwrap_or_default()));
+    word.starts_with(&typed) || strsim::damerau_levenshtein(&typed, &word) * SLIP_PART < word.len()
+}
+
+/// The command whose options were meant, as its usage begins; None where that is not known.
+fn asked(error: &clap::Error) -> Option<String> {
+    let usage = error.get(ContextKind::Usage).map(words)?;
+    let usage = usage.trim_start().strip_prefix("Usage:")?;
+    let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_alphabetic());
+    let names: Vec<&str> = usage.split_whitespace().take_while(is_name).collect();
+    (!names.is_empty()).then(|| names.join(" "))
 }
 
 fn words(value: &ContextValue) -> String {

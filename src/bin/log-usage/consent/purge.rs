@@ -12,6 +12,7 @@ use usage_ledger::ledger::lock::{self, Lock};
 use usage_ledger::ledger::prune;
 use usage_ledger::ledger::waiting;
 use usage_ledger::privacy::record::Record;
+use usage_ledger::setup;
 use usage_ledger::workspace::Place;
 
 use crate::consent::choices::Which;
@@ -263,6 +264,9 @@ fn left(target: &Target) -> Result<String> {
             "wait for a commit and stay"
         };
         text += &format!("{} {waits}\n", counted(waiting, "row"));
+    }
+    if setup::is_hidden(&tree) {
+        text += "rules in .git/info/exclude stay: they keep locks, events and captures out of commits\n";
     }
     let folder = place.folder().strip_prefix(&tree.top).unwrap_or(place.folder());
     text += &format!(
