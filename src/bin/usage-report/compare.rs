@@ -2,6 +2,7 @@
 
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result};
+use usage_ledger::render::compare::page::Page;
 use usage_ledger::render::compare::{FORMATS, csv};
 use usage_ledger::render::terminal::Screen;
 use usage_ledger::report::aggregate::Aggregate;
@@ -27,14 +28,17 @@ pub(crate) struct Asked {
     today: Day,
 }
 
-/// What rows sum up to, and what is not in it.
-type Summed = Result<(Aggregate, LeftOut)>;
+/// Sums what was found.
+type Sum<'a> = dyn Fn(&Gathered, &Query) -> Result<(Aggregate, LeftOut)> + 'a;
 
 /// How rows are found and summed: those of a range of commits, or of the work tree.
 pub(crate) struct Sources<'a> {
     pub(crate) gather: &'a dyn Fn(Option<String>) -> Result<Gathered>,
-    pub(crate) sum: &'a dyn Fn(&Gathered, &Query) -> Summed,
+    pub(crate) sum: &'a Sum<'a>,
 }
+
+/// What it comes to, and what was left out of it.
+pub(crate) type Compared = (Comparison, LeftOut);
 
 /// What these flags mean.
 pub(crate) fn asked(cli: Cli, options: CompareOptions) -> Result<Asked> {
@@ -76,7 +80,7 @@ fn example(side: &Side) -> String {
 
 impl Asked {
     /// Reads both sides.
-    pub(crate) fn compare(&self, sources: &Sources<'_>) -> Result<Comparison> {
+    pub(crate) fn compare(&self, sources: &Sources<'_>) -> Result<Compared> {
         match &self.sides {
             Some(sides) if sides.iter().any(Side::is_of_git) => self.of_git(sides, sources),
             sides => self.of_ledger(sides.as_ref(), sources),
@@ -98,7 +102,7 @@ impl Asked {
         }
     }
 
-    fn of_git(&self, sides: &[Side; 2], sources: &Sources<'_>) -> Result<Comparison> {
+    fn of_git(&self, sides: &[Side; 2], sources: &Sources<'_>) -> Result<Compared> {
         let sums = |one: &Side, two: &Side| {
             let gathered = (sources.gather)(one.range(two))?;
             let (aggregate, mut left_out) =
@@ -111,11 +115,12 @@ impl Asked {
         let cells = std::mem::take(&mut all.cells);
         all.merge(&other);
         left_out.add(more);
-        let quality = Quality::of(&all, left_out, self.today);
-        Ok(compare::build(sides, [&cells, &other.cells], Trends::default(), quality))
+        let quality = Quality::of(&all, self.today);
+        let cells = [&cells[..], &other.cells];
+        Ok((compare::build(sides, cells, Trends::default(), quality), left_out))
     }
 
-    fn of_ledger(&self, sides: Option<&[Side; 2]>, sources: &Sources<'_>) -> Result<Comparison> {
+    fn of_ledger(&self, sides: Option<&[Side; 2]>, sources: &Sources<'_>) -> Result<Compared> {
         let gathered = (sources.gather)(None)?;
         let (all, mut left_out) = (sources.sum)(&gathered, &self.query(false, (None, None)))?;
         left_out.add(gathered.left_out.clone());
@@ -128,17 +133,17 @@ impl Asked {
         let to = one_to.zip(two_to).map(|(one, two)| one.max(two));
         let (some, _) = (sources.sum)(&gathered, &self.query(true, (from, to)))?;
         let trends = Trends::of(&all, const { &MEASURES });
-        let quality = Quality::of(&all, left_out, self.today);
-        Ok(compare::build(sides, [&some.cells, &some.cells], trends, quality))
+        let quality = Quality::of(&all, self.today);
+        Ok((compare::build(sides, [&some.cells, &some.cells], trends, quality), left_out))
     }
 
     /// The comparison in the format that was asked for.
-    pub(crate) fn draw(&self, comparison: &Comparison, screen: Screen) -> String {
+    pub(crate) fn draw(&self, (comparison, left_out): &Compared, screen: Screen) -> String {
         if self.cli.output.for_spreadsheet {
             return csv::render_for_spreadsheet(comparison);
         }
         let name = self.cli.output.format.name;
         let format = FORMATS.iter().find(|it| it.name == name).unwrap_or(&FORMATS[0]);
-        (format.render)(comparison, screen)
+        (format.render)(&Page { comparison, left_out }, screen)
     }
 }

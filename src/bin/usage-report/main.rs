@@ -220,7 +220,7 @@ fn comparison(asked: &compare::Asked) -> Result<ExitCode> {
     output.check()?;
     let path = output.output.as_deref().filter(|path| *path != Path::new("-"));
     path.map(refuse_ledger).transpose()?;
-    let comparison = asked.compare(&compare::Sources {
+    let compared = asked.compare(&compare::Sources {
         gather: &|range| {
             let mut cli = asked.cli.clone();
             cli.revisions.range = range;
@@ -228,14 +228,14 @@ fn comparison(asked: &compare::Asked) -> Result<ExitCode> {
         },
         sum: &|gathered, query| sums(&asked.cli, gathered, query),
     })?;
-    let text = asked.draw(&comparison, screen());
+    let text = asked.draw(&compared, screen());
     let is_raw = output.format.is_data && !output.for_spreadsheet;
     let code = match path {
         Some(path) => write_file(path, &text)?,
         None if is_raw => voice::print(for_terminal(text).as_bytes()),
         None => voice::print(text.as_bytes()),
     };
-    match comparison.quality.left_out.unreadable {
+    match compared.1.unreadable {
         0 => Ok(code),
         rows if output.strict => Err(Error::Skipped { rows }),
         rows if output.format.is_data => {

@@ -2,15 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::render::compare::page::Page;
 use crate::render::compare::text::rounded;
 use crate::render::json::{escaped, measures, name};
 use crate::render::tables::key_text;
+use crate::report::compare::Part;
 use crate::report::compare::measure::{Change, Unit};
-use crate::report::compare::{Comparison, Part};
 use crate::report::dimension::{Dimension, Key};
 
 /// The comparison as one JSON object.
-pub fn render(it: &Comparison) -> String {
+pub fn render(page: &Page<'_>) -> String {
+    let Page { comparison: it, left_out } = page;
     let side = |at: usize| {
         let (side, span) = (&it.sides[at], it.sides[at].span());
         json!({
@@ -61,9 +63,9 @@ pub fn render(it: &Comparison) -> String {
                 "future_rows": quality.future_rows,
                 "unpriced_rows": quality.all.unpriced.rows,
                 "tasks_without_tokens": quality.all.without_tokens,
-                "unreadable_rows": quality.left_out.unreadable,
-                "repeated_rows": quality.left_out.repeated,
-                "conflict_markers": quality.left_out.markers.len(),
+                "unreadable_rows": left_out.unreadable,
+                "repeated_rows": left_out.repeated,
+                "conflict_markers": left_out.markers.len(),
             }),
         );
     }

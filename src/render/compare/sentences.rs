@@ -1,6 +1,7 @@
 //! Comparison → sentences: what is compared, where it is going, how far it can be trusted.
 
 use crate::figures;
+use crate::render::compare::page::Page;
 use crate::render::compare::text;
 use crate::render::sentences::{counted, places, span, title_text};
 use crate::render::tables::noun;
@@ -59,8 +60,8 @@ pub fn trends(it: &Comparison) -> Vec<String> {
 }
 
 /// What the figures stand on.
-pub fn quality(it: &Comparison) -> Vec<String> {
-    let quality = &it.quality;
+pub fn quality(page: &Page<'_>) -> Vec<String> {
+    let (quality, left_out) = (&page.comparison.quality, page.left_out);
     let mut lines = Vec::new();
     if quality.empty_days > 0 {
         let mut line = format!(
@@ -88,7 +89,6 @@ pub fn quality(it: &Comparison) -> Vec<String> {
     if quality.all.without_tokens > 0 {
         lines.push(format!("{} without tokens.", counted(quality.all.without_tokens, "task")));
     }
-    let left_out = &quality.left_out;
     if left_out.unreadable > 0 {
         let rows = counted(left_out.unreadable, "row");
         lines.push(format!("{rows} cannot be read ({}).", places(left_out)));

@@ -2,7 +2,6 @@
 //! something.
 
 use crate::report::aggregate::Aggregate;
-use crate::report::left_out::LeftOut;
 use crate::report::measures::Measures;
 use crate::report::period::Period;
 use crate::timestamp::Day;
@@ -23,14 +22,12 @@ pub struct Quality {
     pub future_rows: u64,
     /// The sums, for what they tell of rows without a price or without tokens.
     pub all: Measures,
-    /// What was left out.
-    pub left_out: LeftOut,
 }
 
 impl Quality {
     /// Of everything that was summed; `today` is the reader's.
-    pub fn of(aggregate: &Aggregate, left_out: LeftOut, today: Day) -> Quality {
-        let mut quality = Quality { all: aggregate.totals(), left_out, ..Quality::default() };
+    pub fn of(aggregate: &Aggregate, today: Day) -> Quality {
+        let mut quality = Quality { all: aggregate.totals(), ..Quality::default() };
         let mut days: Vec<(Day, u64)> = Vec::new();
         for (day, measures) in aggregate.days.iter().filter(|(_, measures)| measures.rows > 0) {
             match day.0 > today.0.saturating_add(AHEAD_DAYS) {

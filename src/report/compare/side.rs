@@ -9,11 +9,11 @@ use crate::report::period::Period;
 use crate::row::TaskType;
 use crate::timestamp::Day;
 
-/// Today → a period.
-type Relative = fn(Day) -> Period;
+/// A period that today decides.
+type OfToday = fn(Day) -> Period;
 
-/// Periods that today decides.
-const RELATIVE: [(&str, Relative); 6] = [
+/// Every such period, and what it is called.
+const RELATIVE: [(&str, OfToday); 6] = [
     ("today", |today| Period::days(today, today)),
     ("yesterday", |today| Period::days(today, today).before()),
     ("this-week", Period::week),
