@@ -154,7 +154,7 @@ mod tests {
     fn periods_are_those_of_the_viewers_day() {
         let shown = lines(&glance(1), (80, 24));
         assert_eq!(shown[0], " Usage on Sat 21 Nov 2026");
-        let tasks = |at: usize| shown[at].split_whitespace().rev().nth(5).unwrap().to_owned();
+        let tasks = |at: usize| shown[at].split_whitespace().rev().nth(6).unwrap().to_owned();
         assert_eq!([tasks(3), tasks(4), tasks(5)], ["1", "6", "7"]);
         let spark = shown.iter().find(|line| line.contains("14 days")).unwrap();
         assert_eq!(spark, " 14 days  |▃ █▆▃ █▆▃ █▆▃ |  at most $3.00 a day");
