@@ -148,6 +148,12 @@ fn a_command_may_stand_behind_the_files() {
     for arguments in [&["verify", "--file", "other.csv"][..], &["--file", "other.csv", "verify"]] {
         assert_eq!(sandbox.ok("usage-report", arguments), "3 rows in 1 file: nothing found\n");
     }
+    let compared = sandbox.ok("usage-report", &["--file", "other.csv", "compare"]);
+    assert!(compared.starts_with("# Usage compared"), "{compared}");
+    let both = ["--file", "other.csv", ".telemetry/usage.csv", "check", "--max-tokens", "9M"];
+    assert!(sandbox.ok("usage-report", &both).starts_with("health: ok"));
+    let files = ["--file", "other.csv", ".telemetry/usage.csv", "--keep-duplicates"];
+    assert_eq!(sandbox.json(&files)["totals"]["rows"], 6);
     assert_eq!(sandbox.json(&["--task-type", "verify"])["totals"]["rows"], 0);
 }
 

@@ -1,5 +1,6 @@
 //! The reader's flags, and the plain values that they mean.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -68,6 +69,28 @@ pub(crate) struct VerifyOptions {
     /// Check an archive that log-usage archive --to has made: its manifest, every hash, every row
     #[arg(long, value_name = "PATH")]
     pub(crate) archive: Option<PathBuf>,
+}
+
+/// `--file` takes several paths, and a command may stand behind them: each gets the option to itself.
+pub(crate) fn spread(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let cli = <Cli as clap::CommandFactory>::command();
+    let is_command = |text: &OsString| cli.get_subcommands().any(|it| *text == *it.get_name());
+    let mut spread = Vec::new();
+    let mut paths = None;
+    for argument in arguments {
+        let is_option = argument.as_encoded_bytes().starts_with(b"-") && argument != "-";
+        paths = match paths {
+            _ if is_option => (argument == "--file").then_some(0),
+            Some(1..) if is_command(&argument) => None,
+            Some(path) => {
+                spread.extend((path > 0).then(|| OsString::from("--file")));
+                Some(path + 1)
+            }
+            None => None,
+        };
+        spread.push(argument);
+    }
+    spread
 }
 
 #[derive(Subcommand, Clone)]
@@ -401,7 +424,7 @@ pub(crate) struct Revisions {
 #[derive(Args, Clone)]
 pub(crate) struct Source {
     /// Read these ledgers, and their archives; - is stdin
-    #[arg(long, value_name = "PATH", num_args = 1.., global = true, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PATH", global = true, allow_negative_numbers = true)]
     pub(crate) file: Vec<PathBuf>,
     /// Read your own ledger, outside any repository
     #[arg(long, global = true)]

@@ -69,20 +69,10 @@ const WIDTH: usize = 80;
 const PROGRESS_BYTES_MIN: u64 = 256 << 20;
 
 fn main() -> ExitCode {
-    let mut cli = match voice::parse::<Cli>("usage-report", std::env::args_os()) {
+    let mut cli = match voice::parse::<Cli>("usage-report", cli::spread(std::env::args_os())) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    // `--file` takes several paths, and so the command behind them too.
-    if cli.source.file.len() > 1 && cli.command.is_none() {
-        if cli.source.file.pop_if(|last| last == "verify").is_some() {
-            cli.command = Some(Command::Verify(VerifyOptions::default()));
-        } else if cli.source.file.pop_if(|last| last == "activity").is_some() {
-            cli.command = Some(Command::Activity(ActivityOptions::default()));
-        } else if cli.source.file.pop_if(|last| last == "check").is_some() {
-            cli.command = Some(Command::Check(Box::default()));
-        }
-    }
     if let Some(Command::Check(options)) = &cli.command {
         // What stands behind the command is as if it stood before it.
         cli.revisions.range = options.range.clone().or(cli.revisions.range.take());
