@@ -10,6 +10,7 @@ use crate::engine::scanned;
 use crate::engine::sealed;
 use crate::error::Result;
 use crate::ledger::events::reading::{self, Line};
+use crate::report::aggregate::Cell;
 use crate::report::alert::figures::EventWatch;
 use crate::report::alert::{Ask, Facts};
 use crate::report::left_out::LeftOut;
@@ -32,11 +33,19 @@ pub fn facts(
         Some(cache) => sealed::sum(&inputs, &query, cache, progress)?,
         None => scanned::sum(&inputs, &query, progress)?,
     };
+    Ok((beside(sums.aggregate.cells, events, ask)?, sums.left_out))
+}
+
+/// The same, of cells that a report has summed up already.
+///
+/// # Errors
+/// The first file of events that cannot be read.
+pub fn beside(cells: Vec<Cell>, events: Option<&Place>, ask: &Ask) -> Result<Facts> {
     let events = match events.filter(|_| ask.has_anomalies || !ask.of_events().is_empty()) {
         Some(place) => of_events(place, ask)?,
         None => EventWatch::default(),
     };
-    Ok((Facts { cells: sums.aggregate.cells, events }, sums.left_out))
+    Ok(Facts { cells, events })
 }
 
 fn of_events(place: &Place, ask: &Ask) -> Result<EventWatch> {

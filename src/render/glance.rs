@@ -5,11 +5,15 @@ use crate::figures;
 use crate::render::markdown::common_text;
 use crate::render::sentences::counted;
 use crate::render::tables::{Cell, WEEKDAYS, day_month};
+use crate::report::alert::finding::Finding;
 use crate::report::glance::{Glance, Latest};
 use crate::report::measures::Measures;
 
 /// Eighths of a line.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// So many alerts are shown; what is wrong beyond that is a matter for `check`.
+const FIRING_MAX: usize = 3;
 
 /// The width of the columns of figures.
 const COLUMNS: [(&str, usize); 6] =
@@ -28,20 +32,21 @@ pub fn lines(it: &Glance, (columns, height): (usize, usize)) -> Vec<String> {
         lines.push(format!(" {name:<10}{}", figures_line(of(measures), it)));
     }
     lines.extend([String::new(), spark(it), String::new(), " Newest rows".to_owned()]);
-    let below = [String::new(), foot(it)];
+    let firing = firing(it);
+    let kept = firing.len() + 1;
+    let below: Vec<String> = [vec![String::new()], firing, vec![foot(it)]].concat();
     let room = height.saturating_sub(lines.len() + below.len());
     lines.extend(it.newest.iter().take(room).map(latest));
     if it.newest.is_empty() {
         lines.push("   none yet".to_owned());
     }
     lines.extend(below);
-    // What a small screen has no room for is left out above the last line.
+    // What a small screen has no room for is left out above what fires.
     if lines.len() > height {
-        let foot = lines.split_off(lines.len() - 1);
-        lines.truncate(height.saturating_sub(1));
-        lines.extend(foot);
+        let kept = lines.split_off(lines.len() - kept.min(height));
+        lines.truncate(height - kept.len());
+        lines.extend(kept);
     }
-    lines.truncate(height);
     lines.into_iter().map(|line| line.chars().take(columns).collect()).collect()
 }
 
@@ -90,6 +95,21 @@ fn latest(it: &Latest) -> String {
     )
 }
 
+/// What fires, the worst first.
+fn firing(it: &Glance) -> Vec<String> {
+    let line = |alert: &Finding| {
+        let series = alert.series.as_ref().map(|it| format!(" of {it}")).unwrap_or_default();
+        let what = printable(&format!("{}{series}", alert.name));
+        let (severity, value) = (alert.severity.name(), alert.value.text());
+        format!(" {severity:<8}  {what}: {value}, since {}", day_month(alert.since))
+    };
+    let mut lines: Vec<String> = it.firing.iter().take(FIRING_MAX).map(line).collect();
+    if let Some(more @ 1..) = it.firing.len().checked_sub(FIRING_MAX) {
+        lines.push(format!(" and {more} more: usage-report check"));
+    }
+    lines
+}
+
 fn foot(it: &Glance) -> String {
     if let Some(problem) = &it.problem {
         return format!(" q ends · {}", printable(problem));
@@ -105,7 +125,11 @@ fn foot(it: &Glance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::amount::Ratio;
+    use crate::alert::metric::Metric;
+    use crate::alert::rule::{Limit, Rule};
     use crate::report::aggregate::Aggregate;
+    use crate::report::alert::judge::Episode;
     use crate::report::glance::{self, DAYS};
     use crate::row::TaskType;
     use crate::timestamp::Day;
@@ -132,7 +156,40 @@ mod tests {
             completion_tokens: 300,
             duration_ms: 45_000,
         };
-        glance::build(&aggregate, (0..rows).map(latest).collect(), today, 0)
+        glance::build(&aggregate, (0..rows).map(latest).collect(), Vec::new(), today, 0)
+    }
+
+    /// So many alerts.
+    fn firing(alerts: usize) -> Vec<Finding> {
+        let day = Day::parse("2026-11-09").unwrap();
+        let episode = Episode {
+            first: (day, day),
+            since: day,
+            last: (day, day),
+            value: Ratio { part: 25, whole: 2 },
+            samples: 4,
+            before: None,
+            is_open: true,
+        };
+        let rule = Rule::typed("spent", Metric::Cost, Limit::Above(10_000_000), 0);
+        vec![Finding::of_rule(&rule, Some("claude-opus-4"), &episode); alerts]
+    }
+
+    #[test]
+    fn what_fires_stands_above_the_last_line() {
+        let shown = |alerts, size| lines(&Glance { firing: firing(alerts), ..glance(50) }, size);
+        let one = " error     spent of claude-opus-4: $12.50, since 9 Nov";
+        let all = shown(1, (80, 24));
+        assert_eq!(all[21..23], ["", one]);
+        let all = shown(5, (80, 24));
+        assert_eq!(all[19..23], [one, one, one, " and 2 more: usage-report check"]);
+        assert!(shown(3, (80, 24)).iter().all(|line| !line.contains("more")));
+        // A small screen has no room for much else.
+        assert_eq!(shown(2, (80, 3))[..2], [one, one]);
+        for size in [(80, 24), (40, 10), (10, 3), (80, 1), (1, 1), (80, 0)] {
+            let all = shown(5, size);
+            assert!(all.len() <= size.1 && all.iter().all(|it| it.chars().count() <= size.0));
+        }
     }
 
     #[test]

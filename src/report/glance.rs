@@ -1,6 +1,7 @@
 //! A ledger at a glance: today, this week, the last two weeks day by day, and the newest rows.
 
 use crate::report::aggregate::Aggregate;
+use crate::report::alert::finding::Finding;
 use crate::report::measures::Measures;
 use crate::report::period::Period;
 use crate::row::TaskType;
@@ -44,6 +45,8 @@ pub struct Glance {
     pub has_costs: bool,
     /// The newest rows, newest first.
     pub newest: Vec<Latest>,
+    /// The alerts that fire, the worst first.
+    pub firing: Vec<Finding>,
     /// All rows of the ledger.
     pub rows: u64,
     /// How many lines cannot be read.
@@ -53,7 +56,13 @@ pub struct Glance {
 }
 
 /// Looks at the sums of a whole ledger from that day.
-pub fn build(aggregate: &Aggregate, newest: Vec<Latest>, today: Day, unreadable: u64) -> Glance {
+pub fn build(
+    aggregate: &Aggregate,
+    newest: Vec<Latest>,
+    firing: Vec<Finding>,
+    today: Day,
+    unreadable: u64,
+) -> Glance {
     let week = Period::week(today);
     let sum = |period: &Period| {
         let mut sum = Measures::default();
@@ -80,6 +89,7 @@ pub fn build(aggregate: &Aggregate, newest: Vec<Latest>, today: Day, unreadable:
         days,
         has_costs,
         newest,
+        firing,
         rows: aggregate.rows,
         unreadable,
         problem: None,

@@ -1,9 +1,9 @@
 """A person who watches a ledger: drives `usage-report watch` in a terminal of 24 lines.
 
-Usage: watching.py, in a repository with a ledger. Exits 0 if all was as it should be; else it prints
+Usage: watching.py END [ALERT], in a repository with a ledger, where that alert fires. Exits 0 if all was as it should be; else it prints
 what was seen on the terminal.
 """
-import fcntl, os, pty, re, select, signal, struct, subprocess, sys, termios, time
+import fcntl, json, os, pty, re, select, signal, struct, subprocess, sys, termios, time
 
 PATIENCE_S = 60
 seen = ""
@@ -60,6 +60,17 @@ before = termios.tcgetattr(screen)
 frame = expect(r"(?s)Today.*q ends · 1 row")
 if frame.count("\n") > 23:
     fail("the first frame has more lines than the terminal")
+
+# What fires is seen until somebody looks after it.
+for name in sys.argv[2:]:
+    if not re.search(rf"\n warning   {name}: [^\n]*, since ", frame):
+        fail(f"{name} is not shown")
+    checked = subprocess.run(["usage-report", "check", "--format", "json"], stdout=subprocess.PIPE)
+    alerts = json.loads(checked.stdout)["alerts"]
+    [alert] = [it["id"] for it in alerts if it["name"] == name]
+    subprocess.run(["log-usage", "alert", "ack", alert], check=True)
+    while name in expect(r"(?s)Today.*?q ends · 1 row"):
+        pass
 
 # A row appears, and another; the clock is for people.
 for model in ["model-one", "model-two"]:

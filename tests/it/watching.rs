@@ -17,6 +17,29 @@ fn a_terminal_follows_the_ledger_and_is_left_as_it_was() {
     }
 }
 
+/// Fires from the first row on.
+const RULE: &str = r#"
+[[alert]]
+name = "much-read"
+metric = "tokens"
+window = "month"
+above = "1000"
+"#;
+
+#[test]
+fn what_fires_stands_at_the_foot_until_somebody_looks_after_it() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/watching.py");
+    if Sandbox::new().command("python3").arg("--version").ok().is_err() {
+        eprintln!("SKIPPED: no python3 on this machine");
+        return;
+    }
+    let sandbox = Sandbox::repository();
+    sandbox.ok("log-usage", &SEED);
+    sandbox.write(".telemetry/config.toml", RULE);
+    let output = sandbox.command("python3").args([script, "q", "much-read"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
 #[test]
 fn what_is_no_terminal_is_sent_to_the_report() {
     let sandbox = Sandbox::repository();

@@ -16,6 +16,7 @@ use usage_ledger::render::alert::page::Page;
 use usage_ledger::render::alert::sentences;
 use usage_ledger::render::alert::{FORMATS, Format, csv};
 use usage_ledger::render::terminal::Screen;
+use usage_ledger::report::aggregate::Cell;
 use usage_ledger::report::alert::finding::Finding;
 use usage_ledger::report::alert::{Ask, check};
 use usage_ledger::report::selection::Bound;
@@ -116,20 +117,15 @@ impl<'a> Asked<'a> {
                 fix: "usage-report check --range main..HEAD --max-cost 5".to_owned(),
             });
         }
-        let mut ask = Ask {
+        let ask = Ask {
             limits,
             since: bounds.0.map(day_of),
             until: bounds.1.map(day_of),
             has_anomalies: target.is_some() && !options.no_anomalies,
             has_history: options.history,
-            ..Ask::default()
+            ..target.as_ref().map(ask_of).transpose()?.unwrap_or_default()
         };
-        let mut events = None;
-        if let Some(target) = &target {
-            ask.rules = Config::load(&target.place)?.alerts;
-            ask.acts = ledger::alerts::load(&target.place)?;
-            events = Some(events_of(target)?);
-        }
+        let events = target.as_ref().map(events_of).transpose()?;
         let output = options.output.as_deref().or(cli.output.output.as_deref());
         Ok(Asked {
             unlooked: target.is_none().then_some(
@@ -191,6 +187,19 @@ impl<'a> Asked<'a> {
             code: ExitCode::from(u8::from(check.fails_on(self.fail_on))),
         })
     }
+}
+
+/// What fires in a ledger of these cells, the worst first: what `check` would say.
+pub(crate) fn firing(target: &Target, cells: Vec<Cell>) -> Result<Vec<Finding>> {
+    let ask = Ask { has_anomalies: true, ..ask_of(target)? };
+    let facts = alerts::beside(cells, Some(&events_of(target)?), &ask)?;
+    Ok(check(&ask, facts).firing().cloned().collect())
+}
+
+/// The rules of a ledger, and what people did about them.
+fn ask_of(target: &Target) -> Result<Ask> {
+    let (rules, acts) = (Config::load(&target.place)?.alerts, ledger::alerts::load(&target.place)?);
+    Ok(Ask { rules, acts, ..Ask::default() })
 }
 
 /// Where the events of a ledger are.

@@ -256,10 +256,12 @@ fn watch(cli: &Cli) -> Result<ExitCode> {
     let look = || {
         let gathered = gathered(cli, &[])?;
         let no_bar = ProgressBar::hidden();
-        let query = Query::default();
-        let (aggregate, left_out) = sums_beside(no_bar, cli, &gathered, &query)?;
+        let query = Query { has_cells: true, ..Query::default() };
+        let (mut aggregate, left_out) = sums_beside(no_bar, cli, &gathered, &query)?;
+        let firing = check::firing(&target, std::mem::take(&mut aggregate.cells))?;
         let newest = latest::rows(&gathered.inputs, glance::NEWEST)?;
-        Ok(glance::build(&aggregate, newest, world::now().day(), left_out.unreadable))
+        let today = world::now().day();
+        Ok(glance::build(&aggregate, newest, firing, today, left_out.unreadable))
     };
     watch::watch(&watch::Followed { look: &look, folders })
 }
