@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::figures;
-use crate::render::sentences::name_text;
+use crate::render::sentences::{counted, name_text};
 use crate::report::advice::{Advice, Finding, Gain, Record};
 
 /// A numbered line for each.
@@ -22,6 +22,7 @@ fn gain(gain: Gain) -> String {
         Gain::Money(micros) => format!("about {} a month", figures::dollars(micros)),
         Gain::Time(ms) => format!("about {} a month", figures::duration(ms)),
         Gain::Bytes(bytes) => format!("{} less with each commit", figures::bytes(bytes)),
+        Gain::Alerts(alerts) => format!("{} less in each check", counted(alerts, "alert")),
     }
 }
 
@@ -72,6 +73,15 @@ fn sentence(advice: &Advice) -> String {
              `.telemetry/config.toml`; it is {}.",
             figures::bytes(*bytes),
         ),
+        Finding::Alerts { alerts, id, name, since } => format!(
+            "Look after what fires, `log-usage alert ack {id}`, or change the rule: {} for more than \
+             14 days without an acknowledgement, {} the longest, since {since}.",
+            match alerts {
+                1 => "1 alert fires".to_owned(),
+                alerts => format!("{alerts} alerts fire"),
+            },
+            name_text(name),
+        ),
     }
 }
 
@@ -107,11 +117,15 @@ pub(super) fn json(advice: &Advice) -> Value {
             "failure_rate": interval(*between),
         }),
         Finding::LargeFile { bytes } => json!({ "bytes": bytes }),
+        Finding::Alerts { alerts, id, name, since } => {
+            json!({ "alerts": alerts, "oldest": id, "name": name, "since": since.to_string() })
+        }
     };
     let (unit, gain) = match advice.gain {
         Gain::Money(micros) => ("usd_per_month", rounded(micros as f64 / 1e6)),
         Gain::Time(ms) => ("ms_per_month", ms as f64),
         Gain::Bytes(bytes) => ("bytes_per_commit", bytes as f64),
+        Gain::Alerts(alerts) => ("alerts_per_check", alerts as f64),
     };
     json!({
         "rule": advice.rule.key,

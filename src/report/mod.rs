@@ -26,7 +26,8 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::pricing;
-use crate::report::advice::{Advice, Means};
+use crate::report::advice::Advice;
+use crate::report::advice::facts::Means;
 use crate::report::aggregate::Aggregate;
 use crate::report::days::WEEKS_SHOWN;
 use crate::report::dimension::{Dimension, Key};

@@ -285,3 +285,34 @@ fn a_large_ledger_is_named_where_git_keeps_it() {
     let said = sandbox.ok("usage-report", &["--advice"]);
     assert!(said.contains("`max_size = \"1M\"`") && said.contains("less with each commit"));
 }
+
+/// An alert that fires for weeks is named until somebody acknowledges it.
+#[test]
+fn an_alert_that_nobody_looks_after_is_named() {
+    let row = |day| format!("2026-11-{day:02}T09:00:00Z,m,1000,500,true,plan,1000,");
+    let rows: Vec<String> = (1..=20).map(row).collect();
+    let sandbox = Sandbox::with_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let rule = "[[alert]]\nname = \"much-read\"\nmetric = \"tokens\"\nwindow = \"month\"\n\
+                above = \"1000\"\n";
+    sandbox.write(".telemetry/config.toml", rule);
+    let first = &sandbox.json(&["--advice"])["advice"][0];
+    assert_eq!(first["rule"], "unacknowledged-alerts");
+    assert_eq!(first["evidence"]["since"], "2026-11-01");
+    assert_eq!(
+        (&first["evidence"]["alerts"], &first["evidence"]["name"]),
+        (&1.into(), &"much-read".into())
+    );
+    let id = first["evidence"]["oldest"].as_str().unwrap();
+    let said = sandbox.ok("usage-report", &["--advice"]);
+    let line = format!(
+        "1. Look after what fires, `log-usage alert ack {id}`, or change the rule: 1 alert fires for \
+         more than 14 days without an acknowledgement, much-read the longest, since 2026-11-01. \
+         (expected gain: 1 alert less in each check)"
+    );
+    assert!(said.contains(&line), "{said}");
+    // Of some of the rows nothing is said of alerts, and of those that somebody looks after neither.
+    let none = "Nothing that these rows would bear out.";
+    assert!(sandbox.ok("usage-report", &["--advice", "--model", "m"]).contains(none));
+    sandbox.ok("log-usage", &["alert", "ack", id]);
+    assert!(sandbox.ok("usage-report", &["--advice"]).contains(none));
+}

@@ -48,7 +48,7 @@ use usage_ledger::ledger::waiting;
 use usage_ledger::render::csv;
 use usage_ledger::render::sentences;
 use usage_ledger::render::terminal::Screen;
-use usage_ledger::report::advice::Means;
+use usage_ledger::report::advice::facts::Means;
 use usage_ledger::report::aggregate::Aggregate;
 use usage_ledger::report::dimension::Dimension;
 use usage_ledger::report::glance;
@@ -140,7 +140,7 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
     let unreadable = left_out.unreadable;
     let borders = || inputs.iter().map(|input| input.border);
     let border = borders().next().flatten().filter(|it| borders().all(|other| other == Some(*it)));
-    let ask = Ask {
+    let mut ask = Ask {
         by,
         selection: cli.filters.words(),
         waiting,
@@ -152,6 +152,16 @@ fn report(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         period,
         advice: cli.advice.then(|| means(&inputs, ledger.as_deref())),
     };
+    // Alerts are of a whole ledger, not of the rows that were asked for.
+    let is_whole = ask.selection.is_empty()
+        && ask.commits.is_none()
+        && !(cli.revisions.all_branches || cli.output.committed)
+        && !(cli.output.keep_duplicates || cli.output.reprice);
+    if let Some(means) = ask.advice.as_mut().filter(|_| is_whole && ledger.is_some()) {
+        let file = cli.source.file.first().map(PathBuf::as_path);
+        let target = Target::find(file, cli.source.personal)?;
+        means.firing = check::firing(&target, aggregate.cells.clone())?;
+    }
     let report = report::build(&aggregate, left_out, &ask);
     let text = drawn(&cli.output, &report, output.is_none());
     if cli.output.format.is_data {
@@ -173,6 +183,7 @@ fn means(inputs: &[Input], ledger: Option<&Path>) -> Means {
     Means {
         prices: inputs.first().map(|input| input.prices.clone()).unwrap_or_default(),
         committed_bytes: active.filter(|_| ledger.is_some_and(git::tracks)),
+        firing: Vec::new(),
     }
 }
 

@@ -1,18 +1,32 @@
 //! What advice is drawn from: sums by model and task type, prices, and how large the ledger is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::pricing::Prices;
 use crate::pricing::rates::Rates;
 use crate::report::aggregate::Cell;
+use crate::report::alert::finding::Finding;
 use crate::report::compare::measure::Sums;
 use crate::row::TaskType;
+use crate::timestamp::Day;
 
 /// The mean length of a month, in days.
 const MONTH_DAYS: f64 = 365.25 / 12.0;
 
 /// Gains are told by the month; from fewer days than this nothing is foretold.
 const DAYS_MIN: i32 = 14;
+
+/// What may be drawn on, besides the rows.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// What models cost.
+    pub prices: Arc<Prices>,
+    /// The size of the active segment, where git keeps it.
+    pub committed_bytes: Option<u64>,
+    /// The alerts that fire; none where the rows are not those of a whole ledger.
+    pub firing: Vec<Finding>,
+}
 
 /// What is known.
 pub struct Facts<'a> {
@@ -25,17 +39,20 @@ pub struct Facts<'a> {
     prices: &'a Prices,
     /// The size of the active segment, where git keeps it.
     pub committed_bytes: Option<u64>,
+    /// The alerts that fire.
+    pub firing: &'a [Finding],
+    /// The day of the newest row.
+    pub newest: Day,
 }
 
 impl<'a> Facts<'a> {
     /// Of these cells; None where they are of too few days.
-    pub fn of(
-        cells: &[Cell],
-        prices: &'a Prices,
-        committed_bytes: Option<u64>,
-    ) -> Option<Facts<'a>> {
-        let days = || cells.iter().map(|cell| cell.day.0);
-        let days = days().max()? - days().min()? + 1;
+    pub fn of(cells: &[Cell], means: &'a Means) -> Option<Facts<'a>> {
+        let Means { prices, committed_bytes, firing } = means;
+        let committed_bytes = *committed_bytes;
+        let days = || cells.iter().map(|cell| cell.day);
+        let newest = days().max()?;
+        let days = newest.0 - days().min()?.0 + 1;
         if days < DAYS_MIN {
             return None;
         }
@@ -47,7 +64,7 @@ impl<'a> Facts<'a> {
             let of_model: &mut Sums = models.entry(model.clone()).or_default();
             of_model.add(*day, measures);
         }
-        Some(Facts { sums, models, months, prices, committed_bytes })
+        Some(Facts { sums, models, months, prices, committed_bytes, firing, newest })
     }
 
     /// So much a month.

@@ -4,16 +4,16 @@
 pub mod facts;
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
-use crate::pricing::Prices;
 use crate::pricing::rates::PICO_PER_MICRO;
-use crate::report::advice::facts::Facts;
+use crate::report::advice::facts::{Facts, Means};
 use crate::report::aggregate::Cell;
+use crate::report::alert::finding::Finding as Alert;
 use crate::report::compare::estimate::Ratio;
 use crate::report::compare::measure::{MEASURES, Sums};
 use crate::report::interval::{newcombe, wilson};
 use crate::row::TaskType;
+use crate::timestamp::Day;
 
 /// More would not be followed.
 const ADVICE_MAX: usize = 6;
@@ -37,22 +37,18 @@ const FAILURES_MIN: f64 = 0.20;
 /// git stores each version of a committed file; beyond this that begins to cost.
 const COMMITTED_BYTES_MAX: u64 = 1 << 20;
 
+/// An alert that fires for longer, and that nobody acknowledged, is not looked after.
+const UNACKNOWLEDGED_DAYS_MAX: i32 = 14;
+
 /// A gain below this a month, in millionths of a dollar, or in milliseconds, is not worth a line.
 const MICROS_MIN: u128 = 1_000_000;
 const TIME_MS_MIN: u128 = 10 * 60 * 1_000;
 
-/// What may be drawn on, besides the rows.
-#[derive(Clone, Debug)]
-pub struct Means {
-    /// What models cost.
-    pub prices: Arc<Prices>,
-    /// The size of the active segment, where git keeps it.
-    pub committed_bytes: Option<u64>,
-}
-
 /// What is expected to be gained in a month; the greatest come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gain {
+    /// Alerts that every check tells of again.
+    Alerts(u64),
     /// Bytes that git need not store with each commit.
     Bytes(u64),
     /// Milliseconds.
@@ -111,6 +107,17 @@ pub enum Finding {
         /// Its size.
         bytes: u64,
     },
+    /// Alerts fire, and nobody has said that they are looked after.
+    Alerts {
+        /// How many.
+        alerts: u64,
+        /// The id of the one that fires longest.
+        id: String,
+        /// Its rule or metric, and its series.
+        name: String,
+        /// Since when.
+        since: Day,
+    },
 }
 
 /// One piece of advice.
@@ -137,7 +144,7 @@ pub struct Rule {
 }
 
 /// Every rule. A new one is one row.
-pub const RULES: [Rule; 5] = [
+pub const RULES: [Rule; 6] = [
     Rule {
         key: "cheaper-model",
         reason: "a model that does as well for less money",
@@ -171,11 +178,17 @@ pub const RULES: [Rule; 5] = [
         threshold: "an active segment above 1 MiB in git",
         find: large_file,
     },
+    Rule {
+        key: "unacknowledged-alerts",
+        reason: "an alert that nobody looks after hides the next one",
+        threshold: "firing for more than 14 days by the newest row, and never acknowledged",
+        find: alerts,
+    },
 ];
 
 /// All advice that is worth it, most valuable first.
 pub fn of(cells: &[Cell], means: &Means) -> Vec<Advice> {
-    let Some(facts) = Facts::of(cells, &means.prices, means.committed_bytes) else {
+    let Some(facts) = Facts::of(cells, means) else {
         return Vec::new();
     };
     let rules: &'static [Rule] = const { &RULES };
@@ -186,7 +199,7 @@ pub fn of(cells: &[Cell], means: &Means) -> Vec<Advice> {
     let is_worth_it = |it: &Advice| match it.gain {
         Gain::Money(micros) => micros >= MICROS_MIN,
         Gain::Time(ms) => ms >= TIME_MS_MIN,
-        Gain::Bytes(_) => true,
+        Gain::Bytes(_) | Gain::Alerts(_) => true,
     };
     let mut all: Vec<Advice> = found.filter(is_worth_it).collect();
     all.sort_by_key(|it| Reverse(it.gain));
@@ -305,11 +318,28 @@ fn large_file(facts: &Facts<'_>) -> Vec<(Finding, Gain)> {
     bytes.map(finding).into_iter().collect()
 }
 
+fn alerts(facts: &Facts<'_>) -> Vec<(Finding, Gain)> {
+    let is_old = |it: &&Alert| facts.newest.0 - it.since.0 > UNACKNOWLEDGED_DAYS_MAX;
+    let old = facts.firing.iter().filter(|it| it.acknowledged.is_none()).filter(is_old);
+    let alerts = old.clone().count() as u64;
+    let oldest = old.filter_map(|it| it.id.clone().map(|id| (it, id)));
+    let finding = oldest.min_by_key(|(it, _)| it.since).map(|(it, id)| {
+        let series = it.series.as_ref().map(|it| format!(" of {it}")).unwrap_or_default();
+        Finding::Alerts { alerts, id, name: format!("{}{series}", it.name), since: it.since }
+    });
+    finding.map(|it| (it, Gain::Alerts(alerts))).into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    use crate::alert::amount::Ratio as Amount;
+    use crate::alert::metric::Metric;
+    use crate::alert::rule::{Limit, Rule as Limits};
+    use crate::report::alert::judge::Episode;
     use crate::report::measures::Measures;
-    use crate::timestamp::Day;
 
     /// Thirty days of so many tasks, as many of them successes, at that cost and length a task.
     fn month(model: &str, (tasks, successes): (u64, u64), cost: u128, ms: u128) -> Vec<Cell> {
@@ -333,7 +363,7 @@ mod tests {
     }
 
     fn given(cells: &[Vec<Cell>], committed_bytes: Option<u64>) -> Vec<(&'static str, Gain)> {
-        let means = Means { prices: Arc::default(), committed_bytes };
+        let means = Means { prices: Arc::default(), committed_bytes, firing: Vec::new() };
         let all = of(&cells.concat(), &means);
         all.into_iter().map(|it| (it.rule.key, it.gain)).collect()
     }
@@ -373,5 +403,36 @@ mod tests {
         let failing = month("failing", (10, 6), 100_000, 60_000);
         let found = given(&[failing, fast], None);
         assert!(matches!(found[..], [.., ("failures", Gain::Money(_))]), "{found:?}");
+    }
+
+    #[test]
+    fn alerts_that_fire_for_long_and_were_never_acknowledged_are_counted() {
+        let alert = |since: i32| {
+            let days = (Day(since), Day(since));
+            let episode = Episode {
+                first: days,
+                since: Day(since),
+                last: days,
+                value: Amount { part: 2, whole: 1 },
+                samples: 4,
+                before: None,
+                is_open: true,
+            };
+            let rule = Limits::typed("spent", Metric::Cost, Limit::Above(1), 0);
+            Alert::of_rule(&rule, Some("m"), &episode)
+        };
+        let given = |firing: Vec<Alert>| {
+            let means = Means { prices: Arc::default(), committed_bytes: None, firing };
+            of(&month("m", (1, 1), 1, 1), &means).into_iter().map(|it| it.finding).collect()
+        };
+        // The newest row is of day 29.
+        let found: Vec<Finding> = given(vec![alert(15), alert(14), alert(3)]);
+        let [Finding::Alerts { alerts: 2, id, name, since: Day(3) }] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!((Some(id), name.as_str()), (alert(3).id.as_ref(), "spent of m"));
+        // One that was reopened has been looked at.
+        let reopened = Alert { acknowledged: Some(Day(5)), ..alert(3) };
+        assert_eq!(given(vec![alert(15), reopened]), []);
     }
 }
