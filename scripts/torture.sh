@@ -9,3 +9,5 @@ cargo build --release --quiet
 TIMES=${1:-25}
 STORM=$TIMES HISTORIES=$((TIMES * 8)) cargo test --release --test it -- --nocapture --test-threads=1 \
     faults:: storms:: damage:: concurrent:: places:: merges:: histories:: 2>&1 | grep --line-buffered -vE '^(running|test .*ok$|$)'
+# Every test once more, and no socket opened by anything that it starts.
+cargo test --release --test it nothing_that_any_test -- --nocapture --ignored

@@ -276,7 +276,7 @@ const OURS_MIN: usize = 2_000;
 /// Whatever any test has `log-usage` do. The tests that trace it themselves find no strace here, and
 /// skip: they, and whether any test fails, are for the ordinary run.
 #[test]
-#[ignore = "runs nearly all other tests, for some minutes; .ci/run does"]
+#[ignore = "runs nearly all other tests, for some minutes; scripts/torture.sh does"]
 fn nothing_that_any_test_has_it_do_opens_a_socket() {
     if !has_strace() {
         eprintln!("SKIPPED nothing_that_any_test…: no strace on this machine");
