@@ -125,7 +125,9 @@ fn what_was_recorded_stays_and_that_is_said() {
     let sandbox = Sandbox::repository();
     let taken = |arguments: &[&str]| {
         let said = sandbox.ok("log-usage", &[&["consent"], arguments].concat());
-        let is_meant = |line: &&str| line.contains(" stay") && !line.starts_with("git's history");
+        let is_other =
+            |line: &str| line.starts_with("git's history") || line.starts_with("rules in");
+        let is_meant = |line: &&str| line.contains(" stay") && !is_other(line);
         let stays = said.lines().filter(is_meant);
         stays.map(str::to_owned).collect::<Vec<_>>()
     };
