@@ -558,7 +558,7 @@ fn settings_and_prices_conflict_as_code_does() {
         ("archive/usage-20260101T000000Z-01234567.csv", "union", "lf"),
         ("usage.d/20260101-0123456789abcdef.csv", "union", "lf"),
         ("prices.csv", "unspecified", "unspecified"),
-        ("alerts.csv", "unspecified", "unspecified"),
+        ("alerts.csv", "union", "lf"),
         ("archive/prices.md", "unspecified", "unspecified"),
         ("sub/usage.csv", "unspecified", "unspecified"),
     ] {
