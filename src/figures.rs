@@ -103,6 +103,11 @@ pub fn divided(part: u128, whole: u128) -> u128 {
     }
 }
 
+/// `1,143 rows`, `1 row`.
+pub fn counted(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(n.into()), if n == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

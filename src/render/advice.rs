@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::figures;
-use crate::render::sentences::{counted, name_text};
+use crate::figures::{self, counted};
+use crate::render::sentences::name_text;
 use crate::report::advice::{Advice, Finding, Gain, Record};
 
 /// A numbered line for each.

@@ -1,9 +1,9 @@
 //! Report → a few lines of Markdown for a pull request: the figures in one, the rest folded away, so
 //! that nobody is annoyed.
 
-use crate::figures;
+use crate::figures::{self, counted};
 use crate::render::markdown;
-use crate::render::sentences::{self, counted};
+use crate::render::sentences;
 use crate::render::tables::{self, Cell, Table, key_text};
 use crate::report::dimension::{Dimension, Key};
 use crate::report::measures::Measures;

@@ -1,9 +1,8 @@
 //! A glance → lines for a terminal, no more and no longer than it shows.
 
 use crate::error::printable;
-use crate::figures;
+use crate::figures::{self, counted};
 use crate::render::markdown::common_text;
-use crate::render::sentences::counted;
 use crate::render::tables::{Cell, WEEKDAYS, day_month};
 use crate::report::alert::finding::Finding;
 use crate::report::glance::{Glance, Latest};

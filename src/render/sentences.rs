@@ -1,7 +1,7 @@
 //! Report → sentences: the title, the headline, and the notes that say how to read the figures.
 
 use crate::error::printable;
-use crate::figures;
+use crate::figures::{self, counted};
 use crate::render::tables::{
     Cell, PERCENTILE_TASKS_MIN, RATE_TASKS_MIN, WEEKDAYS, day_month, has_interval, noun,
     success_change,
@@ -448,10 +448,6 @@ fn has_issue(name: &str) -> bool {
     upper
         .match_indices("GH-")
         .any(|(at, word)| upper[at + word.len()..].starts_with(|c: char| c.is_ascii_digit()))
-}
-
-pub(super) fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

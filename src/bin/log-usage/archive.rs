@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Parser};
 use usage_ledger::error::{Error, Result, excerpt, shell_word, shown};
-use usage_ledger::figures;
+use usage_ledger::figures::{self, counted};
 use usage_ledger::git;
 use usage_ledger::ledger::archive::Archive;
 use usage_ledger::ledger::archived::Segment;
@@ -16,7 +16,7 @@ use usage_ledger::ledger::moving::{self, Aim, Survey};
 use usage_ledger::timestamp::Day;
 use usage_ledger::workspace::{Config, Place};
 
-use crate::prune::{self, counted};
+use crate::prune;
 use crate::voice;
 use crate::world::Target;
 use crate::write::{around, policy, work_tree};

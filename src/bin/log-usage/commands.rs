@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use usage_ledger::doctor;
 use usage_ledger::error::{Error, Result, shown};
-use usage_ledger::figures;
+use usage_ledger::figures::counted;
 use usage_ledger::git;
 use usage_ledger::intake::batch::{self, BadLine};
 use usage_ledger::intake::events;
@@ -211,15 +211,12 @@ fn run_batch(options: Batch) -> Result<ExitCode> {
         let Some(appended) = appended else { return Ok(ExitCode::SUCCESS) };
         if !options.quiet {
             tell(&target, &appended, &|verb| {
-                let counted = |n: usize| {
-                    let noun = if n == 1 { "row" } else { "rows" };
-                    format!("{} {noun}", figures::thousands(n as u128))
-                };
+                let rows = |n: usize| counted(n as u64, "row");
                 match (appended.added, appended.already_there) {
-                    (0, there) => format!("{verb}  {}", counted(there)),
-                    (added, 0) => format!("{verb}  {}", counted(added)),
+                    (0, there) => format!("{verb}  {}", rows(there)),
+                    (added, 0) => format!("{verb}  {}", rows(added)),
                     (added, there) => {
-                        format!("{verb}  {}, {} already there", counted(added), counted(there))
+                        format!("{verb}  {}, {} already there", rows(added), rows(there))
                     }
                 }
             });

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use usage_ledger::error::{Result, excerpt};
-use usage_ledger::figures;
+use usage_ledger::figures::{self, counted};
 use usage_ledger::git;
 use usage_ledger::git::branch;
 use usage_ledger::git::branches::Branches;
@@ -57,18 +57,15 @@ pub(crate) fn run(options: Compact) -> Result<ExitCode> {
         };
         return Ok(voice::print(text.as_bytes()));
     }
-    let counted = |n: usize, noun: &str| {
-        format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
-    };
     let pruned = match compacted.pruned {
         0 => String::new(),
         n => format!(", {} pruned", figures::thousands(n as u128)),
     };
     let text = format!(
         "folded {} into {}: {} added, {} already there{pruned}\n",
-        counted(compacted.removed, "fragment"),
+        counted(compacted.removed as u64, "fragment"),
         place.name().to_string_lossy(),
-        counted(compacted.added, "row"),
+        counted(compacted.added as u64, "row"),
         figures::thousands(compacted.already_there as u128),
     );
     Ok(voice::print(text.as_bytes()))

@@ -2,7 +2,7 @@
 //! number comes from.
 
 use usage_ledger::error::{excerpt, shown};
-use usage_ledger::figures;
+use usage_ledger::figures::{self, counted};
 use usage_ledger::hooks::agents::Agent;
 use usage_ledger::intake::import::tally::{Imports, Tally};
 use usage_ledger::timestamp::Day;
@@ -15,10 +15,6 @@ const MONTHS: [&str; 12] =
 
 /// How many models without a price are named.
 const MODELS_SHOWN: usize = 3;
-
-fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
-}
 
 /// `$211.08`.
 fn dollars(micro: u64) -> String {

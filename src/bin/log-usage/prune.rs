@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
 use usage_ledger::error::{Error, Result, excerpt, shell_word, shown};
-use usage_ledger::figures;
+use usage_ledger::figures::{self, counted};
 use usage_ledger::git;
 use usage_ledger::ledger::prune::{self, Pruned};
 use usage_ledger::timestamp::Day;
@@ -180,9 +180,4 @@ fn said(verb: &str, pruned: &Pruned, border: Day) -> String {
         text += &format!("  {}: {}, {rest}\n", excerpt(&cut.file), counted(cut.rows, "row"));
     }
     text
-}
-
-/// `1,204 rows`.
-pub(crate) fn counted(n: u64, noun: &str) -> String {
-    format!("{} {noun}{}", figures::thousands(n.into()), if n == 1 { "" } else { "s" })
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use usage_ledger::error::{Error, Result, shell_word, shown};
-use usage_ledger::figures;
+use usage_ledger::figures::{self, counted};
 use usage_ledger::git;
 use usage_ledger::ledger::events::repair as events;
 use usage_ledger::ledger::repair;
@@ -58,13 +58,13 @@ pub(crate) fn run(options: Repair) -> Result<ExitCode> {
     }
     let waiting = waiting_for(&target)?.len();
     if waiting > 0 {
-        text += &format!("not looked at: {} of the next commit\n", counted(waiting, "row"));
+        text += &format!("not looked at: {} of the next commit\n", counted(waiting as u64, "row"));
     }
     if !events.unreadable.is_empty() {
         text += &format!(
             "events: {} {}; {} in {}\n",
             if options.dry_run { "would leave out" } else { "left out" },
-            counted(events.unreadable.len(), "unreadable line"),
+            counted(events.unreadable.len() as u64, "unreadable line"),
             if options.dry_run { "they would be" } else { "they are" },
             shown(&place.torn())
         );
@@ -92,7 +92,7 @@ fn rows(target: &Target, policy: &Policy, is_rehearsal: bool) -> Result<String> 
         voice::say(&format!("left out  {}:{line}: {reason}", shown(&target.place.active())));
     }
     let Some(kept) = &repaired.kept else {
-        return Ok(format!("{}: nothing to repair\n", counted(repaired.rows, "row")));
+        return Ok(format!("{}: nothing to repair\n", counted(repaired.rows as u64, "row")));
     };
     let is_merging = work_tree(target).is_some_and(|tree| tree.own.join("MERGE_HEAD").exists());
     let next = match is_merging && !is_rehearsal && is_tracked() {
@@ -105,7 +105,7 @@ fn rows(target: &Target, policy: &Policy, is_rehearsal: bool) -> Result<String> 
     Ok(format!(
         "{} {}{}; left out {}, {}{} and {}; the old file {} {}\n{next}",
         if is_rehearsal { "would keep" } else { "kept" },
-        counted(repaired.rows, "row"),
+        counted(repaired.rows as u64, "row"),
         match repaired.restored {
             0 => String::new(),
             rows => format!(
@@ -113,18 +113,14 @@ fn rows(target: &Target, policy: &Policy, is_rehearsal: bool) -> Result<String> 
                 figures::thousands(rows as u128)
             ),
         },
-        counted(repaired.unreadable.len(), "unreadable line"),
-        counted(repaired.repeated, "repeated row"),
+        counted(repaired.unreadable.len() as u64, "unreadable line"),
+        counted(repaired.repeated as u64, "repeated row"),
         match repaired.sealed {
             0 => String::new(),
-            rows => format!(", {} that sealed segments hold", counted(rows, "row")),
+            rows => format!(", {} that sealed segments hold", counted(rows as u64, "row")),
         },
-        counted(repaired.markers, "conflict marker"),
+        counted(repaired.markers as u64, "conflict marker"),
         if is_rehearsal { "would be" } else { "is" },
         shown(kept)
     ))
-}
-
-fn counted(n: usize, noun: &str) -> String {
-    format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
 }

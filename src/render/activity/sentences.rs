@@ -1,9 +1,9 @@
 //! Activity → sentences: the headline, and the notes that say how to read the figures.
 
-use crate::figures;
+use crate::figures::{self, counted};
 use crate::render::activity::page::Page;
 use crate::render::activity::tables::{DAYS_SHOWN, MONTHS_SHOWN, NAMES_SHOWN, WEEKS_SHOWN};
-use crate::render::sentences::{self, counted};
+use crate::render::sentences;
 use crate::report::activity::periods::Counts;
 use crate::report::left_out::LeftOut;
 

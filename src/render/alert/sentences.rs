@@ -1,8 +1,9 @@
 //! A check → sentences: how the whole is and why, and what must be known to read it right.
 
 use crate::alert::severity::Severity;
+use crate::figures::counted;
 use crate::render::alert::page::Page;
-use crate::render::sentences::{self, counted};
+use crate::render::sentences;
 use crate::report::alert::Check;
 use crate::report::alert::finding::{Finding, State};
 

@@ -1,9 +1,9 @@
 //! Comparison → sentences: what is compared, where it is going, how far it can be trusted.
 
-use crate::figures;
+use crate::figures::{self, counted};
 use crate::render::compare::page::Page;
 use crate::render::compare::text;
-use crate::render::sentences::{counted, places, span, title_text};
+use crate::render::sentences::{places, span, title_text};
 use crate::render::tables::noun;
 use crate::report::compare::Comparison;
 use crate::report::compare::trend::Trend;

@@ -114,10 +114,8 @@ fn called(window: Window, (from, to): Days) -> String {
     }
 }
 
-fn counted(n: u64, store: Store) -> String {
-    let noun = if store == Store::Ledger { "task" } else { "event" };
-    let ending = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", figures::thousands(n.into()))
+fn samples(n: u64, store: Store) -> String {
+    figures::counted(n, if store == Store::Ledger { "task" } else { "event" })
 }
 
 impl Finding {
@@ -154,7 +152,7 @@ impl Finding {
         let amount = |millionths| Amount { unit, millionths };
         let value = amount(episode.value.millionths());
         let limit_words = rule.limit.words(unit);
-        let samples = counted(episode.samples, rule.store);
+        let samples = samples(episode.samples, rule.store);
         let what = format!("{}: {}", rule.metric.words(), value.text());
         let evidence = match episode.before {
             None => format!("{what}, {limit_words} ({window}; {samples})"),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 use usage_ledger::error::{Error, Result, shown};
-use usage_ledger::figures;
+use usage_ledger::figures::{self, counted};
 use usage_ledger::ledger::lock::{self, Lock};
 use usage_ledger::ledger::prune;
 use usage_ledger::ledger::waiting;
@@ -224,7 +224,7 @@ fn said(verb: &str, found: &[Doomed]) -> String {
         text += &format!(
             "  {}  ({what}; {}, {} bytes)\n",
             shown(path),
-            counted(*files, "file"),
+            counted(*files as u64, "file"),
             figures::thousands((*bytes).into())
         );
     }
@@ -263,7 +263,7 @@ fn left(target: &Target) -> Result<String> {
         } else {
             "wait for a commit and stay"
         };
-        text += &format!("{} {waits}\n", counted(waiting, "row"));
+        text += &format!("{} {waits}\n", counted(waiting as u64, "row"));
     }
     if setup::is_hidden(&tree) {
         text += "rules in .git/info/exclude stay: they keep locks, events and captures out of commits\n";
@@ -276,8 +276,4 @@ fn left(target: &Target) -> Result<String> {
         shown(folder)
     );
     Ok(text)
-}
-
-fn counted(n: usize, noun: &str) -> String {
-    format!("{} {noun}{}", figures::thousands(n as u128), if n == 1 { "" } else { "s" })
 }
