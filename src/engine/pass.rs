@@ -114,7 +114,7 @@ impl Pass {
         for worker in workers {
             let counted = worker.counter.finish();
             match &mut aggregate {
-                Some(aggregate) => aggregate.merge(&counted),
+                Some(aggregate) => aggregate.merge(counted),
                 None => aggregate = Some(counted),
             }
             seen.extend(worker.seen);

@@ -225,7 +225,7 @@ impl<'a> Segment<'a> {
 
 /// The sums of different files as one; lines that were left out in the order of the files.
 fn together(inputs: &[&Input], mut one: Sums, other: Sums) -> Sums {
-    one.aggregate.merge(&other.aggregate);
+    one.aggregate.merge(other.aggregate);
     one.left_out.add(other.left_out);
     for lines in [&mut one.left_out.lines, &mut one.left_out.markers] {
         lines.sort_by_key(|line| inputs.iter().position(|input| input.label == line.file));

@@ -55,18 +55,18 @@ impl Aggregate {
     }
 
     /// Adds what was counted of other rows for the same question.
-    pub fn merge(&mut self, other: &Aggregate) {
+    pub fn merge(&mut self, other: Aggregate) {
         self.days.merge(&other.days);
-        for (dimension, groups) in &other.groups {
-            match self.groups.iter_mut().find(|(it, _)| it == dimension) {
-                Some((_, mine)) => mine.merge(groups),
-                None => self.groups.push((*dimension, groups.clone())),
+        for (dimension, groups) in other.groups {
+            match self.groups.iter_mut().find(|(it, _)| *it == dimension) {
+                Some((_, mine)) => mine.merge(&groups),
+                None => self.groups.push((dimension, groups)),
             }
         }
-        self.cells.extend_from_slice(&other.cells);
-        match (&mut self.seen, &other.seen) {
-            (Some(mine), Some(theirs)) => mine.merge(theirs),
-            (None, Some(theirs)) => self.seen = Some(theirs.clone()),
+        self.cells.extend(other.cells);
+        match (&mut self.seen, other.seen) {
+            (Some(mine), Some(theirs)) => mine.merge(&theirs),
+            (mine @ None, theirs) => *mine = theirs,
             (_, None) => {}
         }
         self.add_rows(other.rows, other.span);

@@ -1,6 +1,7 @@
 //! `usage-report activity`: who was active, from the events beside a ledger and the tags of its rows.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use usage_ledger::engine::activity::{of_events, of_rows};
 use usage_ledger::engine::inputs::Input;
@@ -10,16 +11,38 @@ use usage_ledger::render::activity::FORMATS;
 use usage_ledger::render::activity::csv;
 use usage_ledger::render::activity::page::Page;
 use usage_ledger::render::activity::sentences;
-use usage_ledger::render::terminal::Screen;
 use usage_ledger::report::activity;
 use usage_ledger::report::selection::Selection;
 use usage_ledger::workspace::{Config, IDENTITIES_MIN, Place};
 
 use crate::cli::{ActivityOptions, Cli, Filters, Only, format_named, not_for_spreadsheet};
+use crate::output::{deliver, refuse_ledger, screen};
+use crate::source::Needs;
+use crate::sums::progress;
+use crate::voice;
 use crate::world::Target;
 
+/// Who was active.
+pub(crate) fn run(cli: &Cli, options: &ActivityOptions) -> Result<ExitCode> {
+    let asked = Asked::of(cli, options)?;
+    asked.output.map(refuse_ledger).transpose()?;
+    let inputs = match cli.source.inputs(Needs { waiting: true, prices: false }) {
+        Ok(found) => found.inputs,
+        // Events alone are something to report on, too.
+        Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if asked.has_events()? => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let shown = asked.show(&inputs)?;
+    shown.warning.iter().for_each(|note| voice::say(&format!("warning: {note}")));
+    let code = deliver(shown.text, asked.output, asked.is_raw())?;
+    match shown.unreadable {
+        rows @ 1.. if asked.is_strict => Err(Error::Skipped { rows }),
+        _ => Ok(code),
+    }
+}
+
 /// What was asked for.
-pub(crate) struct Asked<'a> {
+struct Asked<'a> {
     selection: Selection,
     /// The options that select, as typed.
     words: Vec<String>,
@@ -27,9 +50,9 @@ pub(crate) struct Asked<'a> {
     is_data: bool,
     is_for_spreadsheet: bool,
     /// Where to write to.
-    pub(crate) output: Option<&'a Path>,
+    output: Option<&'a Path>,
     /// Whether what cannot be read is a failure.
-    pub(crate) is_strict: bool,
+    is_strict: bool,
     /// The ledgers.
     places: Vec<Place>,
     /// Where the events are, each place once.
@@ -37,17 +60,17 @@ pub(crate) struct Asked<'a> {
 }
 
 /// What it comes to.
-pub(crate) struct Shown {
-    pub(crate) text: String,
+struct Shown {
+    text: String,
     /// What a table for programs has no place for.
-    pub(crate) warning: Option<String>,
+    warning: Option<String>,
     /// How many events and rows cannot be read.
-    pub(crate) unreadable: u64,
+    unreadable: u64,
 }
 
 impl<'a> Asked<'a> {
     /// What these flags mean, wherever they stand.
-    pub(crate) fn of(cli: &'a Cli, options: &'a ActivityOptions) -> Result<Asked<'a>> {
+    fn of(cli: &'a Cli, options: &'a ActivityOptions) -> Result<Asked<'a>> {
         let either = |behind: &Option<String>, before: &Option<String>| {
             behind.clone().or_else(|| before.clone())
         };
@@ -98,12 +121,12 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether it is raw, for programs.
-    pub(crate) fn is_raw(&self) -> bool {
+    fn is_raw(&self) -> bool {
         self.is_data && !self.is_for_spreadsheet
     }
 
     /// Whether there is a file with events.
-    pub(crate) fn has_events(&self) -> Result<bool> {
+    fn has_events(&self) -> Result<bool> {
         for place in &self.events {
             if !reading::files(place)?.is_empty() {
                 return Ok(true);
@@ -113,12 +136,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Reads the events and these rows, and shows what they tell.
-    pub(crate) fn show(
-        &self,
-        inputs: &[Input],
-        screen: Screen,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Shown> {
+    fn show(&self, inputs: &[Input]) -> Result<Shown> {
         let mut identities_min = 0;
         for place in self.places.iter().chain(&self.events) {
             identities_min = Config::load(place)?.activity.min_identities.max(identities_min);
@@ -127,7 +145,9 @@ impl<'a> Asked<'a> {
             identities_min = IDENTITIES_MIN;
         }
         let (watch, of_events) = of_events(&self.events, &self.selection)?;
-        let (seen, of_rows) = of_rows(inputs, &self.selection, progress)?;
+        let bar = progress(inputs);
+        let (seen, of_rows) = of_rows(inputs, &self.selection, &|bytes| bar.inc(bytes))?;
+        bar.finish_and_clear();
         let activity = activity::build(watch, &seen, identities_min);
         let page = Page {
             activity: &activity,
@@ -139,7 +159,7 @@ impl<'a> Asked<'a> {
         Ok(Shown {
             text: match self.is_for_spreadsheet {
                 true => csv::render_for_spreadsheet(&activity),
-                false => (format.render)(&page, screen),
+                false => (format.render)(&page, screen()),
             },
             warning: sentences::left_out(&page).filter(|_| self.is_data),
             unreadable: of_events.unreadable + of_rows.unreadable,

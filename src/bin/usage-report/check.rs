@@ -15,7 +15,6 @@ use usage_ledger::ledger::events::reading;
 use usage_ledger::render::alert::page::Page;
 use usage_ledger::render::alert::sentences;
 use usage_ledger::render::alert::{FORMATS, Format, csv};
-use usage_ledger::render::terminal::Screen;
 use usage_ledger::report::aggregate::Cell;
 use usage_ledger::report::alert::finding::Finding;
 use usage_ledger::report::alert::{Ask, check};
@@ -26,22 +25,53 @@ use usage_ledger::workspace::{Config, Place};
 use crate::cli;
 use crate::cli::{CheckOptions, Cli, not_for_spreadsheet};
 use crate::gather::Gathered;
+use crate::notify;
+use crate::output::{deliver, refuse_ledger, screen};
+use crate::sums::{cache, gathered, progress};
+use crate::voice;
 use crate::world::{self, Choice, Target};
 
+/// Whether anything is beyond a limit.
+pub(crate) fn run(cli: &Cli, options: &CheckOptions) -> Result<ExitCode> {
+    let asked = Asked::of(cli, options)?;
+    asked.output.map(refuse_ledger).transpose()?;
+    let gathered = match gathered(cli, &[]) {
+        // Events alone are something to check, too.
+        Err(Error::NoLedger { .. } | Error::NoSuchFile { .. }) if asked.has_events()? => {
+            Gathered::default()
+        }
+        gathered => gathered?,
+    };
+    let shown = asked.show(&gathered, cache(cli, gathered.ledger.as_deref()).as_ref())?;
+    shown.beside.iter().for_each(|line| voice::say(line));
+    let printed = deliver(shown.text, asked.output, asked.is_raw())?;
+    let mut code = if shown.code == ExitCode::SUCCESS { printed } else { shown.code };
+    if let Some(command) = asked.notify {
+        let ledger = asked.place.as_ref().map(Place::active).unwrap_or_default();
+        if !notify::notify(command, &ledger, &shown.firing)? {
+            code = ExitCode::from(1);
+        }
+    }
+    if asked.is_strict && shown.unreadable > 0 && code == ExitCode::SUCCESS {
+        return Err(Error::Skipped { rows: shown.unreadable });
+    }
+    Ok(code)
+}
+
 /// What was asked for.
-pub(crate) struct Asked<'a> {
+struct Asked<'a> {
     ask: Ask,
     format: &'static Format,
     is_for_spreadsheet: bool,
     fail_on: Severity,
     /// Where to write to.
-    pub(crate) output: Option<&'a Path>,
+    output: Option<&'a Path>,
     /// Whom to tell.
-    pub(crate) notify: Option<&'a str>,
+    notify: Option<&'a str>,
     /// Whether what cannot be read is a failure.
-    pub(crate) is_strict: bool,
+    is_strict: bool,
     /// The ledger, where it is one.
-    pub(crate) place: Option<Place>,
+    place: Option<Place>,
     /// Where the events are.
     events: Option<Place>,
     /// What of the settings is not looked at, in words.
@@ -49,21 +79,21 @@ pub(crate) struct Asked<'a> {
 }
 
 /// What it comes to.
-pub(crate) struct Shown {
-    pub(crate) text: String,
+struct Shown {
+    text: String,
     /// What a table for programs has no place for.
-    pub(crate) beside: Vec<String>,
+    beside: Vec<String>,
     /// How many rows cannot be read.
-    pub(crate) unreadable: u64,
+    unreadable: u64,
     /// What fires.
-    pub(crate) firing: Vec<Finding>,
+    firing: Vec<Finding>,
     /// Whether it is bad enough to fail.
-    pub(crate) code: ExitCode,
+    code: ExitCode,
 }
 
 impl<'a> Asked<'a> {
     /// What these flags mean; those before the command are as those behind it.
-    pub(crate) fn of(cli: &'a Cli, options: &'a CheckOptions) -> Result<Asked<'a>> {
+    fn of(cli: &'a Cli, options: &'a CheckOptions) -> Result<Asked<'a>> {
         let filters = &cli.filters;
         let is_of_checks = cli.groupings.dimensions().is_empty()
             && filters.only.model.is_empty()
@@ -145,29 +175,24 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether it is raw, for programs.
-    pub(crate) fn is_raw(&self) -> bool {
+    fn is_raw(&self) -> bool {
         self.format.name == "csv" && !self.is_for_spreadsheet
     }
 
     /// Whether there is a file with events.
-    pub(crate) fn has_events(&self) -> Result<bool> {
+    fn has_events(&self) -> Result<bool> {
         let files = self.events.as_ref().map(reading::files).transpose()?;
         Ok(files.is_some_and(|files| !files.is_empty()))
     }
 
     /// Judges these rows and the events, and shows what was found.
-    pub(crate) fn show(
-        &self,
-        gathered: &Gathered,
-        cache: Option<&Cache>,
-        screen: Screen,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Shown> {
+    fn show(&self, gathered: &Gathered, cache: Option<&Cache>) -> Result<Shown> {
         let Gathered { inputs, left_out: before, unseen, .. } = gathered;
+        let (events, bar) = (self.events.as_ref(), progress(inputs));
         let (facts, mut left_out) =
-            alerts::facts(inputs, self.events.as_ref(), &self.ask, cache, progress)?;
-        left_out.unreadable += before.unreadable;
-        left_out.lines.extend_from_slice(&before.lines);
+            alerts::facts(inputs, events, &self.ask, cache, &|bytes| bar.inc(bytes))?;
+        bar.finish_and_clear();
+        left_out.add(before.clone());
         let check = check(&self.ask, facts);
         let unseen = unseen.iter().map(|it| it.rows).sum();
         let page = Page { check: &check, rows: &left_out, unseen, unlooked: self.unlooked };
@@ -179,7 +204,7 @@ impl<'a> Asked<'a> {
         Ok(Shown {
             text: match self.is_for_spreadsheet {
                 true => csv::render_for_spreadsheet(&check),
-                false => (self.format.render)(&page, screen),
+                false => (self.format.render)(&page, screen()),
             },
             beside: if is_data { beside() } else { Vec::new() },
             unreadable: left_out.unreadable,

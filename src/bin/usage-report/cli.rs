@@ -1,7 +1,8 @@
 //! The reader's flags, and the plain values that they mean.
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -73,7 +74,7 @@ pub(crate) struct VerifyOptions {
 
 /// `--file` takes several paths, and a command may stand behind them: each gets the option to itself.
 pub(crate) fn spread(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let cli = <Cli as clap::CommandFactory>::command();
+    let cli = LazyCell::new(<Cli as clap::CommandFactory>::command);
     let is_command = |text: &OsString| cli.get_subcommands().any(|it| *text == *it.get_name());
     let mut spread = Vec::new();
     let mut paths = None;
@@ -115,6 +116,7 @@ pub(crate) enum Command {
     /// the seven before.
     Compare(CompareOptions),
     /// Follow the ledger in a terminal as it grows; q ends
+    #[cfg(unix)]
     Watch,
     /// Is anything beyond a limit, or unlike the days before?
     ///
@@ -470,6 +472,16 @@ impl Output {
             false => Ok(()),
             true => Err(not_for_spreadsheet("usage-report", self.format.name)),
         }
+    }
+
+    /// The file to write to; `-` is none.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
+    /// Whether it is raw, for programs.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.format.is_data && !self.for_spreadsheet
     }
 }
 

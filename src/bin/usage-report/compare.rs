@@ -1,11 +1,11 @@
 //! `usage-report compare`: two sides of a ledger beside each other.
 
+use std::process::ExitCode;
+
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::render::compare::page::Page;
 use usage_ledger::render::compare::{FORMATS, csv};
-use usage_ledger::render::terminal::Screen;
-use usage_ledger::report::aggregate::Aggregate;
 use usage_ledger::report::compare::measure::MEASURES;
 use usage_ledger::report::compare::quality::Quality;
 use usage_ledger::report::compare::side::Side;
@@ -16,29 +16,22 @@ use usage_ledger::report::selection::{Bound, Selection};
 use usage_ledger::timestamp::Day;
 
 use crate::cli::{Cli, CompareOptions, Only, Output, today};
-use crate::gather::Gathered;
+use crate::output::{deliver, refuse_ledger, screen};
+use crate::sums::{gathered, sums};
+use crate::voice;
 
 /// What was asked for.
 pub(crate) struct Asked {
     /// The flags as those of a report.
-    pub(crate) cli: Cli,
+    cli: Cli,
     /// The sides; None for the newest seven days and the seven before.
     sides: Option<[Side; 2]>,
     only: Only,
     today: Day,
 }
 
-/// Sums what was found.
-type Sum<'a> = dyn Fn(&Gathered, &Query) -> Result<(Aggregate, LeftOut)> + 'a;
-
-/// How rows are found and summed: those of a range of commits, or of the work tree.
-pub(crate) struct Sources<'a> {
-    pub(crate) gather: &'a dyn Fn(Option<String>) -> Result<Gathered>,
-    pub(crate) sum: &'a Sum<'a>,
-}
-
 /// What it comes to, and what was left out of it.
-pub(crate) type Compared = (Comparison, LeftOut);
+type Compared = (Comparison, LeftOut);
 
 /// What these flags mean.
 pub(crate) fn asked(cli: Cli, options: CompareOptions) -> Result<Asked> {
@@ -79,11 +72,27 @@ fn example(side: &Side) -> String {
 }
 
 impl Asked {
-    /// Reads both sides.
-    pub(crate) fn compare(&self, sources: &Sources<'_>) -> Result<Compared> {
-        match &self.sides {
-            Some(sides) if sides.iter().any(Side::is_of_git) => self.of_git(sides, sources),
-            sides => self.of_ledger(sides.as_ref(), sources),
+    /// Reads both sides and shows them.
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let output = &self.cli.output;
+        output.check()?;
+        let path = output.path();
+        path.map(refuse_ledger).transpose()?;
+        let compared = match &self.sides {
+            Some(sides) if sides.iter().any(Side::is_of_git) => self.of_git(sides)?,
+            sides => self.of_ledger(sides.as_ref())?,
+        };
+        let code = deliver(self.draw(&compared), path, output.is_raw())?;
+        match compared.1.unreadable {
+            0 => Ok(code),
+            rows if output.strict => Err(Error::Skipped { rows }),
+            rows if output.format.is_data => {
+                voice::say(&format!(
+                    "warning: rows that cannot be read: {rows} (usage-report verify)"
+                ));
+                Ok(code)
+            }
+            _ => Ok(code),
         }
     }
 
@@ -102,27 +111,30 @@ impl Asked {
         }
     }
 
-    fn of_git(&self, sides: &[Side; 2], sources: &Sources<'_>) -> Result<Compared> {
+    fn of_git(&self, sides: &[Side; 2]) -> Result<Compared> {
         let sums = |one: &Side, two: &Side| {
-            let gathered = (sources.gather)(one.range(two))?;
-            let (aggregate, mut left_out) =
-                (sources.sum)(&gathered, &self.query(true, one.days()))?;
+            let mut cli = self.cli.clone();
+            cli.revisions.range = one.range(two);
+            let gathered = gathered(&cli, &[])?;
+            let (aggregate, mut left_out) = sums(&cli, &gathered, &self.query(true, one.days()))?;
             left_out.add(gathered.left_out);
             Ok::<_, Error>((aggregate, left_out))
         };
         let [one, two] = sides;
-        let ((mut all, mut left_out), (other, more)) = (sums(one, two)?, sums(two, one)?);
-        let cells = std::mem::take(&mut all.cells);
-        all.merge(&other);
+        let ((mut all, mut left_out), (mut other, more)) = (sums(one, two)?, sums(two, one)?);
+        let cells = [&mut all, &mut other].map(|it| std::mem::take(&mut it.cells));
+        all.merge(other);
         left_out.add(more);
         let quality = Quality::of(&all, self.today);
-        let cells = [&cells[..], &other.cells];
-        Ok((compare::build(sides, cells, Trends::default(), quality), left_out))
+        Ok((
+            compare::build(sides, cells.each_ref().map(Vec::as_slice), Trends::default(), quality),
+            left_out,
+        ))
     }
 
-    fn of_ledger(&self, sides: Option<&[Side; 2]>, sources: &Sources<'_>) -> Result<Compared> {
-        let gathered = (sources.gather)(None)?;
-        let (all, mut left_out) = (sources.sum)(&gathered, &self.query(false, (None, None)))?;
+    fn of_ledger(&self, sides: Option<&[Side; 2]>) -> Result<Compared> {
+        let gathered = gathered(&self.cli, &[])?;
+        let (all, mut left_out) = sums(&self.cli, &gathered, &self.query(false, (None, None)))?;
         left_out.add(gathered.left_out.clone());
         let newest = all.days.iter().map(|(day, _)| day).max();
         let of_newest = Side::of_newest(newest.unwrap_or(self.today));
@@ -131,19 +143,19 @@ impl Asked {
         let [(one_from, one_to), (two_from, two_to)] = days;
         let from = one_from.zip(two_from).map(|(one, two)| one.min(two));
         let to = one_to.zip(two_to).map(|(one, two)| one.max(two));
-        let (some, _) = (sources.sum)(&gathered, &self.query(true, (from, to)))?;
+        let (some, _) = sums(&self.cli, &gathered, &self.query(true, (from, to)))?;
         let trends = Trends::of(&all, const { &MEASURES });
         let quality = Quality::of(&all, self.today);
         Ok((compare::build(sides, [&some.cells, &some.cells], trends, quality), left_out))
     }
 
     /// The comparison in the format that was asked for.
-    pub(crate) fn draw(&self, (comparison, left_out): &Compared, screen: Screen) -> String {
+    fn draw(&self, (comparison, left_out): &Compared) -> String {
         if self.cli.output.for_spreadsheet {
             return csv::render_for_spreadsheet(comparison);
         }
         let name = self.cli.output.format.name;
         let format = FORMATS.iter().find(|it| it.name == name).unwrap_or(&FORMATS[0]);
-        (format.render)(&Page { comparison, left_out }, screen)
+        (format.render)(&Page { comparison, left_out }, screen())
     }
 }

@@ -1,5 +1,4 @@
-//! `usage-report watch`: a terminal that follows the ledger as it grows. It sleeps until a file
-//! changes, a key is hit, the window is resized, or a day ends.
+//! A terminal that follows a ledger as it grows. It sleeps until a file changes, a key is hit, the window is resized, or a day ends.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -52,7 +51,7 @@ pub(crate) struct Followed<'a> {
 }
 
 /// Follows a ledger until somebody ends it.
-pub(crate) fn watch(followed: &Followed<'_>) -> Result<ExitCode> {
+pub(crate) fn follow(followed: &Followed<'_>) -> Result<ExitCode> {
     if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
         return Err(Error::Usage {
             problem: "watch needs a terminal".to_owned(),
