@@ -11,6 +11,7 @@ use usage_ledger::engine::inputs::Input;
 use usage_ledger::engine::query::Query;
 use usage_ledger::ledger::distinct::Distinct;
 use usage_ledger::ledger::scan::{Item, scan};
+use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::counter::Counter;
 use usage_ledger::report::histogram::{Bucket, Histogram};
 use usage_ledger::report::selection::Selection;
@@ -76,7 +77,7 @@ fn hot(criterion: &mut Criterion) {
     });
     group.bench_function("scan, count", |bench| {
         bench.iter(|| {
-            let mut counter = Counter::new(Selection::default(), &[], false);
+            let mut counter = Counter::new(Selection::default(), &[], Wanted::Groups);
             let mut visit = |_, item: Item<'_>| {
                 if let Item::Row(found) = item {
                     counter.add(&found.row, found.tags().as_ref(), found.model, "usage.csv");

@@ -3,6 +3,8 @@
 use super::ledger::{Fault, Ledger};
 use usage_ledger::report::anomaly::find;
 use usage_ledger::report::anomaly::finding::{Anomaly, Direction, Metric};
+use usage_ledger::report::anomaly::watch::begin;
+use usage_ledger::report::measures::Measures;
 use usage_ledger::report::series::{Level, Series};
 use usage_ledger::timestamp::Day;
 
@@ -15,7 +17,9 @@ pub(crate) const FAULTS: [(Fault, &str, Metric, Direction); 4] = [
 ];
 
 fn anomalies(ledger: &Ledger, until: Day) -> Vec<Anomaly> {
-    find(&Series::of_cells(&ledger.until(until), Level::ModelAndTaskType))
+    let series = Series::of_cells(&ledger.until(until), Level::ModelAndTaskType, Measures::merge);
+    let days = series.iter().flat_map(|it| it.days.keys().copied()).collect();
+    begin(&days).map_or_else(Vec::new, |begin| find(&series, begin))
 }
 
 /// Whether it is told that a series that ended has ended.

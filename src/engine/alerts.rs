@@ -10,9 +10,10 @@ use crate::engine::scanned;
 use crate::engine::sealed;
 use crate::error::Result;
 use crate::ledger::events::reading::{self, Line};
-use crate::report::aggregate::Cell;
+use crate::report::aggregate::{Aggregate, Cell};
 use crate::report::alert::figures::EventWatch;
 use crate::report::alert::{Ask, Facts};
+use crate::report::cells::Wanted;
 use crate::report::left_out::LeftOut;
 use crate::workspace::Place;
 
@@ -27,13 +28,18 @@ pub fn facts(
     cache: Option<&Cache>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Facts, LeftOut)> {
-    let query = Query { has_cells: true, ..Query::default() };
+    let wanted = if ask.is_of_newest() { Wanted::NewestCells } else { Wanted::Cells };
+    let query = Query { wanted, ..Query::default() };
     let inputs: Vec<&Input> = inputs.iter().collect();
     let sums = match cache {
         Some(cache) => sealed::sum(&inputs, &query, cache, progress)?,
         None => scanned::sum(&inputs, &query, progress)?,
     };
-    Ok((beside(sums.aggregate.cells, events, ask)?, sums.left_out))
+    let Aggregate { mut cells, cells_from, days, .. } = sums.aggregate;
+    let days = days.iter().map(|(day, _)| day);
+    let earlier = days.filter(|day| Some(*day) < cells_from).collect();
+    cells.retain(|cell| Some(cell.day) >= cells_from);
+    Ok((Facts { earlier, ..beside(cells, events, ask)? }, sums.left_out))
 }
 
 /// The same, of cells that a report has summed up already.
@@ -45,7 +51,7 @@ pub fn beside(cells: Vec<Cell>, events: Option<&Place>, ask: &Ask) -> Result<Fac
         Some(place) => of_events(place, ask)?,
         None => EventWatch::default(),
     };
-    Ok(Facts { cells, events })
+    Ok(Facts { cells, events, ..Facts::default() })
 }
 
 fn of_events(place: &Place, ask: &Ask) -> Result<EventWatch> {
@@ -62,4 +68,48 @@ fn of_events(place: &Place, ask: &Ask) -> Result<EventWatch> {
         })?;
     }
     Ok(watch)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::report::alert::check;
+    use crate::row::{HEADER, TaskType};
+    use crate::timestamp::Day;
+
+    /// Of a long ledger only the newest days are kept, which changes nothing of what is found.
+    #[test]
+    fn days_that_are_long_past_are_not_needed_for_anomalies() {
+        let mut text = format!("{HEADER}\n");
+        for day in 0..1_000 {
+            for number in 0..100 {
+                let task_type = TaskType::ALL[number % 5].name();
+                let slow = if day >= 998 && number < 50 { 4 } else { 1 };
+                let ms = (20_000 + (day * 7 + number * 13) % 900) * slow;
+                for minute in 0..2 {
+                    let at = Day(19_500 + day as i32);
+                    let model = number / 5;
+                    writeln!(
+                        text,
+                        "{at}T{:02}:{minute:02}:00Z,m{model},500,50,true,{task_type},{ms},",
+                        number / 5
+                    )
+                    .unwrap();
+                }
+            }
+        }
+        let inputs = [Input::spooled("a ledger", text.as_bytes()).unwrap()];
+        let newest = Ask { has_anomalies: true, ..Ask::default() };
+        let whole = Ask { until: Some(Day(30_000)), ..newest.clone() };
+        let checked = [newest, whole].map(|ask| {
+            let (facts, _) = facts(&inputs, None, &ask, None, &|_| ()).unwrap();
+            (facts.earlier.len(), check(&ask, facts))
+        });
+        let [(forgotten, newest), (none, whole)] = &checked;
+        assert!(*forgotten > 100 && *none == 0, "{forgotten} {none}");
+        assert!(!newest.findings.is_empty());
+        assert_eq!(format!("{newest:?}"), format!("{whole:?}"));
+    }
 }

@@ -92,7 +92,7 @@ impl Pass {
         let aside = Mutex::new(Aside::default());
         let worker = || Worker {
             scanner: Scanner::default(),
-            counter: Counter::new(query.selection.clone(), &query.by, query.has_cells)
+            counter: Counter::new(query.selection.clone(), &query.by, query.wanted)
                 .with(query.origins.clone())
                 .seeing(query.seen.clone())
                 .repriced(query.is_repriced),

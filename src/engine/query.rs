@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::report::cells::Wanted;
 use crate::report::dimension::Dimension;
 use crate::report::origins::Origins;
 use crate::report::selection::Selection;
@@ -15,8 +16,8 @@ pub struct Query {
     pub by: Vec<Dimension>,
     /// Whether rows that repeat another are counted too.
     pub keep_duplicates: bool,
-    /// Whether by day, model and task type together, too.
-    pub has_cells: bool,
+    /// Groups, or cells, or both.
+    pub wanted: Wanted,
     /// Whether all rows are priced at the newest prices, whatever they say themselves.
     pub is_repriced: bool,
     /// What git knows of rows, where they are grouped by that.
@@ -38,7 +39,7 @@ impl Query {
         is_everything
             && self.by.iter().all(is_usual)
             && !self.keep_duplicates
-            && !self.has_cells
+            && self.wanted == Wanted::Groups
             && !self.is_repriced
             && !self.keeps_pruned
             && self.seen.is_none()

@@ -14,6 +14,7 @@ use crate::engine::scanned;
 use crate::engine::threads;
 use crate::error::Result;
 use crate::ledger::files::Role;
+use crate::report::cells::Wanted;
 use crate::report::left_out::LeftOut;
 use crate::report::summary::{Extent, Summary, extent, is_made_of_cells};
 use crate::timestamp::Day;
@@ -180,7 +181,7 @@ fn add(segments: &[(&Segment<'_>, Extent)], query: &Query, cache: &Cache) -> Res
                 left_out.pruned += pruned;
                 left_out.repeated += summary.repeated;
                 left_out.corrected += summary.corrected;
-                let asked = (&query.selection, query.has_cells);
+                let asked = (&query.selection, query.wanted);
                 summary.add_to(aggregate, asked, *extent, &segment.input.label);
             }
             // It was whole a moment ago: somebody changes what is sealed.
@@ -207,7 +208,7 @@ impl<'a> Segment<'a> {
 
     /// From when to when its rows are, and their sums, where these are all there is to say of it.
     fn summarise(&self) -> Result<(Range, Option<Summary>)> {
-        let query = Query { has_cells: true, keeps_pruned: true, ..Query::default() };
+        let query = Query { wanted: Wanted::Cells, keeps_pruned: true, ..Query::default() };
         let sums = scanned::sum_in_parts(&[self.input], &query, 1, u64::MAX, &|_| ())?;
         let Sums { aggregate, left_out, range } = sums;
         let LeftOut { repeated, corrected, .. } = left_out;

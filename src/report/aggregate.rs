@@ -34,8 +34,11 @@ pub struct Aggregate {
     pub rows: u64,
     /// First and last day of all rows.
     pub span: Option<(Day, Day)>,
-    /// Selected rows by day, model and task type together, where that is asked for.
+    /// Selected rows by day, model and task type together, where that is asked for; in no order, and
+    /// some more than once.
     pub cells: Vec<Cell>,
+    /// From which day on all cells are there; None where all are.
+    pub cells_from: Option<Day>,
     /// Who was active, where that is asked for; it is not kept.
     #[serde(skip)]
     pub seen: Option<Seen>,
@@ -51,7 +54,15 @@ impl Aggregate {
             }
         }
         let days = Days::new(by.iter().any(|dimension| dimension.is_of_days()));
-        Aggregate { days, groups, rows: 0, span: None, cells: Vec::new(), seen: None }
+        Aggregate {
+            days,
+            groups,
+            rows: 0,
+            span: None,
+            cells: Vec::new(),
+            cells_from: None,
+            seen: None,
+        }
     }
 
     /// Adds what was counted of other rows for the same question.
@@ -64,6 +75,7 @@ impl Aggregate {
             }
         }
         self.cells.extend(other.cells);
+        self.cells_from = self.cells_from.max(other.cells_from);
         match (&mut self.seen, other.seen) {
             (Some(mine), Some(theirs)) => mine.merge(&theirs),
             (mine @ None, theirs) => *mine = theirs,

@@ -4,14 +4,13 @@
 use std::mem;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use crate::ledger::distinct::fingerprint;
 use crate::notes::Tags;
 use crate::pricing::Prices;
 use crate::pricing::quote::Quote;
 use crate::report::activity::seen::Seen;
-use crate::report::aggregate::{Aggregate, Cell};
+use crate::report::aggregate::Aggregate;
+use crate::report::cells::{Cells, Wanted};
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::groups::Groups;
@@ -47,8 +46,9 @@ pub struct Counter {
     prices: Arc<Prices>,
     /// Whether all rows are, at the newest prices.
     is_repriced: bool,
+    wanted: Wanted,
     /// By day, model and task type together, where that is asked for.
-    cells: Option<HashMap<(Day, u32, TaskType), Measures>>,
+    cells: Cells,
     /// Who was active, where that is asked for.
     seen: Option<Seen>,
     sheets: [Sheet; SHEETS],
@@ -76,9 +76,9 @@ struct Sheet {
 }
 
 impl Counter {
-    /// Nothing counted yet. Days, models and task types are always counted, `by` besides, and if
-    /// asked for all three together.
-    pub fn new(selection: Selection, by: &[Dimension], has_cells: bool) -> Counter {
+    /// Nothing counted yet. Of groups, days, models and task types are always counted, and `by`
+    /// besides.
+    pub fn new(selection: Selection, by: &[Dimension], wanted: Wanted) -> Counter {
         let mut others = Vec::<(Dimension, Groups)>::new();
         for dimension in by {
             let is_cells = dimension.is_of_cells();
@@ -99,7 +99,8 @@ impl Counter {
             origins: None,
             prices: Arc::default(),
             is_repriced: false,
-            cells: has_cells.then(HashMap::new),
+            wanted,
+            cells: Cells::new(wanted),
             seen: None,
             sheets: Default::default(),
         }
@@ -161,7 +162,7 @@ impl Counter {
         let at = number * TASK_TYPES + row.task_type as usize;
         if at >= sheet.cells.len() {
             sheet.cells.resize(self.models.len() * TASK_TYPES, Tally::default());
-            if self.cells.is_some() {
+            if self.wanted.has_cells() {
                 sheet.durations.resize(sheet.cells.len(), Histogram::default());
             }
         }
@@ -175,9 +176,11 @@ impl Counter {
             if let Some(durations) = sheet.durations.get_mut(at) {
                 durations.add(bucket, duration_ms);
             }
-            self.days.durations(place).add(bucket, duration_ms);
-            self.models[number].measures.durations.add(bucket, duration_ms);
-            self.task_types[row.task_type as usize].durations.add(bucket, duration_ms);
+            if self.wanted.has_groups() {
+                self.days.durations(place).add(bucket, duration_ms);
+                self.models[number].measures.durations.add(bucket, duration_ms);
+                self.task_types[row.task_type as usize].durations.add(bucket, duration_ms);
+            }
         }
         if !self.others.is_empty() {
             self.add_to_others(&share, row, tags, file);
@@ -243,30 +246,24 @@ impl Counter {
         let Some((day, place)) = sheet.day else { return };
         for at in sheet.used.drain(..) {
             let cell = mem::take(&mut sheet.cells[at as usize]);
-            if let Some(cells) = &mut self.cells {
-                let task_type = TaskType::ALL[at as usize % TASK_TYPES];
-                let of_all = cells.entry((day, at / TASK_TYPES as u32, task_type)).or_default();
-                of_all.add_tally(&cell);
-                of_all.durations.merge(&mem::take(&mut sheet.durations[at as usize]));
+            let (model, task_type) = (at / TASK_TYPES as u32, at as usize % TASK_TYPES);
+            if self.wanted.has_cells() {
+                let durations = sheet.durations[at as usize].split_off();
+                self.cells.add((day, model, TaskType::ALL[task_type]), &cell, durations);
             }
-            self.days.at(place).add_tally(&cell);
-            self.models[at as usize / TASK_TYPES].measures.add_tally(&cell);
-            self.task_types[at as usize % TASK_TYPES].add_tally(&cell);
+            if self.wanted.has_groups() {
+                self.days.at(place).add_tally(&cell);
+                self.models[model as usize].measures.add_tally(&cell);
+                self.task_types[task_type].add_tally(&cell);
+            }
         }
     }
 
     /// All that was counted.
     pub fn finish(mut self) -> Aggregate {
         (0..SHEETS).for_each(|number| self.carry_over(number));
-        let cell = |((day, model, task_type), measures): ((Day, u32, TaskType), Measures)| Cell {
-            day,
-            model: self.models[model as usize].name.clone(),
-            task_type,
-            measures,
-        };
-        let cells = self.cells.take().unwrap_or_default();
-        let mut cells: Vec<Cell> = cells.into_iter().map(cell).collect();
-        cells.sort_by(|a, b| (a.day, &a.model, a.task_type).cmp(&(b.day, &b.model, b.task_type)));
+        let names: Vec<Box<str>> = self.models.iter().map(|model| model.name.clone()).collect();
+        let (cells, cells_from) = self.cells.finish(&names);
         let mut models = Groups::default();
         for model in self.models {
             let place = models.of_name(Some(&model.name));
@@ -286,6 +283,7 @@ impl Counter {
             rows: self.rows,
             span: self.span,
             cells,
+            cells_from,
             seen: self.seen,
         }
     }
@@ -301,7 +299,7 @@ mod tests {
     fn the_largest_counts_are_summed_exactly() {
         let line = format!("2026-02-23T22:19:28Z,m,{COUNT_MAX},{COUNT_MAX},true,plan,{COUNT_MAX},");
         let row = Row::parse(&line).unwrap();
-        let mut counter = Counter::new(Selection::default(), &[], false);
+        let mut counter = Counter::new(Selection::default(), &[], Wanted::Groups);
         for _ in 0..5_000 {
             counter.add(&row, None, 0, "");
         }

@@ -1,11 +1,13 @@
 //! Durations counted by their first three digits: exact enough for percentiles, mergeable, and the
 //! same whatever the order.
 
+use std::mem;
+
 use serde::{Deserialize, Serialize};
 
 /// So many values are kept as they come: most days of a ledger have fewer, and a table of counts
 /// would be a hundred times as large.
-const FEW_MAX: usize = 128;
+const FEW_MAX: usize = 2048;
 
 /// How often each duration occurred, rounded half up to three significant digits. A bucket counts
 /// to 2³² − 1; a ledger with more rows in one bucket would be 300 GB long.
@@ -27,6 +29,24 @@ impl Histogram {
             Some(count) => *count = count.saturating_add(1),
             None => self.add_new(bucket),
         }
+    }
+
+    /// As [`Histogram::merge`], of one that is not needed any more.
+    pub fn absorb(&mut self, other: Histogram) {
+        match self.few.is_empty() && self.counts.is_empty() {
+            true => *self = other,
+            false => self.merge(&other),
+        }
+    }
+
+    /// What was counted, leaving nothing; a histogram that is used again keeps its room for a few.
+    pub fn split_off(&mut self) -> Histogram {
+        if !self.counts.is_empty() {
+            return mem::take(self);
+        }
+        let few = self.few.as_slice().to_vec();
+        self.few.clear();
+        Histogram { few, counts: Vec::new(), max: mem::take(&mut self.max) }
     }
 
     /// Counts a bucket that has no count yet.
@@ -54,6 +74,11 @@ impl Histogram {
     /// Counts everything that another histogram counted.
     pub fn merge(&mut self, other: &Histogram) {
         self.max = self.max.max(other.max);
+        let is_few = self.counts.is_empty() && other.counts.is_empty();
+        if is_few && self.few.len() + other.few.len() <= FEW_MAX {
+            self.few.extend_from_slice(&other.few);
+            return;
+        }
         for bucket in &other.few {
             match self.counts.get_mut(usize::from(*bucket)) {
                 Some(count) => *count = count.saturating_add(1),

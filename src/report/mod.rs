@@ -13,6 +13,7 @@ pub mod groups;
 pub mod days;
 pub mod origins;
 pub mod aggregate;
+pub mod cells;
 pub mod series;
 pub mod anomaly;
 pub mod alert;

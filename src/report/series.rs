@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hashbrown::HashMap;
+
 use crate::report::aggregate::Cell;
 use crate::report::measures::Measures;
 use crate::row::TaskType;
@@ -95,20 +97,26 @@ pub struct Series {
 }
 
 impl Series {
-    /// The series of a ledger's cells, by key.
-    pub fn of_cells(cells: &[Cell], level: Level) -> Vec<Series> {
-        let mut series = BTreeMap::<SeriesKey, BTreeMap<Day, Measures>>::new();
+    /// The series of a ledger's cells, by key; `add` adds a cell to its day.
+    pub fn of_cells<'a>(
+        cells: impl IntoIterator<Item = &'a Cell>,
+        level: Level,
+        add: fn(&mut Measures, &Measures),
+    ) -> Vec<Series> {
         let by_model = matches!(level, Level::Model | Level::ModelAndTaskType);
         let by_task_type = matches!(level, Level::TaskType | Level::ModelAndTaskType);
-        for cell in cells {
-            let key = SeriesKey {
-                model: by_model.then(|| cell.model.clone()),
-                task_type: by_task_type.then_some(cell.task_type),
-                ..SeriesKey::all(Source::Ledger)
-            };
-            series.entry(key).or_default().entry(cell.day).or_default().merge(&cell.measures);
+        let mut series = HashMap::<_, BTreeMap<Day, Measures>>::new();
+        for Cell { day, model, task_type, measures } in cells {
+            let key = (by_model.then_some(&**model), by_task_type.then_some(*task_type));
+            add(series.entry(key).or_default().entry(*day).or_default(), measures);
         }
-        series.into_iter().map(|(key, days)| Series { key, days }).collect()
+        let named = |((model, task_type), days): ((Option<&str>, _), _)| {
+            let model = model.map(Box::from);
+            Series { key: SeriesKey { model, task_type, ..SeriesKey::all(Source::Ledger) }, days }
+        };
+        let mut series: Vec<Series> = series.into_iter().map(named).collect();
+        series.sort_by(|one, other| one.key.cmp(&other.key));
+        series
     }
 }
 
@@ -135,7 +143,7 @@ mod tests {
                 let days = series.days.iter().map(|(day, sums)| (day.0, sums.tasks));
                 (series.key.to_string(), days.collect())
             };
-            Series::of_cells(&cells, level).iter().map(of).collect()
+            Series::of_cells(&cells, level, Measures::merge).iter().map(of).collect()
         };
         let named = |name: &str, days: &[(i32, u64)]| (name.to_owned(), days.to_vec());
         assert_eq!(told(Level::All), [named("all", &[(1, 11), (2, 4)])]);
@@ -149,16 +157,19 @@ mod tests {
                 named("b, plan", &[(1, 1)])
             ]
         );
-        assert_eq!(Series::of_cells(&[], Level::All), []);
+        assert_eq!(Series::of_cells([], Level::All, Measures::merge), []);
     }
 
     #[test]
     fn a_series_is_held_by_those_that_tell_less_apart() {
         let cells = [cell(1, "a", TaskType::Plan, 1)];
-        let key = Series::of_cells(&cells, Level::ModelAndTaskType).remove(0).key;
+        let key = Series::of_cells(&cells, Level::ModelAndTaskType, Measures::merge).remove(0).key;
         let names: Vec<String> = key.parents().iter().map(SeriesKey::to_string).collect();
         assert_eq!(names, ["all", "a", "plan"]);
-        assert_eq!(Series::of_cells(&cells, Level::Model)[0].key.parents().len(), 1);
+        assert_eq!(
+            Series::of_cells(&cells, Level::Model, Measures::merge)[0].key.parents().len(),
+            1
+        );
         assert_eq!(SeriesKey::all(Source::Events).parents(), []);
     }
 }

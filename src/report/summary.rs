@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::report::aggregate::{Aggregate, Cell};
+use crate::report::cells::Wanted;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::selection::{Bound, Selection};
 use crate::timestamp::{Day, Instant};
@@ -75,12 +76,12 @@ impl Summary {
         }
     }
 
-    /// Adds what is selected to the sums, as cells too where that is asked for; `file` is what the
+    /// Adds what is selected to the sums, as groups, cells or both; `file` is what the
     /// file is called.
     pub fn add_to(
         &self,
         sums: &mut Aggregate,
-        (selection, has_cells): (&Selection, bool),
+        (selection, wanted): (&Selection, Wanted),
         extent: Extent,
         file: &str,
     ) {
@@ -98,11 +99,15 @@ impl Summary {
             if !is_selected {
                 continue;
             }
-            sums.days.add(*day, measures);
-            if has_cells {
+            if wanted.has_cells() {
                 let (day, model, task_type) = (*day, model.clone(), *task_type);
                 sums.cells.push(Cell { day, model, task_type, measures: measures.clone() });
             }
+            if !wanted.has_groups() {
+                sums.days.of(*day);
+                continue;
+            }
+            sums.days.add(*day, measures);
             for (dimension, groups) in &mut sums.groups {
                 let place = match dimension {
                     Dimension::Model => groups.of_name(Some(model)),

@@ -6,6 +6,7 @@ use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::render::compare::page::Page;
 use usage_ledger::render::compare::{FORMATS, csv};
+use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::compare::measure::MEASURES;
 use usage_ledger::report::compare::quality::Quality;
 use usage_ledger::report::compare::side::Side;
@@ -96,7 +97,7 @@ impl Asked {
         }
     }
 
-    fn query(&self, has_cells: bool, (from, to): (Option<Day>, Option<Day>)) -> Query {
+    fn query(&self, wanted: Wanted, (from, to): (Option<Day>, Option<Day>)) -> Query {
         let Output { keep_duplicates, reprice, .. } = self.cli.output;
         Query {
             selection: Selection {
@@ -105,7 +106,7 @@ impl Asked {
                 ..self.only.selection()
             },
             keep_duplicates,
-            has_cells,
+            wanted,
             is_repriced: reprice,
             ..Query::default()
         }
@@ -116,7 +117,8 @@ impl Asked {
             let mut cli = self.cli.clone();
             cli.revisions.range = one.range(two);
             let gathered = gathered(&cli, &[])?;
-            let (aggregate, mut left_out) = sums(&cli, &gathered, &self.query(true, one.days()))?;
+            let (aggregate, mut left_out) =
+                sums(&cli, &gathered, &self.query(Wanted::Both, one.days()))?;
             left_out.add(gathered.left_out);
             Ok::<_, Error>((aggregate, left_out))
         };
@@ -134,7 +136,8 @@ impl Asked {
 
     fn of_ledger(&self, sides: Option<&[Side; 2]>) -> Result<Compared> {
         let gathered = gathered(&self.cli, &[])?;
-        let (all, mut left_out) = sums(&self.cli, &gathered, &self.query(false, (None, None)))?;
+        let (all, mut left_out) =
+            sums(&self.cli, &gathered, &self.query(Wanted::Groups, (None, None)))?;
         left_out.add(gathered.left_out.clone());
         let newest = all.days.iter().map(|(day, _)| day).max();
         let of_newest = Side::of_newest(newest.unwrap_or(self.today));
@@ -143,7 +146,7 @@ impl Asked {
         let [(one_from, one_to), (two_from, two_to)] = days;
         let from = one_from.zip(two_from).map(|(one, two)| one.min(two));
         let to = one_to.zip(two_to).map(|(one, two)| one.max(two));
-        let (some, _) = sums(&self.cli, &gathered, &self.query(true, (from, to)))?;
+        let (some, _) = sums(&self.cli, &gathered, &self.query(Wanted::Cells, (from, to)))?;
         let trends = Trends::of(&all, const { &MEASURES });
         let quality = Quality::of(&all, self.today);
         Ok((compare::build(sides, [&some.cells, &some.cells], trends, quality), left_out))

@@ -10,6 +10,7 @@ use usage_ledger::git;
 use usage_ledger::ledger::files::Role;
 use usage_ledger::render::{csv, sentences};
 use usage_ledger::report::advice::facts::Means;
+use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::period::Period;
 use usage_ledger::report::{self, Ask, Report, Unseen};
 
@@ -44,7 +45,7 @@ pub(crate) fn run(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         by: by.clone(),
         keep_duplicates: cli.output.keep_duplicates,
         is_repriced: cli.output.reprice,
-        has_cells: cli.advice,
+        wanted: if cli.advice { Wanted::Both } else { Wanted::Groups },
         origins: gathered.origins.clone(),
         ..Query::default()
     };

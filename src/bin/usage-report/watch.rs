@@ -9,6 +9,7 @@ use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::WorkTree;
 use usage_ledger::ledger::journal;
+use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::glance;
 
 use crate::check;
@@ -36,7 +37,7 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
     let look = || {
         let gathered = gathered(cli, &[])?;
         let no_bar = ProgressBar::hidden();
-        let query = Query { has_cells: true, ..Query::default() };
+        let query = Query { wanted: Wanted::Both, ..Query::default() };
         let (mut aggregate, left_out) = sums_under(no_bar, cli, &gathered, &query)?;
         let firing = check::firing(&target, std::mem::take(&mut aggregate.cells))?;
         let newest = latest::rows(&gathered.inputs, glance::NEWEST)?;

@@ -16,6 +16,7 @@ use crate::report::alert::figures::{EventWatch, of_events, of_rows};
 use crate::report::alert::finding::{Finding, State};
 use crate::report::alert::judge::{Days, Episode, Judged, Read, judge};
 use crate::report::anomaly;
+use crate::report::anomaly::watch;
 use crate::report::measures::Measures;
 use crate::report::series::{Level, Series};
 use crate::timestamp::Day;
@@ -62,6 +63,11 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// Whether the newest days are all that is looked at.
+    pub fn is_of_newest(&self) -> bool {
+        self.rules.is_empty() && self.limits.is_empty() && self.until.is_none()
+    }
+
     /// The rules that look at events.
     pub fn of_events(&self) -> Vec<&Rule> {
         self.rules.iter().filter(|it| it.store == Store::Events).collect()
@@ -73,8 +79,27 @@ impl Ask {
 pub struct Facts {
     /// Rows by day, model and task type.
     pub cells: Vec<Cell>,
+    /// Days with rows from before those of the cells.
+    pub earlier: Vec<Day>,
     /// Events, for each rule that looks at them, in order.
     pub events: EventWatch,
+}
+
+impl Facts {
+    /// The series that anomalies are looked for in, and from which day on; None where there are none.
+    fn series_looked_at(&self) -> Option<(Vec<Series>, Day)> {
+        let mut strategies: Vec<Series> = self.events.strategies().collect();
+        let of_events = strategies.iter().flat_map(|it| it.days.keys().copied());
+        let of_rows = self.cells.iter().map(|cell| cell.day);
+        let days = of_rows.chain(self.earlier.iter().copied()).chain(of_events).collect();
+        let begin = watch::begin(&days)?;
+        let from = watch::needed_from(begin);
+        let needed = self.cells.iter().filter(|cell| cell.day >= from);
+        let mut series = Series::of_cells(needed, Level::ModelAndTaskType, Measures::merge);
+        strategies.iter_mut().for_each(|it| it.days.retain(|day, _| *day >= from));
+        series.extend(strategies.into_iter().filter(|it| !it.days.is_empty()));
+        Some((series, begin))
+    }
 }
 
 /// A rule that could judge nothing.
@@ -131,7 +156,8 @@ impl Check {
 pub fn check(ask: &Ask, mut facts: Facts) -> Check {
     facts.cells.retain(|cell| ask.until.is_none_or(|until| cell.day <= until));
     let days = || facts.cells.iter().map(|cell| cell.day);
-    let span = days().min().zip(days().max());
+    let first = facts.earlier.iter().copied().chain(days()).min();
+    let span = first.zip(days().max());
     let mut judging = Judging { ask, facts: &facts, span, levels: BTreeMap::new() };
     let (mut findings, mut unjudged, mut series) = (Vec::new(), Vec::new(), 0);
     for limit in &ask.limits {
@@ -162,10 +188,10 @@ pub fn check(ask: &Ask, mut facts: Facts) -> Check {
     }
     let mut watched = None;
     if ask.has_anomalies {
-        let mut series = Series::of_cells(&facts.cells, Level::ModelAndTaskType);
-        series.extend(facts.events.strategies());
-        watched = Some(series.len());
-        findings.extend(anomaly::find(&series).iter().map(Finding::of_anomaly));
+        let series = facts.series_looked_at();
+        watched = Some(series.as_ref().map_or(0, |(series, _)| series.len()));
+        let found = series.map(|(series, begin)| anomaly::find(&series, begin));
+        findings.extend(found.iter().flatten().map(Finding::of_anomaly));
     }
     let mut findings: Vec<Finding> = findings.into_iter().map(|it| it.told(&ask.acts)).collect();
     findings.retain(|it| ask.has_history || it.state != State::Resolved);
@@ -256,8 +282,14 @@ impl Judging<'_> {
     /// The ledger's series, made once.
     fn named(&mut self, level: Level) -> &Named {
         let cells = &self.facts.cells;
+        let mut rules = self.ask.rules.iter().chain(&self.ask.limits);
+        // Durations are most of what there is.
+        let add = match rules.any(|it| it.metric.is_percentile()) {
+            true => Measures::merge,
+            false => Measures::merge_sums,
+        };
         self.levels.entry(level as u8).or_insert_with(|| {
-            let series = Series::of_cells(cells, level);
+            let series = Series::of_cells(cells, level, add);
             let name = |it: &Series| match level {
                 Level::All => None,
                 _ => Some(it.key.to_string()),

@@ -1,11 +1,13 @@
 //! What is usual: the level of a series over the days before, how its weekdays differ, and how far
 //! its days scatter.
 
-use crate::report::anomaly::chance::{MAD_SCALE, median, weighted_median};
+use std::cmp::Ordering;
+
+use crate::report::anomaly::chance::{MAD_SCALE, VALUES_MAX, median, weighted_median};
 use crate::timestamp::Day;
 
 /// Four weeks of days with tasks: every weekday four times, short enough to follow what drifts.
-pub(crate) const WINDOW_DAYS: usize = 28;
+pub(crate) const WINDOW_DAYS: usize = VALUES_MAX;
 
 /// Days with tasks are looked for no further back: what was usual two months ago is no measure.
 pub(crate) const WINDOW_AGE_DAYS: i32 = 56;
@@ -55,6 +57,11 @@ pub(crate) struct Baseline {
     is_of_means: bool,
 }
 
+impl Point {
+    /// What a place for one holds before it is taken.
+    pub(crate) const NONE: Point = Point { day: Day(0), at: 0.0, tasks: 0.0 };
+}
+
 impl Baseline {
     /// From the days of a window; None where there are too few.
     pub(crate) fn of(points: &[Point], is_of_means: bool) -> Option<Baseline> {
@@ -63,31 +70,43 @@ impl Baseline {
         }
         // What a day scatters by itself is not known yet: as much as by its tasks, on a usual day.
         let neutral = 1.0 / median(points.iter().map(|point| point.tasks))?;
-        let error = |point: &Point| (1.0 / point.tasks + neutral).sqrt();
-        let weighted = |point: &Point| (point.at, 1.0 / error(point));
-        let centre = weighted_median(&mut points.iter().map(weighted).collect::<Vec<_>>())?;
-        let scatter = |weekdays: &[f64; 7]| {
-            let offset = |point: &Point| point.at - centre - weekdays[weekday(point)];
-            MAD_SCALE * median(points.iter().map(|it| offset(it).abs() / error(it))).unwrap_or(0.0)
-        };
-        let weekdays = rhythm(points, centre, scatter(&[0.0; 7]), error);
-        let limit = OUTLIER * scatter(&weekdays).max(SCATTER_MIN);
-        let mut kept: Vec<Point> = points.to_vec();
-        kept.iter_mut().for_each(|point| point.at -= weekdays[weekday(point)]);
-        kept.retain(|point| (point.at - centre).abs() / error(point) <= limit);
-        let mut best: Option<(f64, Baseline)> = None;
-        // From days that are alike but for their tasks to days whose tasks hardly matter.
-        for times in [0.0, 0.0625, 0.25, 1.0, 4.0, 16.0] {
-            let (likelihood, fitted) = fit(&kept, neutral * times)?;
-            if best.as_ref().is_none_or(|(most, _)| likelihood > *most) {
-                best = Some((likelihood, Baseline { weekdays, ..fitted }));
-            }
+        let mut weights = [0.0; WINDOW_DAYS];
+        for (weight, point) in weights.iter_mut().zip(points) {
+            *weight = 1.0 / (1.0 / point.tasks + neutral).sqrt();
         }
-        let (_, mut baseline) = best?;
+        let weighted = || points.iter().zip(weights);
+        let levels = weighted().map(|(point, weight)| (point.at, weight));
+        let centre = middle(levels)?;
+        let far = |weekdays: &[f64; 7], (point, weight): (&Point, f64)| {
+            (point.at - centre - weekdays[weekday(point)]).abs() * weight
+        };
+        let scatter = |weekdays: &[f64; 7]| {
+            MAD_SCALE * median(weighted().map(|it| far(weekdays, it))).unwrap_or(0.0)
+        };
+        let weekdays = rhythm(&weighted, centre, scatter(&[0.0; 7]));
+        let limit = OUTLIER * scatter(&weekdays).max(SCATTER_MIN);
+        let (mut kept, mut count) = ([Point::NONE; WINDOW_DAYS], 0);
+        for (point, _) in weighted().filter(|it| far(&weekdays, *it) <= limit) {
+            kept[count] = Point { at: point.at - weekdays[weekday(point)], ..*point };
+            count += 1;
+        }
+        let kept = &mut kept[..count];
+        let usual_tasks = median(kept.iter().map(|point| point.tasks))?;
+        // From days that are alike but for their tasks to days whose tasks hardly matter.
+        let shares = [0.0, 0.0625, 0.25, 1.0, 4.0, 16.0].map(|times| neutral * times);
+        let fits = fit(kept, usual_tasks, shares);
+        let first = fits.into_iter().max_by(|one, other| {
+            // Of those that are as likely, the first.
+            one.likelihood.total_cmp(&other.likelihood).then(Ordering::Greater)
+        });
+        let Fit { centre, variance, task_variance, day_share, .. } = first?;
+        let freedom = kept.len() as f64 - 1.0;
+        let mut baseline =
+            Baseline { centre, variance, weekdays, task_variance, day_share, freedom, is_of_means };
         if is_of_means {
             kept.iter_mut().for_each(|point| point.at += baseline.lack(point));
-            let (_, level) = fit(&kept, baseline.day_share)?;
-            baseline = Baseline { centre: level.centre, is_of_means, ..baseline };
+            let [level] = fit(kept, usual_tasks, [day_share]);
+            baseline.centre = level.centre;
         }
         Some(baseline)
     }
@@ -112,52 +131,82 @@ fn weekday(point: &Point) -> usize {
     usize::from(point.day.weekday())
 }
 
-/// What each weekday adds, as far as more than one of it says so.
-fn rhythm(points: &[Point], centre: f64, scatter: f64, error: impl Fn(&Point) -> f64) -> [f64; 7] {
-    let mut weekdays = [0.0; 7];
-    for (number, added) in weekdays.iter_mut().enumerate() {
-        let own = points.iter().filter(|point| weekday(point) == number);
-        let mut own: Vec<(f64, f64)> =
-            own.map(|point| (point.at - centre, 1.0 / error(point))).collect();
-        if own.len() < 2 {
-            continue;
-        }
-        let precision: f64 = own.iter().map(|(_, weight)| weight * weight).sum();
-        // A median scatters by √(π/2) more than a mean.
-        let doubt = RHYTHM_ERRORS * 1.2533 * scatter / precision.sqrt();
-        let middle = weighted_median(&mut own).unwrap_or(0.0);
-        *added = (middle.abs() - doubt).max(0.0).copysign(middle);
+/// The weighted median of so many values as a window has days.
+fn middle(values: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    let (mut own, mut count) = ([(0.0, 0.0); WINDOW_DAYS], 0);
+    for (place, value) in own.iter_mut().zip(values) {
+        *place = value;
+        count += 1;
     }
-    weekdays
+    weighted_median(&mut own[..count])
 }
 
-/// The level and the scatter if days by themselves scatter by this share, and how likely that makes
-/// the days (the logarithm of the profile likelihood, without constants).
-fn fit(kept: &[Point], day_share: f64) -> Option<(f64, Baseline)> {
+/// What each weekday adds, as far as more than one of it says so; the days with their weights.
+fn rhythm<'a, I: Iterator<Item = (&'a Point, f64)>>(
+    days: &impl Fn() -> I,
+    centre: f64,
+    scatter: f64,
+) -> [f64; 7] {
+    std::array::from_fn(|number| {
+        let own = || days().filter(|(point, _)| weekday(point) == number);
+        if own().nth(1).is_none() {
+            return 0.0;
+        }
+        let precision: f64 = own().map(|(_, weight)| weight * weight).sum();
+        // A median scatters by √(π/2) more than a mean.
+        let doubt = RHYTHM_ERRORS * 1.2533 * scatter / precision.sqrt();
+        let middle = middle(own().map(|(point, weight)| (point.at - centre, weight)));
+        let middle = middle.unwrap_or(0.0);
+        (middle.abs() - doubt).max(0.0).copysign(middle)
+    })
+}
+
+/// What days make of a share that they scatter by themselves.
+struct Fit {
+    day_share: f64,
+    /// How likely it makes the days: the logarithm of the profile likelihood, without constants.
+    likelihood: f64,
+    centre: f64,
+    variance: f64,
+    task_variance: f64,
+}
+
+/// The level and the scatter for each of these shares; the middle one of the days has so many tasks.
+/// All shares in one pass: their sums do not wait for one another.
+fn fit<const N: usize>(kept: &[Point], usual_tasks: f64, shares: [f64; N]) -> [Fit; N] {
     let count = kept.len() as f64;
-    let spread = |point: &Point| 1.0 / point.tasks + day_share;
-    let weight: f64 = kept.iter().map(|point| 1.0 / spread(point)).sum();
-    let centre = kept.iter().map(|point| point.at / spread(point)).sum::<f64>() / weight;
-    let square = |point: &Point| (point.at - centre).powi(2) / spread(point);
-    let squares: f64 = kept.iter().map(square).sum();
-    // At least half of the days are kept, so there is more than one.
-    let task_variance = squares / (count - 1.0);
-    let spreads: f64 = kept.iter().map(|point| spread(point).ln()).sum();
-    let floor = SCATTER_MIN * SCATTER_MIN / median(kept.iter().map(|it| it.tasks))?;
-    let likelihood = -(count * task_variance.max(floor).ln() + spreads) / 2.0;
-    let variance = task_variance / weight + SCATTER_MIN * SCATTER_MIN / count;
-    let freedom = count - 1.0;
-    let weekdays = [0.0; 7];
-    Some((
-        likelihood,
-        Baseline {
-            centre,
-            variance,
-            weekdays,
+    let (mut weights, mut centres, mut spreads) = ([0.0; N], [0.0; N], [1.0; N]);
+    for point in kept {
+        let own = 1.0 / point.tasks;
+        for at in 0..N {
+            let spread = own + shares[at];
+            let weight = 1.0 / spread;
+            weights[at] += weight;
+            centres[at] += point.at * weight;
+            // One logarithm for all: beside the middle one they neither vanish nor overflow.
+            spreads[at] *= spread * usual_tasks;
+        }
+    }
+    let mut squares = [0.0; N];
+    for at in 0..N {
+        centres[at] /= weights[at];
+    }
+    for point in kept {
+        let own = 1.0 / point.tasks;
+        for at in 0..N {
+            squares[at] += (point.at - centres[at]).powi(2) / (own + shares[at]);
+        }
+    }
+    let floor = SCATTER_MIN * SCATTER_MIN / usual_tasks;
+    std::array::from_fn(|at| {
+        // At least half of the days are kept, so there is more than one.
+        let task_variance = squares[at] / (count - 1.0);
+        Fit {
+            day_share: shares[at],
+            likelihood: -(count * task_variance.max(floor).ln() + spreads[at].ln()) / 2.0,
+            centre: centres[at],
+            variance: task_variance / weights[at] + SCATTER_MIN * SCATTER_MIN / count,
             task_variance,
-            day_share,
-            freedom,
-            is_of_means: false,
-        },
-    ))
+        }
+    })
 }

@@ -3,6 +3,9 @@
 /// What makes the median absolute deviation of normal values their standard deviation: 1 / Φ⁻¹(¾).
 pub(crate) const MAD_SCALE: f64 = 1.4826;
 
+/// No window has more days.
+pub(crate) const VALUES_MAX: usize = 28;
+
 /// The value that a normal variable exceeds with the probability whose natural logarithm is given
 /// (Abramowitz & Stegun 1964, 26.2.23: off by less than 0.00045); 0 for one half and more.
 pub(crate) fn score_of(ln_probability: f64) -> f64 {
@@ -32,7 +35,7 @@ pub(crate) fn t_of_score(score: f64, freedom: f64) -> f64 {
 /// Where half of the weight lies below and half above; the values come in any order. None where
 /// there is no weight.
 pub(crate) fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
     let mut below = 0.0;
     for (at, (value, weight)) in values.iter().enumerate() {
@@ -49,9 +52,25 @@ pub(crate) fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
     None
 }
 
-/// The middle of values that weigh the same.
+/// The middle of values that weigh the same, of the first [`VALUES_MAX`].
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    weighted_median(&mut values.map(|value| (value, 1.0)).collect::<Vec<_>>())
+    // Sorted as they come: these are days of a window, for which nothing need be allocated.
+    let (mut sorted, mut count) = ([0.0; VALUES_MAX], 0);
+    for value in values.take(VALUES_MAX) {
+        let mut at = count;
+        while at > 0 && sorted[at - 1] > value {
+            sorted[at] = sorted[at - 1];
+            at -= 1;
+        }
+        sorted[at] = value;
+        count += 1;
+    }
+    let half = count / 2;
+    match count % 2 {
+        _ if count == 0 => None,
+        0 => Some((sorted[half - 1] + sorted[half]) / 2.0),
+        _ => Some(sorted[half]),
+    }
 }
 
 /// The score of finding `part` of `whole` where the rate is `rate`, known from `known` others: the

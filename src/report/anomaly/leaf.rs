@@ -1,7 +1,5 @@
 //! The finest series, one model's tasks of one type, as the test of each metric reads it.
 
-use std::collections::BTreeMap;
-
 use crate::report::anomaly::baseline::{Baseline, DAYS_MIN, Point, WINDOW_AGE_DAYS, WINDOW_DAYS};
 use crate::report::anomaly::finding::Metric;
 use crate::report::histogram::Histogram;
@@ -16,6 +14,9 @@ const TRIMMED_PERCENT: u64 = 10;
 
 /// So many tasks must be behind a rate of success before a day is held against it.
 const RATE_TASKS_MIN: u64 = 50;
+
+/// A product beyond this might overflow with another duration, which is below 10¹⁶.
+const PRODUCT_MAX: f64 = 1e290;
 
 /// The last week is no part of the window: what began yesterday must not pass for usual.
 pub(crate) const GAP_DAYS: i32 = 7;
@@ -33,7 +34,8 @@ struct Facts {
 pub(crate) struct Leaf<'a> {
     /// Where it comes from.
     pub(crate) series: &'a Series,
-    days: BTreeMap<Day, Facts>,
+    /// In order.
+    days: Vec<(Day, Facts)>,
     /// Days that are not usual, from one to the other, by metric.
     unusual: Vec<(Metric, Day, Day)>,
     /// Before this day another level was usual, by metric.
@@ -61,18 +63,30 @@ impl<'a> Leaf<'a> {
         self.days.iter().map(|(day, facts)| (*day, facts.tasks)).filter(|(_, tasks)| *tasks > 0)
     }
 
+    /// The days from one to the other.
+    fn between(&self, from: Day, to: Day) -> &[(Day, Facts)] {
+        let begin = self.days.partition_point(|(day, _)| *day < from);
+        let end = self.days.partition_point(|(day, _)| *day <= to);
+        self.days.get(begin..end).unwrap_or_default()
+    }
+
     /// Tasks of days from one to the other, and how many failed.
     pub(crate) fn failures(&self, from: Day, to: Day) -> (u64, u64) {
-        let add = |(failures, tasks), (_, facts): (&Day, &Facts)| {
+        let add = |(failures, tasks), (_, facts): &(Day, Facts)| {
             (failures + facts.failures, tasks + facts.tasks)
         };
-        self.days.range(from..=to).fold((0, 0), add)
+        self.between(from, to).iter().fold((0, 0), add)
     }
 
     /// The days from one to the other that have a level of that metric.
-    pub(crate) fn points(&self, metric: Metric, from: Day, to: Day) -> impl Iterator<Item = Point> {
+    pub(crate) fn points(
+        &self,
+        metric: Metric,
+        from: Day,
+        to: Day,
+    ) -> impl DoubleEndedIterator<Item = Point> {
         let number = Metric::RATIOS.iter().position(|it| *it == metric);
-        self.days.range(from..=to).filter_map(move |(day, facts)| {
+        self.between(from, to).iter().filter_map(move |(day, facts)| {
             let (at, tasks) = facts.levels[number?]?;
             Some(Point { day: *day, at, tasks })
         })
@@ -81,17 +95,21 @@ impl<'a> Leaf<'a> {
     /// What is usual on that day.
     pub(crate) fn baseline(&self, metric: Metric, day: Day) -> Option<Baseline> {
         let (from, to) = self.window(metric, day)?;
-        let points: Vec<Point> = self.points(metric, from, to).collect();
-        let usual = points.iter().rev().filter(|point| self.is_usual(metric, point.day));
-        let points: Vec<Point> = usual.take(WINDOW_DAYS).copied().collect();
-        Baseline::of(&points, metric != Metric::Duration)
+        let points = self.points(metric, from, to);
+        let usual = points.rev().filter(|point| self.is_usual(metric, point.day));
+        let (mut window, mut count) = ([Point::NONE; WINDOW_DAYS], 0);
+        for (place, point) in window.iter_mut().zip(usual) {
+            *place = point;
+            count += 1;
+        }
+        Baseline::of(&window[..count], metric != Metric::Duration)
     }
 
     /// What rate of failures is usual on that day.
     pub(crate) fn rate(&self, day: Day) -> Option<Rate> {
         let (from, to) = self.window(Metric::Success, day)?;
-        let days = self.days.range(from..=to).rev().filter(|(_, facts)| facts.tasks > 0);
-        let usual = days.filter(|(day, _)| self.is_usual(Metric::Success, **day));
+        let days = self.between(from, to).iter().rev().filter(|(_, facts)| facts.tasks > 0);
+        let usual = days.filter(|(day, _)| self.is_usual(Metric::Success, *day));
         let (mut days, mut failures, mut tasks) = (0, 0, 0);
         for (_, facts) in usual.take(WINDOW_DAYS) {
             days += 1;
@@ -157,11 +175,19 @@ fn typical(durations: &Histogram) -> Option<(f64, f64)> {
     let count: u64 = known().map(|(_, times)| times).sum();
     let trimmed = (u128::from(count) * u128::from(TRIMMED_PERCENT) / 100) as u64;
     let (first, last) = (trimmed, count - trimmed);
-    let (mut before, mut sum) = (0, 0.0);
+    // Most come once: of these one logarithm is taken of as many as fit into one product.
+    let (mut before, mut sum, mut product) = (0, 0.0, 1.0);
     for (value, times) in known() {
-        let within = (before + times).min(last).saturating_sub(before.max(first));
-        sum += within as f64 * (value as f64).ln();
+        let value = value as f64;
+        match (before + times).min(last).saturating_sub(before.max(first)) {
+            0 => {}
+            1 => product *= value,
+            within => sum += within as f64 * value.ln(),
+        }
+        if product > PRODUCT_MAX {
+            sum += f64::ln(std::mem::replace(&mut product, 1.0));
+        }
         before += times;
     }
-    (count > 0).then(|| (sum / (last - first) as f64, count as f64))
+    (count > 0).then(|| ((sum + product.ln()) / (last - first) as f64, count as f64))
 }

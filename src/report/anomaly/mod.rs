@@ -45,25 +45,15 @@ mod reading;
 mod silence;
 pub mod watch;
 
-use std::collections::BTreeSet;
-
 use crate::report::anomaly::finding::Anomaly;
 use crate::report::anomaly::watch::Watch;
 use crate::report::series::Series;
 use crate::timestamp::Day;
 
-/// Two quarters of days with tasks are looked through, and what has begun of another: the border moves
-/// once in a quarter, so that what was found is found again for as long.
-const QUARTER_DAYS: usize = 91;
-
 /// The anomalies of series that have no task in common, in the order in which they were to be
-/// found. What is long past has become usual, and is not looked through.
-pub fn find(series: &[Series]) -> Vec<Anomaly> {
-    // Counted, and not by the calendar: one row from the far future must not hide the others.
-    let days: BTreeSet<Day> = series.iter().flat_map(|it| it.days.keys().copied()).collect();
-    let quarter = (days.len() / QUARTER_DAYS).saturating_sub(2);
-    let begin = days.iter().nth(quarter * QUARTER_DAYS);
-    begin.map_or_else(Vec::new, |begin| Watch::new(series, *begin).run())
+/// found. What is from before `begin` has become usual, and is not looked through.
+pub fn find(series: &[Series], begin: Day) -> Vec<Anomaly> {
+    Watch::new(series, begin).run()
 }
 
 #[cfg(test)]
@@ -76,6 +66,11 @@ mod tests {
     use crate::report::series::{SeriesKey, Source};
     use crate::row::COUNT_MAX;
     use proptest::prelude::*;
+
+    fn find(series: &[Series]) -> Vec<Anomaly> {
+        let days = series.iter().flat_map(|it| it.days.keys().copied()).collect();
+        watch::begin(&days).map_or_else(Vec::new, |begin| super::find(series, begin))
+    }
 
     /// A Monday.
     const FIRST: i32 = 20_458;
@@ -177,7 +172,7 @@ mod tests {
             };
             told(&[series("a", (0..until).map(day))]).len()
         };
-        assert_eq!((slow(90), slow(80 + 182), slow(80 + 364)), (1, 1, 0));
+        assert_eq!((slow(90), slow(80 + 91), slow(80 + 273)), (1, 1, 0));
     }
 
     /// What one model costs is no anomaly of the whole.

@@ -66,92 +66,106 @@ pub(crate) struct Values {
     pub(crate) high: f64,
 }
 
-impl Reading {
-    /// Reads a metric on the days from one to the other. A series that is made of several is read as
-    /// the mean of what these deviate, each from its own past: so a change of their shares, a new
-    /// model for instance, is no deviation. None where nothing is known.
-    pub(crate) fn of(
-        leaves: &[(&Leaf<'_>, &Usual)],
-        metric: Metric,
-        from: Day,
-        to: Day,
-    ) -> Option<Reading> {
-        match metric {
-            Metric::Success => Reading::of_success(leaves, from, to),
-            _ => Reading::of_ratio(leaves, metric, from, to),
-        }
-    }
+/// What one leaf adds to a reading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    /// Of a metric that is a ratio.
+    Ratio {
+        tasks: f64,
+        /// How far the days lie from what is usual, times tasks.
+        shift: f64,
+        /// The variance of that.
+        variance: f64,
+        freedom: f64,
+    },
+    /// Of success: how many failed, and of how many that is expected of which share, known from so
+    /// many others.
+    Success { failures: u64, tasks: u64, failing: f64, known: f64 },
+}
 
-    fn of_ratio(
-        leaves: &[(&Leaf<'_>, &Usual)],
+impl Part {
+    /// Reads a metric of a leaf on the days from one to the other; None where nothing is known.
+    pub(crate) fn of(
+        leaf: &Leaf<'_>,
+        usual: &Usual,
         metric: Metric,
-        from: Day,
-        to: Day,
-    ) -> Option<Reading> {
-        let (mut shift, mut variance, mut doubt) = (0.0, 0.0, 0.0);
-        let (mut tasks, mut count) = (0.0, 0);
-        for (leaf, usual) in leaves {
-            let Some(baseline) = usual.baseline(metric) else { continue };
-            let (mut precision, mut sum, mut own_tasks) = (0.0, 0.0, 0.0);
-            for point in leaf.points(metric, from, to) {
-                let (residual, variance) = baseline.residual(&point);
-                precision += 1.0 / variance;
-                sum += residual / variance;
-                own_tasks += point.tasks;
-            }
-            if precision == 0.0 {
-                continue;
-            }
-            // A leaf counts by its tasks: by its scatter, one that by chance seemed even would
-            // count for too much.
-            let own = own_tasks * own_tasks * (1.0 / precision + baseline.variance);
-            shift += own_tasks * sum / precision;
-            variance += own;
-            doubt += own * own / baseline.freedom;
-            tasks += own_tasks;
-            count += 1;
+        (from, to): (Day, Day),
+    ) -> Option<Part> {
+        if metric == Metric::Success {
+            let Rate { failing, tasks: known } = usual.rate?;
+            let (failures, tasks) = leaf.failures(from, to);
+            return (tasks > 0).then_some(Part::Success { failures, tasks, failing, known });
         }
-        (count > 0).then(|| Reading {
-            shift: shift / tasks,
-            error: variance.sqrt() / tasks,
-            // Welch and Satterthwaite: of what is put together, each knows its own scatter.
-            freedom: variance * variance / doubt,
-            tasks: tasks as u64,
-            leaves: count,
-            success: None,
+        let baseline = usual.baseline(metric)?;
+        let (mut precision, mut sum, mut tasks) = (0.0, 0.0, 0.0);
+        for point in leaf.points(metric, from, to) {
+            let (residual, variance) = baseline.residual(&point);
+            precision += 1.0 / variance;
+            sum += residual / variance;
+            tasks += point.tasks;
+        }
+        // A leaf counts by its tasks: by its scatter, one that by chance seemed even would count for
+        // too much.
+        (precision > 0.0).then(|| Part::Ratio {
+            tasks,
+            shift: tasks * sum / precision,
+            variance: tasks * tasks * (1.0 / precision + baseline.variance),
+            freedom: baseline.freedom,
         })
     }
+}
 
-    /// What is expected is the sum of what is expected of each leaf. Such a sum scatters less than
-    /// a binomial of their mean rate (Hoeffding 1956), so taking it for one errs to the safe side.
-    fn of_success(leaves: &[(&Leaf<'_>, &Usual)], from: Day, to: Day) -> Option<Reading> {
-        let (mut failures, mut tasks, mut count) = (0, 0, 0);
-        let (mut expected, mut doubt) = (0.0, 0.0);
-        for (leaf, usual) in leaves {
-            let Some(rate) = usual.rate else { continue };
-            let (failed, all) = leaf.failures(from, to);
-            if all == 0 {
-                continue;
-            }
-            failures += failed;
-            tasks += all;
-            expected += all as f64 * rate.failing;
-            doubt += (all as f64).powi(2) / rate.tasks;
+impl Reading {
+    /// What these leaves come to. A series that is made of several is read as the mean of what these
+    /// deviate, each from its own past: so a change of their shares, a new model for instance, is no
+    /// deviation. None where nothing is known.
+    pub(crate) fn of(parts: impl Iterator<Item = Part>) -> Option<Reading> {
+        let (mut shift, mut variance, mut doubt) = (0.0, 0.0, 0.0);
+        let (mut failures, mut all_tasks, mut count) = (0, 0, 0);
+        let (mut expected, mut ratio_tasks, mut rate_doubt) = (0.0, 0.0, 0.0);
+        for part in parts {
             count += 1;
+            match part {
+                Part::Ratio { tasks, shift: own_shift, variance: own, freedom } => {
+                    shift += own_shift;
+                    variance += own;
+                    doubt += own * own / freedom;
+                    ratio_tasks += tasks;
+                }
+                Part::Success { failures: failed, tasks, failing, known } => {
+                    failures += failed;
+                    all_tasks += tasks;
+                    expected += tasks as f64 * failing;
+                    rate_doubt += (tasks as f64).powi(2) / known;
+                }
+            }
         }
         if count == 0 {
             return None;
         }
-        let failing = expected / tasks as f64;
-        let known = (tasks as f64).powi(2) / doubt;
-        let (score, shift) = score_of_rate(failures, tasks, failing, known);
+        if all_tasks == 0 {
+            return Some(Reading {
+                shift: shift / ratio_tasks,
+                error: variance.sqrt() / ratio_tasks,
+                // Welch and Satterthwaite: of what is put together, each knows its own scatter.
+                freedom: variance * variance / doubt,
+                tasks: ratio_tasks as u64,
+                leaves: count,
+                success: None,
+            });
+        }
+        // What is expected is the sum of what is expected of each leaf. Such a sum scatters less than
+        // a binomial of their mean rate (Hoeffding 1956), so taking it for one errs to the safe side.
+        let failing = expected / all_tasks as f64;
+        let known = (all_tasks as f64).powi(2) / rate_doubt;
+        let (score, shift) = score_of_rate(failures, all_tasks, failing, known);
         Some(Reading {
             shift: -shift,
             error: if shift == 0.0 { 1.0 } else { shift / score },
             freedom: FREEDOM_MAX,
-            tasks,
+            tasks: all_tasks,
             leaves: count,
-            success: Some((tasks - failures, 1.0 - failing, known)),
+            success: Some((all_tasks - failures, 1.0 - failing, known)),
         })
     }
 

@@ -2,16 +2,32 @@
 //! rests on that day and those before, so looking again later finds the same.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::report::anomaly::baseline::WINDOW_AGE_DAYS;
 use crate::report::anomaly::chance::score_of;
 use crate::report::anomaly::finding::{Anomaly, Direction, Metric};
 use crate::report::anomaly::leaf::{GAP_DAYS, Leaf};
-use crate::report::anomaly::reading::{Reading, Usual};
+use crate::report::anomaly::reading::{Part, Reading, Usual};
 use crate::report::anomaly::silence::{Counts, Quiet, after};
 use crate::report::series::{Series, SeriesKey};
 use crate::timestamp::Day;
+
+/// A quarter of days with tasks is looked through, and what has begun of another: the border moves
+/// once in a quarter, so that what was found is found again for as long.
+const QUARTER_DAYS: usize = 91;
+
+/// A ledger whose days with tasks these are is looked through from this one on. Counted, and not by
+/// the calendar: one row from the far future must not hide the others.
+pub fn begin(days: &BTreeSet<Day>) -> Option<Day> {
+    let quarters = (days.len() / QUARTER_DAYS).saturating_sub(1);
+    days.iter().nth(quarters * QUARTER_DAYS).copied()
+}
+
+/// Days before this one say nothing of those that are looked through.
+pub fn needed_from(begin: Day) -> Day {
+    Day(begin.0.saturating_sub(GAP_DAYS + WINDOW_AGE_DAYS))
+}
 
 /// How many false alarms chance may raise in a day, all series and metrics together: one in sixty
 /// days, so that with what no model foresees it stays below one in thirty.
@@ -36,6 +52,9 @@ const READING_MAX: f64 = 3.0;
 
 /// The metrics that are read; silence is not.
 const READ: [Metric; 4] = [Metric::Tokens, Metric::Cost, Metric::Duration, Metric::Success];
+
+/// What leaves add to readings: by span, by metric, by leaf.
+type Parts = [[Vec<Option<Part>>; READ.len()]; SPANS_DAYS.len()];
 
 /// A series and the leaves that it is made of.
 struct Group {
@@ -90,7 +109,7 @@ pub(crate) struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// Of series that have no task in common, to be looked through from that day on.
     pub(crate) fn new(series: &'a [Series], begin: Day) -> Watch<'a> {
-        let from = Day(begin.0.saturating_sub(GAP_DAYS + WINDOW_AGE_DAYS));
+        let from = needed_from(begin);
         let leaves: Vec<Leaf<'_>> = series.iter().map(|series| Leaf::of(series, from)).collect();
         let mut members = BTreeMap::<SeriesKey, Vec<usize>>::new();
         for (number, leaf) in leaves.iter().enumerate() {
@@ -146,9 +165,10 @@ impl<'a> Watch<'a> {
         self.follow(&usual, day);
         let mut tests = 0;
         let mut singles = Vec::new();
+        let parts = self.parts(&usual, day);
         for group in 0..self.groups.len() {
-            for (number, metric) in READ.into_iter().enumerate() {
-                if let Some(reading) = self.read(&usual, group, metric, day, day) {
+            for (number, parts) in parts[0].iter().enumerate() {
+                if let Some(reading) = self.read(parts, group) {
                     singles.push((group, number, reading));
                     tests += 1;
                 }
@@ -164,7 +184,7 @@ impl<'a> Watch<'a> {
         for (group, number, _) in &singles {
             let is_one_sided = READ[*number] == Metric::Success;
             let limit = if is_one_sided { one_sided } else { two_sided };
-            candidates.extend(self.judge(&usual, *group, *number, day, limit));
+            candidates.extend(self.judge((&usual, &parts), *group, *number, day, limit));
         }
         self.tell(candidates);
         for (group, number, reading) in singles {
@@ -184,23 +204,26 @@ impl<'a> Watch<'a> {
         leaves.iter().map(|leaf| (&self.leaves[*leaf], &usual[*leaf])).collect()
     }
 
+    /// What every leaf adds to a reading of every span, for each metric.
+    fn parts(&self, usual: &[Usual], day: Day) -> Parts {
+        SPANS_DAYS.map(|span| {
+            let days = (Day(day.0.saturating_sub(span - 1)), day);
+            let part = |metric, (leaf, usual)| Part::of(leaf, usual, metric, days);
+            READ.map(|metric| self.leaves.iter().zip(usual).map(|it| part(metric, it)).collect())
+        })
+    }
+
     /// Reads a group; None also where only one of several leaves is known, which is read by itself.
-    fn read(
-        &self,
-        usual: &[Usual],
-        group: usize,
-        metric: Metric,
-        from: Day,
-        to: Day,
-    ) -> Option<Reading> {
-        let reading = Reading::of(&self.members(usual, group), metric, from, to)?;
-        (reading.leaves > 1 || self.groups[group].leaves.len() == 1).then_some(reading)
+    fn read(&self, parts: &[Option<Part>], group: usize) -> Option<Reading> {
+        let leaves = &self.groups[group].leaves;
+        let reading = Reading::of(leaves.iter().filter_map(|leaf| parts[*leaf]))?;
+        (reading.leaves > 1 || leaves.len() == 1).then_some(reading)
     }
 
     /// The first span of days that deviates.
     fn judge(
         &self,
-        usual: &[Usual],
+        (usual, parts): (&[Usual], &Parts),
         group: usize,
         number: usize,
         day: Day,
@@ -208,12 +231,12 @@ impl<'a> Watch<'a> {
     ) -> Option<Candidate> {
         let metric = READ[number];
         let times = self.groups[group].scatter(number);
-        for span in SPANS_DAYS {
+        for (span, parts) in SPANS_DAYS.into_iter().zip(parts) {
             let from = Day(day.0.saturating_sub(span - 1));
             if self.was_told_since(group, metric, from) {
                 return None;
             }
-            let Some(reading) = self.read(usual, group, metric, from, day) else { continue };
+            let Some(reading) = self.read(&parts[number], group) else { continue };
             let score = reading.score(times);
             if score.abs() < limit || !reading.is_large() {
                 continue;
@@ -350,10 +373,10 @@ impl<'a> Watch<'a> {
                 let is_there = counts.range(start..=day).next().is_some();
                 (false, is_there)
             } else {
-                let own = self.read_any(usual, group, metric, day, day);
+                let own = self.read_on(usual, group, metric, (day, day));
                 let since = counts.range(start..=day).rev().nth(RECOVERY_DAYS - 1);
                 let since = since.map_or(start, |(day, _)| *day);
-                let last = self.read_any(usual, group, metric, since, day);
+                let last = self.read_on(usual, group, metric, (since, day));
                 (own.is_some_and(|it| !nearer(it)), last.is_some_and(nearer))
             };
             let has_lasted = day.0.saturating_sub(start.0) >= LASTING_DAYS;
@@ -373,14 +396,15 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn read_any(
+    /// Reads what is known of a group on any days.
+    fn read_on(
         &self,
         usual: &[Usual],
         group: usize,
         metric: Metric,
-        from: Day,
-        to: Day,
+        days: (Day, Day),
     ) -> Option<Reading> {
-        Reading::of(&self.members(usual, group), metric, from, to)
+        let members = self.members(usual, group).into_iter();
+        Reading::of(members.filter_map(|(leaf, usual)| Part::of(leaf, usual, metric, days)))
     }
 }
