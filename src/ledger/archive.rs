@@ -6,6 +6,8 @@ use std::io::{self, BufWriter, ErrorKind, IntoInnerError, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::tar::Builder;
+
 use crate::error::{Error, Result, excerpt, shell_word, shown};
 use crate::figures;
 use crate::ledger::archived::{self, Look, Segment};
@@ -339,7 +341,7 @@ impl Archive {
         let write = || -> io::Result<()> {
             disk::remove(&temp)?;
             let file = OpenOptions::new().write(true).create_new(true).open(&temp)?;
-            let mut out = BufWriter::with_capacity(1 << 16, file);
+            let mut out = Builder::new(BufWriter::with_capacity(1 << 16, file));
             let text = archived::text(all);
             tar::put(&mut out, MANIFEST, text.len() as u64, &mut text.as_bytes())?;
             for segment in all {
@@ -353,8 +355,7 @@ impl Archive {
                         .ok_or_else(|| io::Error::other(format!("{name} is missing in it")))?,
                 }
             }
-            tar::end(&mut out)?;
-            out.into_inner().map_err(IntoInnerError::into_error)?.sync_data()
+            out.into_inner()?.into_inner().map_err(IntoInnerError::into_error)?.sync_data()
         };
         let written = write().map_err(self.fail("write")).and_then(|()| {
             let copy = Archive { path: temp.clone(), is_file: true };

@@ -4,16 +4,13 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 
+use ::tar::{Builder, EntryType, Header};
+
+use crate::error::excerpt;
 use crate::ledger::disk;
 
 /// Everything begins at a multiple of it.
 const BLOCK_BYTES: u64 = 512;
-
-/// So long a name fits into the oldest form, which every program reads.
-pub const NAME_BYTES_MAX: usize = 100;
-
-/// So many octal digits tell a size: up to 8 GiB.
-const SIZE_DIGITS: usize = 11;
 
 /// One file in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,110 +23,76 @@ pub struct Member {
     pub bytes: u64,
 }
 
-/// The block before a file; None for a name or a size that does not fit.
-fn header(name: &str, bytes: u64) -> Option<[u8; BLOCK_BYTES as usize]> {
-    let mut block = [0; BLOCK_BYTES as usize];
-    let size = format!("{bytes:0SIZE_DIGITS$o}");
-    if name.is_empty() || name.len() > NAME_BYTES_MAX || size.len() > SIZE_DIGITS {
-        return None;
-    }
-    let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
-    put(0, name.as_bytes());
-    put(100, b"0000644\0");
-    put(108, b"0000000\0");
-    put(116, b"0000000\0");
-    put(124, size.as_bytes());
-    put(136, b"00000000000\0");
-    put(156, b"0");
-    put(257, b"ustar\x0000");
-    let sum = checksum(&block);
-    block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    Some(block)
+/// What stands before a file.
+fn header(name: &str, bytes: u64) -> io::Result<Header> {
+    let mut header = Header::new_ustar();
+    header.set_path(name)?;
+    header.set_entry_type(EntryType::Regular);
+    header.set_size(bytes);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_cksum();
+    Ok(header)
 }
 
-/// The sum of the block's bytes, its own field taken as spaces.
-fn checksum(block: &[u8]) -> u32 {
-    let bytes = block.iter().enumerate();
-    bytes.map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum()
-}
-
-/// Writes one file of so many bytes.
+/// Adds one file of so many bytes.
 ///
 /// # Errors
-/// It does not fit, or has other bytes than was said.
-pub fn put(out: &mut dyn Write, name: &str, bytes: u64, file: &mut dyn Read) -> io::Result<()> {
-    let header = header(name, bytes).ok_or_else(|| {
-        io::Error::other("its name or its size is too long for one file; a folder takes it")
-    })?;
-    out.write_all(&header)?;
-    let copied = io::copy(&mut file.take(bytes), out)?;
-    if copied < bytes {
-        return Err(io::Error::new(ErrorKind::UnexpectedEof, "it ends too soon"));
+/// Its name is too long, it has other bytes than was said, or the file system's.
+pub fn put(
+    out: &mut Builder<impl Write>,
+    name: &str,
+    bytes: u64,
+    file: &mut dyn Read,
+) -> io::Result<()> {
+    let mut file = file.take(bytes);
+    out.append(&header(name, bytes)?, &mut file)?;
+    match file.limit() {
+        0 => Ok(()),
+        _ => Err(io::Error::new(ErrorKind::UnexpectedEof, "it ends too soon")),
     }
-    let rest = bytes.next_multiple_of(BLOCK_BYTES) - bytes;
-    out.write_all(&[0; BLOCK_BYTES as usize][..rest as usize])
-}
-
-/// Writes what says that nothing follows.
-///
-/// # Errors
-/// The file system's.
-pub fn end(out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&[0; 2 * BLOCK_BYTES as usize])
 }
 
 /// All files in it, and the first thing that is not as we write it.
 ///
 /// # Errors
 /// It cannot be read, or is no such file.
-pub fn members(file: &File) -> io::Result<(Vec<Member>, Option<String>)> {
+pub fn members(mut file: &File) -> io::Result<(Vec<Member>, Option<String>)> {
+    let wrong = |what: String| io::Error::new(ErrorKind::InvalidData, what);
     let whole = file.metadata()?.len();
-    let mut members = Vec::new();
-    let mut fault: Option<String> = None;
-    let mut at = 0;
-    loop {
-        let block = disk::read(file, at, BLOCK_BYTES)?;
-        let wrong = |what: String| io::Error::new(ErrorKind::InvalidData, what);
-        if block.len() < BLOCK_BYTES as usize {
-            return Err(wrong(format!("it ends too soon, at byte {at}")));
-        }
-        if block.iter().all(|byte| *byte == 0) {
-            let rest = disk::read(file, at, (whole - at).min(1 << 20))?;
-            let is_end = whole == at + 2 * BLOCK_BYTES && rest.iter().all(|byte| *byte == 0);
-            if !is_end {
-                fault.get_or_insert(format!("something follows its end, at byte {at}"));
-            }
-            return Ok((members, fault));
-        }
-        let field = |range: std::ops::Range<usize>| {
-            let text = block[range].split(|byte| matches!(byte, 0 | b' ')).next();
-            String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
-        };
-        let number = |range| u64::from_str_radix(&field(range), 8).ok();
-        if number(148..156) != Some(u64::from(checksum(&block))) {
-            return Err(wrong(format!("a header is damaged, at byte {at}")));
-        }
-        let bytes = number(124..136);
-        let bytes = bytes.ok_or_else(|| wrong(format!("a size is damaged, at byte {at}")))?;
-        let name = block[..NAME_BYTES_MAX].split(|byte| *byte == 0).next().unwrap_or_default();
-        let name = String::from_utf8_lossy(name).into_owned();
-        if header(&name, bytes).is_none_or(|ours| ours[..] != block[..]) {
+    let (mut members, mut fault, mut at) = (Vec::new(), None, 0);
+    file.seek(SeekFrom::Start(0))?;
+    for entry in ::tar::Archive::new(file).entries_with_seek()?.raw(true) {
+        let entry = entry.map_err(|error| wrong(format!("{error}, at byte {at}")))?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let (start, bytes) = (entry.raw_file_position(), entry.size());
+        let is_ours = |ours: Header| ours.as_bytes() == entry.header().as_bytes();
+        if !header(&name, bytes).is_ok_and(is_ours) {
             fault.get_or_insert(format!("a header is not as log-usage writes it, at byte {at}"));
         }
-        let start = at + BLOCK_BYTES;
-        let end = start.checked_add(bytes).and_then(|it| it.checked_next_multiple_of(BLOCK_BYTES));
-        at = end.filter(|end| *end <= whole).ok_or_else(|| {
-            wrong(format!("{} ends behind the end of the file", crate::error::excerpt(&name)))
-        })?;
+        at = start + bytes.next_multiple_of(BLOCK_BYTES);
+        if at > whole {
+            return Err(wrong(format!("{} ends behind the end of the file", excerpt(&name))));
+        }
         let padding = disk::read(file, start + bytes, at - start - bytes)?;
         if padding.iter().any(|byte| *byte != 0) {
             fault.get_or_insert(format!("something stands between files, before byte {at}"));
         }
         // Folders, links and the like are nothing of ours.
-        if matches!(block[156], b'0' | 0) {
+        if entry.header().entry_type().is_file() {
             members.push(Member { name, start, bytes });
         }
     }
+    let end = disk::read(file, at, (whole - at).min(3 * BLOCK_BYTES))?;
+    if end.len() < 2 * BLOCK_BYTES as usize {
+        return Err(wrong(format!("it ends too soon, at byte {at}")));
+    }
+    if end.len() as u64 != 2 * BLOCK_BYTES || end.iter().any(|byte| *byte != 0) {
+        fault.get_or_insert(format!("something follows its end, at byte {at}"));
+    }
+    Ok((members, fault))
 }
 
 /// The bytes of one file in it.
@@ -148,12 +111,12 @@ mod tests {
 
     #[test]
     fn what_is_put_in_is_found_and_every_bit_counts() {
-        let mut bytes = Vec::new();
-        let (long, files) = ("x".repeat(NAME_BYTES_MAX), [("a.csv", 0), ("b.csv", 512), ("c", 7)]);
+        let mut tar = Builder::new(Vec::new());
+        let (long, files) = ("x".repeat(100), [("a.csv", 0), ("b.csv", 512), ("c", 7)]);
         for (name, size) in files.into_iter().chain([(long.as_str(), 600)]) {
-            put(&mut bytes, name, size, &mut io::repeat(b'y')).unwrap();
+            put(&mut tar, name, size, &mut io::repeat(b'y')).unwrap();
         }
-        end(&mut bytes).unwrap();
+        let bytes = tar.into_inner().unwrap();
         let on_disk = |bytes: &[u8]| {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(bytes).unwrap();
@@ -180,7 +143,8 @@ mod tests {
             let seen = members(&on_disk(&bytes[..bytes.len() - cut]));
             assert!(!matches!(seen, Ok((_, None))), "{cut}");
         }
-        put(&mut bytes, &"x".repeat(101), 0, &mut io::empty()).unwrap_err();
-        put(&mut bytes, "x", 5, &mut io::empty()).unwrap_err();
+        let mut tar = Builder::new(Vec::new());
+        put(&mut tar, &"x".repeat(101), 0, &mut io::empty()).unwrap_err();
+        put(&mut tar, "x", 5, &mut io::empty()).unwrap_err();
     }
 }
