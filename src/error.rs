@@ -461,7 +461,7 @@ impl Error {
                 "rows from before the date may be left; every other row is as it was".to_owned()
             }
             Error::Archive { .. } => {
-                "a segment goes only once its copy was read back; no row was removed".to_owned()
+                "a copy counts only if it is as it was written; no row was removed".to_owned()
             }
             Error::Key { .. } => {
                 "whoever has the key can tell whose rows are whose; nothing was done".to_owned()

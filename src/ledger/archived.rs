@@ -21,6 +21,9 @@ pub const HEADER: &str = "segment,rows,first,last,bytes,sha256";
 /// A segment's name is no longer: what a file system takes.
 const NAME_BYTES_MAX: usize = 255;
 
+/// No segment has as many rows or bytes, and sums of what lists say never overflow.
+const COUNT_MAX: u64 = 1 << 40;
+
 /// What is known of a segment without looking at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
@@ -89,8 +92,8 @@ impl Segment {
         let fields: Vec<&str> = fields.iter().collect();
         let [name, rows, first, last, bytes, sha256] = *fields.as_slice() else { return None };
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let count =
-            |text: &str| text.parse().ok().filter(|number: &u64| number.to_string() == text);
+        let is_count = |text: &str, it: u64| it <= COUNT_MAX && it.to_string() == text;
+        let count = |text: &str| text.parse().ok().filter(|number| is_count(text, *number));
         // Whoever restores makes files of these names.
         let is_name = !name.starts_with('.')
             && !name.contains(['/', '\\', '\0'])
@@ -277,7 +280,12 @@ mod tests {
             Err(Error::Config { line, .. }) => assert_eq!(line, Some(4)),
             other => panic!("{other:?}"),
         }
-        for (from, to) in [("12,", "012,"), ("T22", "t22"), ("usage-2.csv", "usage-2.txt")] {
+        for (from, to) in [
+            ("12,", "012,"),
+            ("12,", "18446744073709551615,"),
+            ("T22", "t22"),
+            ("usage-2.csv", "usage-2.txt"),
+        ] {
             assert!(parse(&text.replace(from, to), path).is_err(), "{from}");
         }
     }

@@ -65,6 +65,26 @@ pub(super) fn keep_aside(path: &Path, is_private: bool, piece: &[u8]) -> Result<
     keep().map_err(|error| Error::io("keep torn bytes in", path, &error))
 }
 
+/// Opens a file to read it; a pipe or a device would have no end.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    match fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::new(ErrorKind::InvalidData, "it is no file")),
+    }
+}
+
+/// Lets nobody read a new file who may not read what it was made of.
+#[cfg_attr(not(unix), allow(unused_variables, reason = "elsewhere a file has no mode"))]
+pub(super) fn narrow(new: &File, of: &fs::Permissions) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = new.metadata()?.permissions().mode() & of.mode();
+        new.set_permissions(fs::Permissions::from_mode(mode & 0o7777))?;
+    }
+    Ok(())
+}
+
 /// Reads at most `bytes` bytes from `start` on: one call, where they are there.
 pub fn read(file: &File, start: u64, bytes: u64) -> io::Result<Vec<u8>> {
     let mut window = vec![0; usize::try_from(bytes).unwrap_or(0)];
@@ -145,7 +165,7 @@ pub(super) fn replace(
 /// Gives a finished file its name, which no other file may have.
 pub(super) fn put_new(temp: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(temp, path) {
-        Ok(()) => remove(temp),
+        Ok(()) => remove(temp).inspect_err(|_| drop(fs::remove_file(path))),
         Err(error) if knows_no_links(&error) => match fs::symlink_metadata(path) {
             Ok(_) => Err(ErrorKind::AlreadyExists.into()),
             Err(_) => fs::rename(temp, path),

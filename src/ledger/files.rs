@@ -170,6 +170,12 @@ fn is_seal(rest: &str) -> bool {
     fits && (number.is_empty() || number.strip_prefix('-').is_some_and(is_number))
 }
 
+/// Whether a segment of some ledger is called so.
+pub fn is_sealed(name: &str) -> bool {
+    let plain = gzip::plain_name(name);
+    plain.match_indices('-').any(|(at, _)| at > 0 && is_seal(&plain[at + 1..]))
+}
+
 /// Lists the older files in this folder, which is called `prefix` below the ledger's.
 fn list(place: &Place, folder: &Path, prefix: &str, files: &mut Vec<LedgerFile>) -> Result<()> {
     let fail = |error: &io::Error| Error::io("list", folder, error);

@@ -1,12 +1,12 @@
-//! Sealed segments are compressed in place, moved to an archive, or put back. A copy is read back
-//! before what it was made of goes: whoever dies on the way leaves both, and the same command ends it.
+//! Sealed segments are compressed in place, or moved to an archive. A copy is read back before what it
+//! was made of goes: whoever dies on the way leaves both, and the same command ends it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, ErrorKind, IntoInnerError};
+use std::io::{self, BufReader, BufWriter, ErrorKind, IntoInnerError, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::error::{Error, Result, excerpt, shell_word, shown};
+use crate::error::{Error, Result, shown};
 use crate::git;
 use crate::git::committed;
 use crate::ledger::archive::Archive;
@@ -65,6 +65,7 @@ pub struct Survey {
 pub fn survey(place: &Place, border: Option<Day>, aim: Aim) -> Result<Survey> {
     let active = files::active(place);
     let is_in_git = git::tracks(&active.path);
+    let is_in_tree = git::git_dir(place.folder()).is_some();
     let mut survey = Survey::default();
     for file in files::older(place)? {
         let is_done = aim == Aim::Compress && gzip::is_compressed(&file.path);
@@ -95,7 +96,11 @@ pub fn survey(place: &Place, border: Option<Day>, aim: Aim) -> Result<Survey> {
         }
         let due = Due { segment, file, open, modified };
         // What the last commit has and no file, is lost; so it must know first where it went.
-        if aim == Aim::Move && (is_in_git || git::tracks(&due.file.path)) && !is_committed(&due) {
+        // What git neither tracks nor ignores was not committed yet.
+        let is_for_git = |path: &Path| {
+            is_in_git || is_in_tree && (git::tracks(path) || git::ignoring_rule(path).is_none())
+        };
+        if aim == Aim::Move && is_for_git(&due.file.path) && !is_committed(&due) {
             let reason = "the last commit does not hold it as it is: commit it first";
             survey.left.push((label, reason.to_owned()));
             continue;
@@ -124,7 +129,7 @@ pub struct Done {
 
 /// One at a time compresses, moves or restores segments of a ledger; what one that died was preparing
 /// goes.
-fn alone(place: &Place, policy: &Policy) -> Result<Lock> {
+pub(super) fn alone(place: &Place, policy: &Policy) -> Result<Lock> {
     let lock = Lock::take(&place.archive_lock(), policy.wait)?;
     let temp = place.archive_temp();
     disk::remove(&temp).map_err(|error| Error::io("clear away", &temp, &error))?;
@@ -206,11 +211,11 @@ fn pack(due: &Due, packed: &Path, temp: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Every row is in the ledger's folder as before, or in the archive, whose copy was read back.
-pub fn move_out(
+pub fn move_out<'a>(
     place: &Place,
     policy: &Policy,
     around: &Around<'_>,
-    due: &[Due],
+    due: &'a [Due],
     archive: &Archive,
 ) -> Result<Done> {
     let mut done = Done::default();
@@ -218,15 +223,24 @@ pub fn move_out(
         return Ok(done);
     }
     let _alone = alone(place, policy)?;
+    let mut part = |due: Vec<&'a Due>| -> Vec<&'a Due> {
+        let (same, changed): (Vec<_>, Vec<_>) = due.into_iter().partition(|it| it.is_unchanged());
+        done.left.extend(changed.iter().map(|it| (it.file.label.clone(), CHANGED.to_owned())));
+        same
+    };
+    // Another may have been faster.
+    let going = part(due.iter().collect());
+    if going.is_empty() {
+        return Ok(done);
+    }
     let sources: Vec<(&Segment, &Path)> =
-        due.iter().map(|it| (&it.segment, it.file.path.as_path())).collect();
+        going.iter().map(|it| (&it.segment, it.file.path.as_path())).collect();
     archive.add(&sources, policy.wait, policy.durability)?;
-    let segments: Vec<Segment> = due.iter().map(|it| it.segment.clone()).collect();
+    let segments: Vec<Segment> = going.iter().map(|it| it.segment.clone()).collect();
     archive.check(&segments)?;
     let _lock = Lock::take(&place.lock(), policy.wait)?;
     around.wait();
-    let (going, changed): (Vec<&Due>, Vec<&Due>) = due.iter().partition(|it| it.is_unchanged());
-    done.left.extend(changed.iter().map(|it| (it.file.label.clone(), CHANGED.to_owned())));
+    let going = part(going);
     done.segments = going.iter().map(|it| it.segment.clone()).collect();
     let listed = archived::load(place)?;
     list(place, policy, listed.into_iter().chain(done.segments.iter().cloned()).collect())?;
@@ -238,163 +252,15 @@ pub fn move_out(
     Ok(done)
 }
 
-/// Puts another list of what was moved in the place of the old one.
-fn list(place: &Place, policy: &Policy, segments: Vec<Segment>) -> Result<()> {
-    let (path, segments) = (place.archived(), archived::in_order(segments));
-    let fail = |error: io::Error| Error::io("write", &path, &error);
-    if segments.is_empty() {
-        disk::remove(&path).map_err(fail)?;
-    } else {
-        let old = File::open(&path).ok();
-        let text = archived::text(&segments);
-        disk::replace(&path, &place.archive_temp(), old.as_ref(), &mut |new| {
-            new.write_all(text.as_bytes())
-        })
-        .map_err(|error| {
-            let _ = disk::remove(&place.archive_temp());
-            fail(error)
-        })?;
-    }
+/// Puts another list of what was moved in the place of the old one. Where nothing is left its header
+/// stays: git merges two lists, but not a list and none.
+pub(super) fn list(place: &Place, policy: &Policy, segments: Vec<Segment>) -> Result<()> {
+    let (path, text) = (place.archived(), archived::text(&archived::in_order(segments)));
+    let (old, temp) = (File::open(&path).ok(), place.archive_temp());
+    let write = &mut |new: &mut dyn Write| new.write_all(text.as_bytes());
+    disk::replace(&path, &temp, old.as_ref(), write).map_err(|error| {
+        let _ = disk::remove(&temp);
+        Error::io("write", &path, &error)
+    })?;
     disk::sync_folder(place.folder(), policy.durability)
-}
-
-/// Which segments an archive could give back.
-///
-/// # Errors
-/// The archive cannot be read, or has no such segment.
-pub fn restorable(place: &Place, archive: &Archive, names: &[String]) -> Result<Vec<Segment>> {
-    let manifest = archive.manifest()?;
-    let is_ours =
-        |it: &Segment| files::role(place, &format!("archive/{}", it.name)) == Some(Role::Sealed);
-    if names.is_empty() {
-        let listed = archived::load(place)?;
-        let is_wanted = |it: &Segment| is_ours(it) && listed.contains(it);
-        return Ok(manifest.into_iter().filter(is_wanted).collect());
-    }
-    let mut wanted = Vec::new();
-    for given in names {
-        let name = given.rsplit('/').next().unwrap_or_default();
-        let is_meant = |it: &&Segment| it.name == name || gzip::plain_name(&it.name) == name;
-        match manifest.iter().find(is_meant) {
-            Some(segment) if is_ours(segment) => wanted.push(segment.clone()),
-            Some(_) => {
-                return Err(Error::Usage {
-                    problem: format!("{} is no segment of this ledger", excerpt(given)),
-                    fix: "name the ledger that it is of with --file".to_owned(),
-                });
-            }
-            None => {
-                let listed = manifest.iter().map(|it| it.name.as_str()).take(3);
-                let listed = listed.collect::<Vec<_>>().join(", ");
-                return Err(Error::Usage {
-                    problem: format!("the archive has no segment {}", excerpt(given)),
-                    fix: match listed.as_str() {
-                        "" => "its manifest names none".to_owned(),
-                        some => format!("its manifest names them: {}", excerpt(some)),
-                    },
-                });
-            }
-        }
-    }
-    Ok(archived::in_order(wanted))
-}
-
-/// What became of segments that were to be put back.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Restored {
-    /// These were.
-    pub put: Vec<Segment>,
-    /// These were there already.
-    pub there: Vec<Segment>,
-}
-
-/// Puts segments back. The archive keeps its copies.
-///
-/// # Errors
-/// What was put back stays, the rest is as it was.
-pub fn restore(
-    place: &Place,
-    policy: &Policy,
-    around: &Around<'_>,
-    archive: &Archive,
-    wanted: &[Segment],
-) -> Result<Restored> {
-    let mut restored = Restored::default();
-    if wanted.is_empty() {
-        return Ok(restored);
-    }
-    // Nothing is put back of an archive that is damaged.
-    archive.check(wanted)?;
-    let _alone = alone(place, policy)?;
-    match fs::create_dir(place.archive()) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(Error::io("make the folder", &place.archive(), &error));
-        }
-        _ => {}
-    }
-    let temp = place.archive_temp();
-    for segment in wanted {
-        if is_there(place, segment)? {
-            restored.there.push(segment.clone());
-            continue;
-        }
-        let path = place.archive().join(&segment.name);
-        let copied = archive.read(segment, |bytes| {
-            disk::remove(&temp)?;
-            let mut new = OpenOptions::new().write(true).create_new(true).open(&temp)?;
-            io::copy(bytes, &mut new)?;
-            new.sync_data()?;
-            let read_back = archived::hashed(File::open(&temp)?)?;
-            match read_back == (segment.bytes, segment.sha256.clone()) {
-                true => Ok(()),
-                false => Err(io::Error::other("what was read back is not what was written")),
-            }
-        });
-        let put = copied.and_then(|()| {
-            let _lock = Lock::take(&place.lock(), policy.wait)?;
-            around.wait();
-            disk::put_new(&temp, &path).map_err(|error| Error::io("restore", &path, &error))
-        });
-        put.inspect_err(|_| drop(disk::remove(&temp)))?;
-        disk::sync_folder(&place.archive(), policy.durability)?;
-        restored.put.push(segment.clone());
-    }
-    let _lock = Lock::take(&place.lock(), policy.wait)?;
-    let mut listed = archived::load(place)?;
-    let before = listed.len();
-    listed.retain(|it| !wanted.iter().any(|back| back == it || back.is_same(it)));
-    if listed.len() != before {
-        list(place, policy, listed)?;
-    }
-    Ok(restored)
-}
-
-/// Whether the segment stands in the ledger's folder, perhaps in its other form.
-fn is_there(place: &Place, segment: &Segment) -> Result<bool> {
-    let path = place.archive().join(&segment.name);
-    match File::open(&path).and_then(archived::hashed) {
-        Ok(found) if found == (segment.bytes, segment.sha256.clone()) => return Ok(true),
-        Ok(_) => {
-            return Err(Error::Archive {
-                problem: "stands there already, with other bytes".to_owned(),
-                fix: format!(
-                    "look at both; mv {} elsewhere, then restore again",
-                    shell_word(&shown(&path))
-                ),
-                path,
-            });
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(Error::io("read", &path, &error)),
-    }
-    let other = match segment.name.strip_suffix(gzip::ENDING) {
-        Some(plain) => plain.to_owned(),
-        None => format!("{}{}", segment.name, gzip::ENDING),
-    };
-    let path = place.archive().join(&other);
-    match File::open(&path).and_then(|file| Segment::look(&other, file)) {
-        Ok(look) => Ok(look.segment.is_some_and(|it| it.is_same(segment))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("read", &path, &error)),
-    }
 }

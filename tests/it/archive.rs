@@ -92,7 +92,7 @@ fn compressed_segments_are_read_as_they_were() {
     let text = sandbox.read(JANUARY);
     let told = sandbox.ok("log-usage", &["archive", "--before", "2026-03-01"]);
     assert!(told.starts_with("compressed 2 segments: of "), "{told}");
-    assert!(told.ends_with("\ncommit the ledger's folder\n"), "{told}");
+    assert!(told.contains("\ncommit it all: git add "), "{told}");
     assert!(!sandbox.path(JANUARY).exists() && sandbox.path(MARCH).exists());
     let packed = format!("{JANUARY}.gz");
     assert_eq!(unpacked(&sandbox.path(&packed)), text);
@@ -234,10 +234,14 @@ fn a_compressed_segment_keeps_its_name() {
 
 /// Moves everything from before March away, and gives the archive's path.
 fn moved(sandbox: &Sandbox, to: &str) -> String {
+    moved_rows(sandbox, to, 40)
+}
+
+fn moved_rows(sandbox: &Sandbox, to: &str, rows: u64) -> String {
     let to = sandbox.path("..").join(to).to_str().unwrap().to_owned();
     let told =
         sandbox.ok("log-usage", &["archive", "--to", &to, "--before", "2026-03-01", "--yes"]);
-    assert!(told.starts_with("moved 40 rows in 2 segments"), "{told}");
+    assert!(told.starts_with(&format!("moved {rows} rows in 2 segments")), "{told}");
     to
 }
 
@@ -277,7 +281,12 @@ fn what_is_restored_is_as_it_was() {
         let told = sandbox.ok("log-usage", &["restore", &to]);
         assert!(told.starts_with("put back 40 rows in 2 segments; the archive keeps"), "{told}");
         assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), vault);
-        assert_eq!(ledger(&sandbox), files);
+        // The list stays, for git merges it with another branch's.
+        let listed = sandbox.read(".telemetry/archived.csv");
+        assert_eq!(listed, "segment,rows,first,last,bytes,sha256\n");
+        let mut after = ledger(&sandbox);
+        after.retain(|(path, _)| !path.ends_with("archived.csv"));
+        assert!(after == files, "{to}: the ledger is another");
         assert_eq!(reports(&sandbox), before);
         sandbox.commit("2026-05-04", "restored");
         assert_eq!(sandbox.ok("usage-report", &["--committed"]), committed);
@@ -429,8 +438,16 @@ fn what_cannot_be_archived_is_left_as_it_is() {
     archive(".telemetry/vault", 2, &["is inside the ledger's folder"]);
     archive(".telemetry", 2, &["is inside the ledger's folder"]);
     sandbox.write("file", "theirs");
-    archive("file", 1, &["failed to read entire block"]);
+    archive("file", 1, &["failed to read entire block", "name another --to"]);
     assert_eq!(sandbox.read("file"), "theirs");
+    archive("vault.tar.gz", 2, &["is no form that an archive has"]);
+    archive(".git/vault", 2, &["is git's own"]);
+    // Another ledger would count what is in its folder.
+    sandbox.write("other/.telemetry/usage.csv", file(&[]));
+    sandbox.write("plain/usage.csv", file(&[]));
+    for other in ["other/.telemetry/archive", "other/.telemetry/v.tar", "plain/archive"] {
+        archive(other, 2, &["is another ledger's"]);
+    }
     // Another file stands where a segment would go.
     let name = Path::new(FEBRUARY).file_name().unwrap().to_str().unwrap().to_owned();
     sandbox.write(&format!("taken/{name}"), "theirs");
@@ -454,6 +471,196 @@ fn what_cannot_be_archived_is_left_as_it_is() {
     assert!(told.starts_with("nothing to move: no sealed segment whose rows are all"), "{told}");
     assert!(!sandbox.path("v").exists());
     assert_eq!(counted(&sandbox), (ROWS, 0));
+}
+
+/// An archive that is one file is written anew from its manifest: what this does not name would go.
+#[test]
+fn what_the_manifest_does_not_name_is_never_written_over() {
+    let sandbox = months();
+    let archive = |to: &str, before: &str| {
+        sandbox.run("log-usage", &["archive", "--to", to, "--before", before, "--yes"])
+    };
+    let refused = |to: &str, words: &str| {
+        let (bytes, files) = (fs::read(sandbox.path(to)).unwrap(), ledger(&sandbox));
+        let output = archive(to, "2026-04-01");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(words) && said.contains("name another --to"), "{said}");
+        assert_eq!(fs::read(sandbox.path(to)).unwrap(), bytes);
+        assert!(ledger(&sandbox) == files, "the ledger is another");
+    };
+    sandbox.write("thesis.txt", "precious");
+    sandbox.ok("tar", &["cf", "home.tar", "thesis.txt"]);
+    refused("home.tar", "is no archive: it has no manifest.csv");
+    assert!(archive("vault.tar", "2026-03-01").status.success());
+    sandbox.commit("2026-05-02", "moved");
+    fs::copy(sandbox.path("vault.tar"), sandbox.path("more.tar")).unwrap();
+    sandbox.ok("tar", &["rf", "more.tar", "thesis.txt"]);
+    refused("more.tar", "a header is not as log-usage writes it");
+    // A member more, as log-usage writes it.
+    let name = Path::new(FEBRUARY).file_name().unwrap().to_str().unwrap();
+    let mut whole = tar::Archive::new(File::open(sandbox.path("vault.tar")).unwrap());
+    let mut less = tar::Builder::new(File::create(sandbox.path("less.tar")).unwrap());
+    for entry in whole.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let (mut header, mut text) = (entry.header().clone(), String::new());
+        entry.read_to_string(&mut text).unwrap();
+        if entry.path().unwrap() == Path::new("manifest.csv") {
+            text =
+                text.lines().filter(|it| !it.contains(name)).map(|it| format!("{it}\n")).collect();
+            header.set_size(text.len() as u64);
+            header.set_cksum();
+        }
+        less.append(&header, text.as_bytes()).unwrap();
+    }
+    drop(less);
+    refused("less.tar", &format!("{name}: the manifest does not name it"));
+    let verify = |to: &str| text(&sandbox.run("usage-report", &["verify", "--archive", to]).stdout);
+    let finding = format!("{name}: the manifest does not name it\n");
+    assert_eq!(verify("less.tar"), finding.clone() + "20 rows in 1 segment: 1 finding\n");
+    // In a folder, too, a segment that nobody knows of is found.
+    sandbox.ok("log-usage", &["restore", "vault.tar"]);
+    sandbox.commit("2026-05-03", "restored");
+    assert!(archive("vault", "2026-03-01").status.success());
+    let manifest = sandbox.read("vault/manifest.csv");
+    sandbox.write("vault/manifest.csv", manifest.lines().next().unwrap().to_owned() + "\n");
+    let found = verify("vault");
+    assert!(found.contains(&finding) && found.ends_with("0 segments: 2 findings\n"), "{found}");
+    let told = sandbox.ok("log-usage", &["restore", "vault"]);
+    assert!(told.contains("not in this archive: 40 rows in 2 segments"), "{told}");
+    // One line that was changed is damage.
+    let changed = manifest.replacen(",20,", ",21,", 1);
+    assert_ne!(changed, manifest);
+    sandbox.write("vault/manifest.csv", changed);
+    let output = sandbox.run("log-usage", &["restore", "vault"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("and the manifest says 21 rows"));
+}
+
+/// A pipe has no end, and a link is no archive.
+#[cfg(unix)]
+#[test]
+fn an_archive_is_reached_through_links_and_never_a_pipe() {
+    let sandbox = months();
+    let before = ["--before", "2026-03-01", "--yes"];
+    fs::create_dir(sandbox.path("disk")).unwrap();
+    sandbox.ok("log-usage", &["archive", "--to", "disk/v.tar", "--before", "2026-02-01", "--yes"]);
+    sandbox.commit("2026-05-02", "moved");
+    std::os::unix::fs::symlink("disk/v.tar", sandbox.path("v.tar")).unwrap();
+    sandbox.ok("log-usage", &[&["archive", "--to", "v.tar"][..], &before].concat());
+    assert!(sandbox.path("v.tar").is_symlink());
+    let verified = sandbox.ok("usage-report", &["verify", "--archive", "disk/v.tar"]);
+    assert_eq!(verified, "40 rows in 2 segments: nothing found\n");
+    sandbox.ok("log-usage", &["restore", "v.tar"]);
+    sandbox.commit("2026-05-03", "restored");
+    std::os::unix::fs::symlink("nowhere", sandbox.path("dangling.tar")).unwrap();
+    fs::create_dir(sandbox.path("../folder")).unwrap();
+    for pipe in ["../pipe.tar", "../folder/manifest.csv"] {
+        sandbox.git(["-c", &format!("alias.p=!mkfifo {pipe}"), "p"]);
+    }
+    for (to, words) in [
+        ("dangling.tar", "is a link that leads to nothing"),
+        ("../pipe.tar", "is neither a folder nor a file"),
+        ("../folder", "it is no file"),
+    ] {
+        let files = ledger(&sandbox);
+        let archive = [&["archive", "--to", to][..], &before].concat();
+        refused(&sandbox, &archive, 1, &[words]);
+        refused(&sandbox, &["restore", to], 1, &[words]);
+        let verified = sandbox.run("usage-report", &["verify", "--archive", to]);
+        assert!(text(&verified.stdout).contains(words), "{}", text(&verified.stdout));
+        assert!(ledger(&sandbox) == files, "{to}: the ledger is another");
+        assert!(!sandbox.path("../.pipe.tar.lock").exists());
+    }
+    let nowhere = ["restore", "no-archive"];
+    refused(&sandbox, &nowhere, 1, &["no archive is there", "check the path"]);
+    // What was cut short is damage, and no trouble of the system's.
+    let whole = fs::read(sandbox.path("disk/v.tar")).unwrap();
+    sandbox.write("disk/v.tar", &whole[..whole.len() - 2_000]);
+    refused(&sandbox, &["restore", "v.tar"], 1, &["verify --archive"]);
+}
+
+/// Nobody may read a copy who could not read the segment.
+#[cfg(unix)]
+#[test]
+fn copies_are_no_more_open_than_what_they_were_made_of() {
+    use std::os::unix::fs::PermissionsExt;
+    for (to, copy) in [("vault", JANUARY), ("vault.tar", "")] {
+        let sandbox = months();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        for name in [JANUARY, FEBRUARY] {
+            fs::set_permissions(sandbox.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let to = PathBuf::from(moved(&sandbox, to));
+        let name = Path::new(copy).file_name().unwrap_or_default();
+        let copy = if name.is_empty() { to.clone() } else { to.join(name) };
+        assert_eq!(mode(&copy), 0o600, "{to:?}");
+        sandbox.commit("2026-05-02", "moved");
+        let more = ["archive", "--to", to.to_str().unwrap(), "--before", "2026-04-01", "--yes"];
+        sandbox.ok("log-usage", &more);
+        assert_eq!(mode(&copy), 0o600, "{to:?}");
+        sandbox.ok("log-usage", &["restore", to.to_str().unwrap()]);
+        assert_eq!(mode(&sandbox.path(JANUARY)), 0o600, "{to:?}");
+    }
+}
+
+/// Two branches may seal segments that begin with the same row, and so have one name.
+#[test]
+fn segments_of_one_name_are_both_put_back() {
+    let sandbox = months();
+    sandbox.git(["branch", "b"]);
+    moved(&sandbox, "one");
+    sandbox.commit("2026-05-02", "moved");
+    sandbox.git(["checkout", "--quiet", "b"]);
+    let other = file(&[row(1, 1, 100), row(1, 27, 600)]);
+    sandbox.write(JANUARY, &other);
+    sandbox.commit("2026-05-02", "another");
+    moved_rows(&sandbox, "other", 22);
+    sandbox.commit("2026-05-03", "moved");
+    sandbox.git(["merge", "--quiet", "--no-edit", "main"]);
+    assert_eq!(sandbox.json(&[])["archived"]["rows"], 42);
+    let told = sandbox.ok("log-usage", &["restore", "../one"]);
+    assert!(told.starts_with("put back 40 rows in 2 segments"), "{told}");
+    assert!(told.contains("not in this archive: 2 rows in 1 segment"), "{told}");
+    // Something else stands there, too, and stays as it is.
+    let number = |n: u32| JANUARY.replace(".csv", &format!("-{n}.csv"));
+    sandbox.write(&number(2), "no ledger");
+    for told in ["put back 2 rows in 1 segment; the archive", "nothing to restore"] {
+        let said = sandbox.ok("log-usage", &["restore", "../other"]);
+        assert!(said.starts_with(told), "{said}");
+    }
+    assert_eq!(sandbox.read(&number(3)), other);
+    assert_eq!(sandbox.read(&number(2)), "no ledger");
+    fs::remove_file(sandbox.path(number(2))).unwrap();
+    assert_eq!(counted(&sandbox), (ROWS + 1, 1));
+    assert_eq!(sandbox.json(&[])["archived"]["rows"], 0);
+    // By its name it is where it was, be it compressed.
+    sandbox.ok("log-usage", &["archive"]);
+    let name = Path::new(JANUARY).file_name().unwrap().to_str().unwrap();
+    let told = sandbox.ok("log-usage", &["restore", "../other", name]);
+    assert!(told.contains("2 rows in 1 segment were there already"), "{told}");
+    // What was pruned is put back, and left out.
+    sandbox.ok("log-usage", &["prune", "--before", "2026-02-01", "--yes"]);
+    let told = sandbox.ok("log-usage", &["restore", "../other", name]);
+    assert!(told.contains("reports leave out what is from before 2026-02-01"), "{told}");
+}
+
+/// What one branch puts back and another adds to the list merges, and every row counts.
+#[test]
+fn a_list_that_became_empty_merges_with_a_longer_one() {
+    let sandbox = months();
+    moved(&sandbox, "vault");
+    sandbox.commit("2026-05-02", "moved");
+    sandbox.git(["branch", "b"]);
+    sandbox.ok("log-usage", &["restore", "../vault"]);
+    sandbox.commit("2026-05-03", "restored");
+    sandbox.git(["checkout", "--quiet", "b"]);
+    let more = ["archive", "--to", "../vault", "--before", "2026-04-01", "--yes"];
+    sandbox.ok("log-usage", &more);
+    sandbox.commit("2026-05-03", "more");
+    sandbox.git(["merge", "--quiet", "--no-edit", "main"]);
+    assert_eq!(counted(&sandbox), (60, 0));
+    assert_eq!(sandbox.json(&[])["archived"]["rows"], 20);
 }
 
 /// Until git holds a segment, moving it away would look like losing its rows.
@@ -492,6 +699,14 @@ fn a_segment_goes_once_the_last_commit_holds_it() {
     // A row that somebody else deleted meanwhile is lost, and found.
     sandbox.write(MARCH, file(&rows(3, 140)[1..]));
     assert!(text(&sandbox.run("log-usage", &["doctor"]).stdout).contains("no file holds: 1"));
+    // Nothing was committed at all yet.
+    let new = Sandbox::repository();
+    new.write(".telemetry/usage.csv", file(&rows(4, 160)));
+    new.write(JANUARY, file(&rows(1, 100)));
+    refused(&new, &archive, 1, &["commit it first", "nothing was done"]);
+    // What git is not to see need not be.
+    new.write(".gitignore", "/.telemetry/\n");
+    assert!(new.ok("log-usage", &archive).starts_with("moved 20 rows in 1 segment"));
     // Outside a repository there is nothing to wait for.
     let alone = Sandbox::new();
     alone.write("usage.csv", file(&rows(4, 160)));
@@ -783,6 +998,12 @@ impl Case {
             return fail("a panic");
         }
         let here = rows_here(&sandbox);
+        // A restore puts back all or nothing.
+        let is_none = all.difference(&here).count() == 6;
+        let is_refused = self.arguments[0] == "restore" && fault.contains("error=");
+        if is_refused && !is_none && here != all {
+            return fail("a part was put back");
+        }
         let missing: Vec<&String> = all.difference(&here).collect();
         if !missing.is_empty() {
             // Then an archive has them, whole.

@@ -8,13 +8,15 @@ use std::process::ExitCode;
 use clap::{ArgGroup, Parser};
 use usage_ledger::error::{Error, Result, excerpt, shell_word, shown};
 use usage_ledger::figures::{self, counted};
-use usage_ledger::git;
+use usage_ledger::git::{self, WorkTree};
 use usage_ledger::ledger::archive::Archive;
 use usage_ledger::ledger::archived::Segment;
+use usage_ledger::ledger::border;
 use usage_ledger::ledger::gzip;
-use usage_ledger::ledger::moving::{self, Aim, Survey};
+use usage_ledger::ledger::moving::{self, Aim, Done, Survey};
+use usage_ledger::ledger::restoring;
 use usage_ledger::timestamp::Day;
-use usage_ledger::workspace::{Config, Place};
+use usage_ledger::workspace::{Config, FOLDER, Place};
 
 use crate::prune;
 use crate::voice;
@@ -85,7 +87,9 @@ pub(crate) fn run(options: Options) -> Result<ExitCode> {
             refuse_conversion(place)?;
             let before: u64 = survey.due.iter().map(|it| it.segment.bytes).sum();
             let done = moving::compress(place, &policy, &around, &survey.due)?;
-            tell_left(&done.left);
+            if let Some(printed) = undone(&done) {
+                return Ok(printed);
+            }
             format!(
                 "compressed {}: of {} {} are left\n",
                 counted(done.segments.len() as u64, "segment"),
@@ -99,7 +103,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode> {
                 fix: "--older-than 180d; or archive_after in config.toml, below [retention]"
                     .to_owned(),
             })?;
-            refuse_inside(place, path)?;
+            refuse_target(place, path)?;
             let survey = moving::survey(place, Some(border), Aim::Move)?;
             if let Some(printed) = nothing("move", &survey, Some(border)) {
                 return Ok(printed);
@@ -117,7 +121,9 @@ pub(crate) fn run(options: Options) -> Result<ExitCode> {
             }
             let archive = Archive::at(path);
             let done = moving::move_out(place, &policy, &around, &survey.due, &archive)?;
-            tell_left(&done.left);
+            if let Some(printed) = undone(&done) {
+                return Ok(printed);
+            }
             let rows = done.segments.iter().map(|it| it.rows).sum();
             format!(
                 "moved {} in {}; reports say that they do not see them\n\
@@ -127,8 +133,16 @@ pub(crate) fn run(options: Options) -> Result<ExitCode> {
             )
         }
     };
-    let commit = if is_tracked() { "commit the ledger's folder\n" } else { "" };
+    let commit = commit(place, &is_tracked);
     Ok(voice::print(format!("{done}{commit}").as_bytes()))
+}
+
+/// What is left to be done. `git commit -a` would leave new files out.
+fn commit(place: &Place, is_tracked: &dyn Fn() -> bool) -> String {
+    match is_tracked() {
+        true => format!("commit it all: git add {}\n", shell_word(&shown(place.folder()))),
+        false => String::new(),
+    }
 }
 
 fn rows(survey: &Survey) -> u64 {
@@ -153,6 +167,15 @@ fn nothing(verb: &str, survey: &Survey, border: Option<Day>) -> Option<ExitCode>
             voice::print(b"nothing was done\n");
             ExitCode::from(1)
         }
+    })
+}
+
+/// Says what stayed after all; and that it was everything, if so.
+fn undone(done: &Done) -> Option<ExitCode> {
+    tell_left(&done.left);
+    done.segments.is_empty().then(|| {
+        voice::print(b"nothing was done\n");
+        ExitCode::from(1)
     })
 }
 
@@ -186,18 +209,58 @@ fn confirmed(text: &str, rows: &str, options: &str) -> Result<bool> {
     prune::answered(&format!("Move {rows} out of the ledger's folder? [y/N]"))
 }
 
-/// What is moved into the ledger's folder has not left it.
-fn refuse_inside(place: &Place, path: &Path) -> Result<()> {
-    let folder = place.folder().canonicalize();
-    let target = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let known = target.ancestors().find_map(|it| it.canonicalize().ok());
-    match folder.is_ok_and(|folder| known.is_some_and(|known| known.starts_with(folder))) {
-        false => Ok(()),
-        true => Err(Error::Usage {
-            problem: format!("--to {} is inside the ledger's folder", shown(path)),
-            fix: "name a folder outside it; without --to segments are compressed in place"
-                .to_owned(),
-        }),
+/// Where rows would be counted again, or lost: what is moved there has not left a ledger's folder, or
+/// is nothing that anybody looks for.
+fn refuse_target(place: &Place, path: &Path) -> Result<()> {
+    let refuse = |problem: &str, fix: &str| {
+        Err(Error::Usage {
+            problem: format!("--to {} {problem}", shown(path)),
+            fix: fix.to_owned(),
+        })
+    };
+    let target = resolved(path);
+    let is_in = |name: &str| target.iter().any(|part| part == name);
+    let own = place.folder().canonicalize();
+    if own.is_ok_and(|own| target.starts_with(own)) {
+        let fix = "name a folder outside it; without --to segments are compressed in place";
+        return refuse("is inside the ledger's folder", fix);
+    }
+    let beside = target.parent().map(|folder| folder.join(place.name()));
+    let is_read = target.ends_with("archive") && beside.is_some_and(|ledger| ledger.is_file());
+    if is_in(FOLDER) || is_read {
+        let fix = "name a folder outside of any ledger's";
+        return refuse("is another ledger's, which would count these rows as its own", fix);
+    }
+    if is_in(".git") {
+        return refuse("is git's own: it may be cleared away", "name another folder");
+    }
+    const OTHERS: [&str; 8] = [".gz", ".tgz", ".zip", ".zst", ".xz", ".bz2", ".7z", ".csv"];
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if OTHERS.iter().any(|ending| name.ends_with(ending)) && !path.is_dir() {
+        return refuse("is no form that an archive has", "a folder, or a file that ends in .tar");
+    }
+    let tree = WorkTree::around(&target).filter(|_| git::ignoring_rule(&target).is_none());
+    if tree.is_some_and(|tree| work_tree_of(place).is_some_and(|own| own.top == tree.top)) {
+        let path = shown(path);
+        voice::say(&format!(
+            "note: {path} is in the work tree: do not commit it, or git carries it"
+        ));
+    }
+    Ok(())
+}
+
+fn work_tree_of(place: &Place) -> Option<WorkTree> {
+    WorkTree::around(&place.folder().canonicalize().ok()?)
+}
+
+/// The path without links and dots, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let known = path.ancestors().find_map(|it| Some((it, it.canonicalize().ok()?)));
+    match known.map(|(known, real)| (path.strip_prefix(known), real)) {
+        Some((Ok(rest), real)) if rest != Path::new("") => real.join(rest),
+        Some((_, real)) => real,
+        None => path,
     }
 }
 
@@ -259,32 +322,41 @@ pub(crate) fn restore(options: Restore) -> Result<ExitCode> {
     }
     let policy = policy(&Config::load(place)?, None, None);
     let archive = Archive::at(&options.from);
-    let wanted = moving::restorable(place, &archive, &options.segments)?;
-    if wanted.is_empty() {
-        let text = "nothing to restore: nothing in the archive was moved out of this ledger; \
-                    a segment that is named is put back all the same\n";
-        return Ok(voice::print(text.as_bytes()));
-    }
     let counted_of = |segments: &[Segment]| {
         let rows = counted(segments.iter().map(|it| it.rows).sum(), "row");
         format!("{rows} in {}", counted(segments.len() as u64, "segment"))
     };
+    let found = restoring::restorable(place, &archive, &options.segments)?;
+    let wanted = found.wanted;
+    let elsewhere = match found.elsewhere.as_slice() {
+        [] => String::new(),
+        some => format!("moved out, and not in this archive: {}\n", counted_of(some)),
+    };
+    if wanted.is_empty() {
+        let text = "nothing to restore: nothing in the archive was moved out of this ledger; \
+                    a segment that is named is put back all the same\n";
+        return Ok(voice::print(format!("{text}{elsewhere}").as_bytes()));
+    }
     if options.dry_run {
         archive.check(&wanted)?;
         let mut text = format!("would put back {}:\n", counted_of(&wanted));
         wanted.iter().for_each(|it| text += &line(it));
-        return Ok(voice::print(text.as_bytes()));
+        return Ok(voice::print((text + &elsewhere).as_bytes()));
     }
     let is_tracked = || git::tracks(&place.active());
     let around = around(work_tree(&target), &is_tracked);
-    let restored = moving::restore(place, &policy, &around, &archive, &wanted)?;
+    let restored = restoring::restore(place, &policy, &around, &archive, &wanted)?;
     let mut text = format!("put back {}", counted_of(&restored.put));
     if !restored.there.is_empty() {
         text += &format!("; {} were there already", counted_of(&restored.there));
     }
     text += "; the archive keeps its copies\n";
-    if is_tracked() {
-        text += "commit the ledger's folder\n";
+    text += &elsewhere;
+    if let Some(border) = border::load(place)?
+        && wanted.iter().any(|it| it.first.day() < border)
+    {
+        text += &format!("reports leave out what is from before {border}: it was pruned\n");
     }
+    text += &commit(place, &is_tracked);
     Ok(voice::print(text.as_bytes()))
 }
