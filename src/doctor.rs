@@ -384,6 +384,14 @@ fn due(place: &Place, now: Instant) -> Vec<Sign> {
             Err(error) => signs.push(Sign::ill(error.to_string(), "mend what the system says")),
         }
     }
+    if let (Some(keep), Some(moved)) = (retention.keep, retention.archive_after)
+        && keep <= moved
+    {
+        signs.push(Sign::ill(
+            "rows are to be deleted before any goes to an archive: keep is up before archive_after",
+            "make keep longer, or take archive_after away, below [retention] in config.toml",
+        ));
+    }
     if let Some(age) = retention.keep
         && let Ok(found) = prune::survey(place, None, border(age))
         && found.rows > 0

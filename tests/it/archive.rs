@@ -1139,6 +1139,9 @@ fn doctor_says_sizes_and_what_is_due() {
     assert!(!said.contains("WRONG segments"), "{said}");
     // Nothing is deleted by itself.
     assert_eq!(counted(&sandbox).0, 21);
+    let settings = "[retention]\narchive_after = \"1year\"\nkeep = \"30d\"\n";
+    sandbox.write(".telemetry/config.toml", settings);
+    has(&["WRONG rows are to be deleted before any goes to an archive"]);
     sandbox.write(".telemetry/config.toml", "[retention]\ncompress_after = \"soon\"\n");
     refused(&sandbox, &["archive"], 1, &["config.toml:2: compress_after: \"soon\" is no time"]);
 }
