@@ -2,9 +2,10 @@
 
 use crate::error::printable;
 use crate::figures::{self, counted};
+use crate::render::fitted::{Column, cut, table};
 use crate::render::markdown::common_text;
 use crate::render::tables::{Cell, WEEKDAYS, day_month};
-use crate::report::alert::finding::Finding;
+use crate::report::alert::finding::{Finding, Kind};
 use crate::report::glance::{Glance, Latest};
 use crate::report::measures::Measures;
 
@@ -14,28 +15,55 @@ const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 /// So many alerts are shown; what is wrong beyond that is a matter for `check`.
 const FIRING_MAX: usize = 3;
 
-/// The width of the columns of figures.
-const COLUMNS: [(&str, usize); 6] =
-    [("Tasks", 7), ("Success", 9), ("Prompt", 9), ("Written", 9), ("Cost *", 11), ("Time", 9)];
+/// The sums; those of cost are left out where nothing has a price.
+const SUMS: [Column; 7] = [
+    Column::text(9, 0),
+    Column::figure("Tasks", 5, 0),
+    Column::figure("Success", 7, 2),
+    Column::figure("Prompt", 7, 3),
+    Column::figure("Written", 7, 4),
+    Column::figure(COST, 9, 1),
+    Column::figure("Time", 7, 5),
+];
+
+const COST: &str = "Cost *";
+
+/// The newest rows: day, time, model, task type, outcome, and their figures.
+const ROWS: [Column; 8] = [
+    Column::text(10, 2),
+    Column::text(5, 0),
+    Column::elastic(12),
+    Column::text(7, 4),
+    Column::text(6, 1),
+    Column::figure("Prompt", 6, 3),
+    Column::figure("Written", 7, 5),
+    Column::figure("Time", 7, 6),
+];
+
+/// What stands before the names of these figures, where there is room.
+const ROWS_TITLE: &str = " Newest rows ";
 
 /// The glance in that many columns and lines.
 pub fn lines(it: &Glance, (columns, height): (usize, usize)) -> Vec<String> {
     let (year, ..) = it.today.ymd();
     let weekday = WEEKDAYS[usize::from(it.today.weekday())];
-    let mut lines = vec![
-        format!(" Usage on {weekday} {} {year}", day_month(it.today)),
-        String::new(),
-        format!(" {:<10}{}", "", figures_line(COLUMNS.map(|(name, _)| name.to_owned()), it)),
-    ];
-    for (name, measures) in &it.periods {
-        lines.push(format!(" {name:<10}{}", figures_line(of(measures), it)));
-    }
-    lines.extend([String::new(), spark(it), String::new(), " Newest rows".to_owned()]);
-    let firing = firing(it);
-    let kept = firing.len() + 1;
-    let below: Vec<String> = [vec![String::new()], firing, vec![foot(it)]].concat();
-    let room = height.saturating_sub(lines.len() + below.len());
-    lines.extend(it.newest.iter().take(room).map(latest));
+    let mut lines = vec![format!(" Usage on {weekday} {} {year}", day_month(it.today))];
+    lines.push(String::new());
+    lines.extend(sums(it, columns));
+    lines.extend([String::new(), spark(it, columns), String::new()]);
+    let firing = firing(it, columns);
+    let foot = foot(it, columns);
+    let kept = firing.len() + foot.len();
+    let below = [vec![String::new()], firing, foot].concat();
+    let room = height.saturating_sub(lines.len() + 1 + below.len());
+    let newest: Vec<Vec<String>> = it.newest.iter().take(room).map(latest).collect();
+    let mut newest = table(&ROWS, &newest, columns).into_iter();
+    let names = newest.next().unwrap_or_default();
+    lines.push(match names.strip_prefix(&" ".repeat(ROWS_TITLE.len())) {
+        Some(names) => format!("{ROWS_TITLE}{names}"),
+        None => ROWS_TITLE.trim_end().to_owned(),
+    });
+    lines.extend(newest);
     if it.newest.is_empty() {
         lines.push("   none yet".to_owned());
     }
@@ -46,17 +74,23 @@ pub fn lines(it: &Glance, (columns, height): (usize, usize)) -> Vec<String> {
         lines.truncate(height - kept.len());
         lines.extend(kept);
     }
-    lines.into_iter().map(|line| line.chars().take(columns).collect()).collect()
+    lines.into_iter().map(|line| cut(&line, columns)).collect()
 }
 
-fn figures_line(cells: [String; COLUMNS.len()], it: &Glance) -> String {
-    let cells = cells.iter().zip(COLUMNS);
-    let shown = cells.filter(|(_, (name, _))| it.has_costs || !name.starts_with("Cost"));
-    shown.map(|(cell, (_, width))| format!("{cell:>width$}")).collect()
+fn sums(it: &Glance, columns: usize) -> Vec<String> {
+    let is_shown = |column: &&Column| it.has_costs || column.name != COST;
+    let shown: Vec<Column> = SUMS.iter().filter(is_shown).copied().collect();
+    let row = |(name, sum): &(&str, Measures)| {
+        let cells = SUMS.iter().zip(of(name, sum)).filter(|(column, _)| is_shown(column));
+        cells.map(|(_, cell)| cell).collect()
+    };
+    let rows: Vec<Vec<String>> = it.periods.iter().map(row).collect();
+    table(&shown, &rows, columns)
 }
 
-fn of(it: &Measures) -> [String; COLUMNS.len()] {
+fn of(name: &str, it: &Measures) -> [String; SUMS.len()] {
     [
+        name.to_owned(),
         figures::compact(it.tasks.into()),
         common_text(&Cell::Success(it.successes, it.tasks)),
         figures::compact(it.prompt_tokens),
@@ -67,7 +101,7 @@ fn of(it: &Measures) -> [String; COLUMNS.len()] {
 }
 
 /// The last days as blocks, with what the largest is.
-fn spark(it: &Glance) -> String {
+fn spark(it: &Glance, columns: usize) -> String {
     let largest = it.days.iter().copied().max().unwrap_or_default();
     let block = |size: &u128| match (*size, largest) {
         (0, _) => ' ',
@@ -78,29 +112,40 @@ fn spark(it: &Glance) -> String {
         true => figures::dollars(largest),
         false => format!("{} tokens", figures::compact(largest)),
     };
-    format!(" {} days  |{blocks}|  at most {most} a day", it.days.len())
+    let blocks = format!(" {} days  |{blocks}|", it.days.len());
+    let whole = format!("{blocks}  at most {most} a day");
+    if whole.chars().count() > columns { blocks } else { whole }
 }
 
-fn latest(it: &Latest) -> String {
-    let outcome = if it.success { "ok" } else { "failed" };
-    format!(
-        "   {}  {:<24} {:<8} {outcome:<6} {:>7} + {:>6}  {:>7}",
-        it.time,
+fn latest(it: &Latest) -> Vec<String> {
+    let (day, time) = it.time.split_once(' ').unwrap_or((&it.time, ""));
+    vec![
+        day.to_owned(),
+        time.chars().take(5).collect(),
         printable(&it.model),
-        it.task_type.name(),
+        it.task_type.name().to_owned(),
+        if it.success { "ok" } else { "failed" }.to_owned(),
         figures::compact(it.prompt_tokens.into()),
         figures::compact(it.completion_tokens.into()),
         figures::duration(it.duration_ms.into()),
-    )
+    ]
 }
 
-/// What fires, the worst first.
-fn firing(it: &Glance) -> Vec<String> {
+/// What fires, the worst first: with its limit where that has room, and its value whole.
+fn firing(it: &Glance, columns: usize) -> Vec<String> {
     let line = |alert: &Finding| {
         let series = alert.series.as_ref().map(|it| format!(" of {it}")).unwrap_or_default();
         let what = printable(&format!("{}{series}", alert.name));
-        let (severity, value) = (alert.severity.name(), alert.value.text());
-        format!(" {severity:<8}  {what}: {value}, since {}", day_month(alert.since))
+        let head = format!(" {:<8}  ", alert.severity.name());
+        let (value, since) = (alert.value.text(), day_month(alert.since));
+        let short = format!(": {value}, since {since}");
+        let tail = match alert.kind {
+            Kind::Anomaly => format!(": {value}, {}, since {since}", alert.limit_words),
+            _ => format!(": {} {value}, {}, since {since}", alert.metric, alert.limit_words),
+        };
+        let room = |tail: &str| columns.saturating_sub(head.chars().count() + tail.chars().count());
+        let tail = if room(&tail) < what.chars().count() { short } else { tail };
+        format!("{head}{}{tail}", cut(&what, room(&tail)))
     };
     let mut lines: Vec<String> = it.firing.iter().take(FIRING_MAX).map(line).collect();
     if let Some(more @ 1..) = it.firing.len().checked_sub(FIRING_MAX) {
@@ -109,16 +154,35 @@ fn firing(it: &Glance) -> Vec<String> {
     lines
 }
 
-fn foot(it: &Glance) -> String {
+/// What went wrong, in two lines at most, and the last line; of its parts those that have room.
+fn foot(it: &Glance, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Some(problem) = &it.problem {
-        return format!(" q ends · {}", printable(problem));
+        let mut rest = printable(problem);
+        if let Some((at, _)) = rest.char_indices().nth(columns.saturating_sub(1)) {
+            let at = rest[..at].rfind(' ').unwrap_or(at);
+            lines.push(format!(" {}", &rest[..at]));
+            rest = format!("  {}", rest[at..].trim_start());
+        }
+        lines.push(format!(" {rest}"));
     }
-    let unreadable = match it.unreadable {
-        0 => String::new(),
-        rows => format!(" · {} unreadable: usage-report verify", figures::thousands(rows.into())),
-    };
-    let price = if it.has_costs { " · * list price" } else { "" };
-    format!(" q ends · {}{price}{unreadable}", counted(it.rows, "row"))
+    let mut parts = vec![counted(it.rows, "row")];
+    if it.has_costs {
+        parts.push("* list price".to_owned());
+    }
+    if it.unreadable > 0 {
+        let rows = figures::thousands(it.unreadable.into());
+        parts.push(format!("{rows} unreadable: usage-report verify"));
+    }
+    let mut last = " q ends".to_owned();
+    for part in parts {
+        let longer = format!("{last} · {part}");
+        if longer.chars().count() <= columns {
+            last = longer;
+        }
+    }
+    lines.push(last);
+    lines
 }
 
 #[cfg(test)]
@@ -177,7 +241,7 @@ mod tests {
     #[test]
     fn what_fires_stands_above_the_last_line() {
         let shown = |alerts, size| lines(&Glance { firing: firing(alerts), ..glance(50) }, size);
-        let one = " error     spent of claude-opus-4: $12.50, since 9 Nov";
+        let one = " error     spent of claude-opus-4: cost $12.50, above $10.00, since 9 Nov";
         let all = shown(1, (80, 24));
         assert_eq!(all[21..23], ["", one]);
         let all = shown(5, (80, 24));
@@ -185,6 +249,11 @@ mod tests {
         assert!(shown(3, (80, 24)).iter().all(|line| !line.contains("more")));
         // A small screen has no room for much else.
         assert_eq!(shown(2, (80, 3))[..2], [one, one]);
+        assert_eq!(
+            shown(1, (60, 24))[22],
+            " error     spent of claude-opus-4: $12.50, since 9 Nov"
+        );
+        assert_eq!(shown(1, (40, 24))[22], " error     spent o…: $12.50, since 9 Nov");
         for size in [(80, 24), (40, 10), (10, 3), (80, 1), (1, 1), (80, 0)] {
             let all = shown(5, size);
             assert!(all.len() <= size.1 && all.iter().all(|it| it.chars().count() <= size.0));
@@ -204,6 +273,52 @@ mod tests {
         let shown = lines(&glance(50), (80, 24));
         assert_eq!(shown.len(), 24);
         assert!(shown[23].starts_with(" q ends · 0 rows"), "{}", shown[23]);
+    }
+
+    /// Whatever the width: a figure that is seen is the whole figure.
+    #[test]
+    fn no_figure_is_cut_in_two() {
+        let mut glance = Glance { firing: firing(2), ..glance(3) };
+        for (at, latest) in glance.newest.iter_mut().enumerate() {
+            latest.model = ["claude-sonnet-5-5", "m", "x"][at].to_owned();
+            (latest.prompt_tokens, latest.completion_tokens) = (8_165, 280);
+            latest.duration_ms = 222_402;
+        }
+        let wide = lines(&glance, (200, 40)).join(" ");
+        let whole: Vec<&str> = wide.split_whitespace().collect();
+        for columns in 0..200 {
+            for line in lines(&glance, (columns, 40)) {
+                let is_figure = |it: &&str| it.contains(|c: char| c.is_ascii_digit());
+                let words = line.split_whitespace().filter(is_figure);
+                let mut words = words.filter(|it| !it.contains('…'));
+                assert!(words.all(|it| whole.contains(&it)), "{columns}: {line}");
+            }
+        }
+        let rows = |columns| lines(&glance, (columns, 24))[9..11].to_vec();
+        assert_eq!(
+            rows(80),
+            [
+                " Newest rows                                            Prompt  Written     Time",
+                " 2026-11-21  10:00  claude-sonnet-5-5  execute  ok       8,165      280   3m 42s",
+            ]
+        );
+        assert_eq!(rows(40)[1], " 2026-11-21  10:00  claude-sonn…  ok    ");
+    }
+
+    #[test]
+    fn what_went_wrong_stands_on_lines_of_its_own() {
+        let problem =
+            "error: config.toml:12: key with no value, expected `=` and what it is".to_owned();
+        let glance = Glance { problem: Some(problem), ..glance(1) };
+        let shown = lines(&glance, (50, 24));
+        assert_eq!(
+            shown[shown.len() - 3..],
+            [
+                " error: config.toml:12: key with no value,",
+                "   expected `=` and what it is",
+                " q ends · 0 rows · * list price",
+            ]
+        );
     }
 
     #[test]

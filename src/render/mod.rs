@@ -10,6 +10,7 @@ pub mod folded;
 pub mod terminal;
 pub mod activity;
 pub mod compare;
+pub mod fitted;
 pub mod glance;
 pub mod alert;
 

@@ -57,7 +57,7 @@ if child == 0:
     os.execvp("usage-report", ["usage-report", "watch"])
 size(24, 80)
 before = termios.tcgetattr(screen)
-frame = expect(r"(?s)Today.*q ends · 1 row")
+frame = expect(r"(?s)\x1b\[\?1049h.*Today.*q ends · 1 row")
 if frame.count("\n") > 23:
     fail("the first frame has more lines than the terminal")
 
@@ -103,7 +103,7 @@ if end == "TERM":
     os.kill(child, signal.SIGTERM)
 else:
     os.write(screen, end.encode())
-expect(r"\x1b\[\?25h")
+expect(r"\x1b\[\?25h\x1b\[\?1049l")
 until = time.time() + PATIENCE_S
 while True:
     pid, status = os.waitpid(child, os.WNOHANG)

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{MAIN_SEPARATOR, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -26,6 +26,10 @@ const READ_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// What a terminal shows that does not say how large it is.
 const SIZE: (usize, usize) = (80, 24);
 
+/// A screen of our own: what stood there comes back with the other one.
+const OWN_SCREEN: &str = "\x1b[?1049h";
+const USUAL_SCREEN: &str = "\x1b[?1049l";
+
 const HIDE_CURSOR: &str = "\x1b[?25l";
 const SHOW_CURSOR: &str = "\x1b[?25h";
 const HOME: &str = "\x1b[H";
@@ -48,6 +52,18 @@ pub(crate) struct Followed<'a> {
     pub(crate) look: &'a dyn Fn() -> Result<Glance>,
     /// The folders whose files it is made of; those that are not there yet are looked for again.
     pub(crate) folders: Vec<PathBuf>,
+}
+
+impl Followed<'_> {
+    /// What went wrong, in one sentence, which is not to begin with a path that fills the line.
+    fn told(&self, error: &Error) -> String {
+        let told = error.to_string();
+        let told = told.lines().next().unwrap_or_default().to_owned();
+        let without = |told: String, folder: &PathBuf| {
+            told.replace(&format!("{}{MAIN_SEPARATOR}", folder.display()), "")
+        };
+        self.folders.iter().fold(told, without)
+    }
 }
 
 /// Follows a ledger until somebody ends it.
@@ -86,9 +102,7 @@ pub(crate) fn follow(followed: &Followed<'_>) -> Result<ExitCode> {
                 match (followed.look)() {
                     Ok(found) => glance = found,
                     // git takes files away for a moment: what comes back is a change too.
-                    Err(error) => {
-                        glance.problem = error.to_string().lines().next().map(str::to_owned);
-                    }
+                    Err(error) => glance.problem = Some(followed.told(&error)),
                 }
             }
         }
@@ -179,7 +193,7 @@ impl Screen {
         tcsetattr(io::stdin().as_fd(), OptionalActions::Now, &now)?;
         let screen = Screen { before };
         let mut out = io::stdout().lock();
-        write!(out, "{HIDE_CURSOR}{HOME}{CLEAR_BELOW}")?;
+        write!(out, "{OWN_SCREEN}{HIDE_CURSOR}{HOME}{CLEAR_BELOW}")?;
         out.flush()?;
         Ok(screen)
     }
@@ -199,7 +213,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         let mut out = io::stdout().lock();
-        let _ = write!(out, "\r\n{SHOW_CURSOR}");
+        let _ = write!(out, "{SHOW_CURSOR}{USUAL_SCREEN}");
         let _ = out.flush();
         let _ = tcsetattr(io::stdin().as_fd(), OptionalActions::Flush, &self.before);
     }
