@@ -3,6 +3,7 @@
 pub mod query;
 pub mod inputs;
 pub mod latest;
+pub mod attempts;
 pub mod parts;
 pub mod threads;
 pub mod pass;

@@ -265,6 +265,84 @@ fn advice_names_what_there_is_to_gain() {
     assert!(text(&output.stderr).contains("fix: usage-report --advice --format json"));
 }
 
+/// Four weeks of six tasks a day, of which this makes rows: `(day, number of the task)`.
+fn four_weeks(rows: impl Fn(u32, u32) -> Vec<String>) -> Sandbox {
+    let rows: Vec<String> = (1..=28)
+        .flat_map(|day| (0..6).map(move |n| (day, n)))
+        .flat_map(|it| rows(it.0, it.1))
+        .collect();
+    Sandbox::with_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The rules that speak, with what they are about.
+fn advised(sandbox: &Sandbox) -> Vec<(String, serde_json::Value)> {
+    let report = sandbox.json(&["--advice"]);
+    let all = report["advice"].as_array().unwrap().iter();
+    all.map(|it| (it["rule"].as_str().unwrap().to_owned(), it["evidence"].clone())).collect()
+}
+
+/// One model, and each rule by what only that one finds.
+#[test]
+fn failures_retries_and_slow_task_types_are_told_of_one_model() {
+    let row = |day: u32,
+               n: u32,
+               minute: u32,
+               is_success: bool,
+               task_type: &str,
+               ms: u32,
+               notes: &str| {
+        format!(
+            "2026-11-{day:02}T{:02}:{minute:02}:00Z,claude-opus-5-5,{},2000,{is_success},{task_type},\
+             {ms},{notes}",
+            8 + n,
+            90_000 + 1_000 * day,
+        )
+    };
+    let is_odd = |day: u32, n: u32| (day + n).is_multiple_of(10);
+    // Ordinary figures bear nothing out: a tenth fails, and another task comes when it comes.
+    let sandbox = four_weeks(|day, n| {
+        let plan = row(day, n, 30, true, "plan", 300_000, "");
+        vec![row(day, n, 0, !is_odd(day, n), "execute", 60_000 + 500 * day, ""), plan]
+    });
+    assert_eq!(advised(&sandbox), []);
+    assert!(
+        sandbox
+            .ok("usage-report", &["--advice"])
+            .contains("Nothing that these rows would bear out.")
+    );
+
+    let sandbox =
+        four_weeks(|day, n| vec![row(day, n, 0, n.is_multiple_of(2), "execute", 60_000, "")]);
+    let [(rule, evidence)] = &advised(&sandbox)[..] else { panic!("not one") };
+    assert_eq!((rule.as_str(), &evidence["task_type"]), ("failures", &"execute".into()));
+    assert_eq!(evidence["others_failure_rate"], serde_json::Value::Null);
+
+    // Of three tasks one fails, and its session tries again three minutes later.
+    let retried = |day: u32, n: u32| {
+        let session = format!("{{session={:012x}}}", day * 100 + n);
+        let mut rows =
+            vec![row(day, n, 0, !n.is_multiple_of(3), "execute", 60_000, session.as_str())];
+        if n.is_multiple_of(3) {
+            rows.push(row(day, n, 3, true, "execute", 60_000, session.as_str()));
+        }
+        rows
+    };
+    let [(rule, evidence)] = &advised(&four_weeks(retried))[..] else { panic!("not one") };
+    assert_eq!(rule, "retries");
+    let count = |key: &str| evidence[key].as_u64().unwrap();
+    assert_eq!([count("failures"), count("failures_followed"), count("longest")], [56, 56, 2]);
+    assert_eq!([count("successes"), count("successes_followed")], [168, 0]);
+
+    // The same tasks take twice as long from the middle of the month on.
+    let slower = |day: u32, n: u32| {
+        let ms = (1 + day / 15) * (600_000 + 1_000 * n);
+        vec![row(day, n, 0, true, "verify", ms, "")]
+    };
+    let [(rule, evidence)] = &advised(&four_weeks(slower))[..] else { panic!("not one") };
+    assert_eq!((rule.as_str(), &evidence["task_type"]), ("slow-task-types", &"verify".into()));
+    assert!(evidence["newer_ms_per_task"].as_f64() > evidence["older_ms_per_task"].as_f64());
+}
+
 /// An active segment above a mebibyte is named only where git keeps it.
 #[test]
 fn a_large_ledger_is_named_where_git_keeps_it() {
@@ -284,6 +362,9 @@ fn a_large_ledger_is_named_where_git_keeps_it() {
     sandbox.commit("2026-11-20", "rows");
     let said = sandbox.ok("usage-report", &["--advice"]);
     assert!(said.contains("`max_size = \"1M\"`") && said.contains("less with each commit"));
+    // Who has set it already has done so.
+    sandbox.write(".telemetry/config.toml", "max_size = \"1M\"\n");
+    assert!(!sandbox.ok("usage-report", &["--advice"]).contains("max_size"));
 }
 
 /// An alert that fires for weeks is named until somebody acknowledges it.

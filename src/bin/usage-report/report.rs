@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use usage_ledger::engine::attempts;
 use usage_ledger::engine::inputs::Input;
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result};
@@ -11,8 +12,10 @@ use usage_ledger::ledger::files::Role;
 use usage_ledger::render::{csv, sentences};
 use usage_ledger::report::advice::facts::Means;
 use usage_ledger::report::cells::Wanted;
+use usage_ledger::report::advice::upkeep::COMMITTED_BYTES_MAX;
 use usage_ledger::report::period::Period;
 use usage_ledger::report::{self, Ask, Report, Unseen};
+use usage_ledger::workspace::Config;
 
 use crate::check;
 use crate::cli::{Cli, Output};
@@ -67,17 +70,22 @@ pub(crate) fn run(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
         has_own_prices: inputs.iter().any(|input| input.prices.has_own()),
         unseen,
         period,
-        advice: cli.advice.then(|| means(&inputs, ledger.as_deref())),
+        advice: cli.advice.then(|| means(&inputs, ledger.as_deref(), &query)).transpose()?,
     };
     // Alerts are of a whole ledger, not of the rows that were asked for.
     let is_whole = ask.selection.is_empty()
         && ask.commits.is_none()
         && !(cli.revisions.all_branches || cli.output.committed)
         && !(cli.output.keep_duplicates || cli.output.reprice);
-    if let Some(means) = ask.advice.as_mut().filter(|_| is_whole && ledger.is_some()) {
+    if let Some(means) = ask.advice.as_mut().filter(|_| ledger.is_some()) {
         let file = cli.source.file.first().map(PathBuf::as_path);
         let target = Target::find(file, cli.source.personal)?;
-        means.firing = check::firing(&target, aggregate.cells.clone())?;
+        // Where it is set already, the next row seals what is too large.
+        let max_size = Config::load(&target.place)?.max_size;
+        means.committed_bytes.take_if(|_| max_size.is_some_and(|it| it <= COMMITTED_BYTES_MAX));
+        if is_whole {
+            means.firing = check::firing(&target, aggregate.cells.clone())?;
+        }
     }
     let report = report::build(&aggregate, left_out, &ask);
     if cli.output.format.is_data {
@@ -91,13 +99,14 @@ pub(crate) fn run(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
 }
 
 /// What advice may be drawn from, besides the rows.
-fn means(inputs: &[Input], ledger: Option<&Path>) -> Means {
+fn means(inputs: &[Input], ledger: Option<&Path>, query: &Query) -> Result<Means> {
     let active = inputs.iter().filter(|input| input.role == Role::Active).map(Input::bytes).max();
-    Means {
+    Ok(Means {
         prices: inputs.first().map(|input| input.prices.clone()).unwrap_or_default(),
         committed_bytes: active.filter(|_| ledger.is_some_and(git::tracks)),
         firing: Vec::new(),
-    }
+        attempts: attempts::of(inputs, query)?,
+    })
 }
 
 /// The report in the format that was asked for.

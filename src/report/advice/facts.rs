@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::pricing::Prices;
 use crate::pricing::rates::Rates;
+use crate::report::advice::attempts::Attempts;
+use crate::report::advice::finding::Record;
 use crate::report::aggregate::Cell;
 use crate::report::alert::finding::Finding;
 use crate::report::compare::measure::Sums;
@@ -17,6 +19,11 @@ const MONTH_DAYS: f64 = 365.25 / 12.0;
 /// Gains are told by the month; from fewer days than this nothing is foretold.
 const DAYS_MIN: i32 = 14;
 
+const DAY_S: u64 = 24 * 3600;
+
+/// Fewer tasks show too little.
+pub const TASKS_MIN: u64 = 30;
+
 /// What may be drawn on, besides the rows.
 #[derive(Clone, Debug)]
 pub struct Means {
@@ -26,6 +33,8 @@ pub struct Means {
     pub committed_bytes: Option<u64>,
     /// The alerts that fire; none where the rows are not those of a whole ledger.
     pub firing: Vec<Finding>,
+    /// What of the newest rows is done again.
+    pub attempts: Attempts,
 }
 
 /// What is known.
@@ -43,16 +52,20 @@ pub struct Facts<'a> {
     pub firing: &'a [Finding],
     /// The day of the newest row.
     pub newest: Day,
+    /// The first day of the newer half.
+    pub middle: Day,
+    /// What of the newest rows is done again.
+    pub attempts: &'a Attempts,
 }
 
 impl<'a> Facts<'a> {
     /// Of these cells; None where they are of too few days.
     pub fn of(cells: &[Cell], means: &'a Means) -> Option<Facts<'a>> {
-        let Means { prices, committed_bytes, firing } = means;
+        let Means { prices, committed_bytes, firing, attempts } = means;
         let committed_bytes = *committed_bytes;
         let days = || cells.iter().map(|cell| cell.day);
-        let newest = days().max()?;
-        let days = newest.0 - days().min()?.0 + 1;
+        let (oldest, newest) = (days().min()?, days().max()?);
+        let days = newest.0 - oldest.0 + 1;
         if days < DAYS_MIN {
             return None;
         }
@@ -64,12 +77,40 @@ impl<'a> Facts<'a> {
             let of_model: &mut Sums = models.entry(model.clone()).or_default();
             of_model.add(*day, measures);
         }
-        Some(Facts { sums, models, months, prices, committed_bytes, firing, newest })
+        let middle = Day(newest.0 + 1 - days / 2);
+        Some(Facts {
+            sums,
+            models,
+            months,
+            prices,
+            committed_bytes,
+            firing,
+            newest,
+            middle,
+            attempts,
+        })
     }
 
     /// So much a month.
     pub fn monthly(&self, sum: f64) -> u128 {
         (sum / self.months).max(0.0) as u128
+    }
+
+    /// So much a month, of what the attempts add up to.
+    pub fn monthly_of_attempts(&self, sum: f64) -> u128 {
+        let months = self.attempts.seconds.max(DAY_S) as f64 / DAY_S as f64 / MONTH_DAYS;
+        (sum / months).max(0.0) as u128
+    }
+
+    /// The sums of some days and task types, without durations one by one.
+    pub fn summed(&self, takes: impl Fn(Day, TaskType) -> bool) -> Sums {
+        let mut sums = Sums::default();
+        for ((task_type, _), of_both) in &self.sums {
+            for (day, measures) in of_both.days.iter().filter(|(day, _)| takes(**day, *task_type)) {
+                sums.add(*day, measures);
+            }
+        }
+        sums
     }
 
     /// The newest list prices of a model.
@@ -85,4 +126,10 @@ impl<'a> Facts<'a> {
             others.map(move |((_, to), of_to)| (*task_type, (&**from, of_from), (&**to, of_to)))
         })
     }
+}
+
+/// What a model did, with the value that a rule looks at.
+pub fn record(model: &str, sums: &Sums, value: f64) -> Record {
+    let (tasks, successes) = (sums.all.tasks, sums.all.successes);
+    Record { model: model.into(), tasks, successes, value }
 }
