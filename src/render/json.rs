@@ -133,12 +133,12 @@ pub(super) fn measures(measures: &Measures) -> Map<String, Value> {
 }
 
 /// A sum of any size, as an integer.
-fn exact(sum: u128) -> Value {
+pub(super) fn exact(sum: u128) -> Value {
     serde_json::Number::from_u128(sum).map_or(Value::Null, Value::Number)
 }
 
 /// Dollars with all their decimals, as a number.
-fn usd(micros: Option<u128>) -> Value {
+pub(super) fn usd(micros: Option<u128>) -> Value {
     let number = micros.map(figures::exact_dollars).and_then(|text| text.parse().ok());
     number.map_or(Value::Null, Value::Number)
 }

@@ -77,9 +77,21 @@ pub fn nothing(report: &Report) -> String {
         Some((from, to)) => format!(" from {from} to {to}"),
         None => String::new(),
     };
-    let selection = title_text(&report.selection.join(" "));
     let holder = if report.commits.is_some() { "range" } else { "ledger" };
-    format!("No rows match. The {holder} holds {rows}{when}; {selection} leaves none.")
+    let holds = format!("No rows match. The {holder} holds {rows}{when}");
+    let typed = |it: &&String| report.period.is_none() || !is_of_time(it);
+    let selection: Vec<&str> = report.selection.iter().filter(typed).map(String::as_str).collect();
+    let selection = title_text(&selection.join(" "));
+    match &report.period {
+        Some(period) if selection.is_empty() => format!("{holds}, none of {}.", period.name()),
+        Some(period) => format!("{holds}; {selection} leaves none of {}.", period.name()),
+        None => format!("{holds}; {selection} leaves none."),
+    }
+}
+
+/// Whether an option is one of those that a period stands for.
+fn is_of_time(option: &str) -> bool {
+    option.starts_with("--since") || option.starts_with("--until")
 }
 
 /// Which rows those of a range are: `that main does not have`; nothing where it is none.

@@ -45,6 +45,11 @@ fn a_digest_is_of_the_last_period_that_ended() {
         let found = digest(&sandbox, &["--monthly", "--as-of", as_of]);
         assert_eq!(found, (month.to_owned(), sum), "{as_of}");
     }
+    let said = sandbox.ok("usage-report", &["digest", "--monthly", "--as-of", "2026-10-31"]);
+    assert!(
+        said.contains("holds 5 rows from 2026-11-01 to 2026-11-21, none of 2026-09."),
+        "{said}"
+    );
     let of_none = ["--weekly", "--as-of", "2026-11-23", "--model", "gpt-*"];
     assert_eq!(digest(&sandbox, &of_none), ("2026-W47".to_owned(), 0));
 }
@@ -173,6 +178,9 @@ fn branches_are_compared_by_what_each_has_alone() {
     assert_eq!(tokens("branch:topic", "branch:main"), [5, 10]);
     assert_eq!(tokens("main..topic", "branch:main"), [5, 11]);
     assert_eq!(tokens("branch:topic", "2026-11"), [6, 11]);
+    let unknown = sandbox.run("usage-report", &["compare", "branch:topik", "branch:main"]);
+    let problem = "error: compare: this repository has no commit \"topik\"\n";
+    assert!(text(&unknown.stderr).starts_with(problem), "{}", text(&unknown.stderr));
     let said = sandbox.ok("usage-report", &["compare", "branch:topic", "branch:main"]);
     assert!(said.contains("Rows that both branches have are on neither side."), "{said}");
     assert!(!said.contains("## Trend"), "{said}");
@@ -216,6 +224,11 @@ fn what_cannot_be_compared_is_refused_and_nothing_at_all_is_no_error() {
     for (arguments, problem) in [
         (&["compare", "next-week"][..], "\"next-week\" is no period"),
         (&["compare", "model:gpt-*"], "against what model:gpt-* is compared is missing"),
+        (&["compare", "main..topic"], "fix: usage-report compare main..topic main..OTHER"),
+        (
+            &["compare", "2026-11-15..2026-11-01"],
+            "\"2026-11-15..2026-11-01\" ends before it begins",
+        ),
         (&["--weekly", "compare"], "behind its name"),
         (&["compare", "branch:x", "branch:y", "--all-branches"], "--all-branches"),
     ] {
@@ -228,6 +241,79 @@ fn what_cannot_be_compared_is_refused_and_nothing_at_all_is_no_error() {
     for format in ["csv", "json", "table"] {
         sandbox.ok("usage-report", &["compare", "2020-01", "2019-12", "--format", format]);
     }
+}
+
+/// A part of a week is not compared with a whole one.
+#[test]
+fn what_is_not_over_is_compared_with_as_many_days() {
+    let days = ["2026-11-09", "2026-11-10", "2026-11-11", "2026-11-14", "2026-11-16", "2026-11-17"];
+    let sandbox = with_days(&days);
+    let found = compared(&sandbox, &["this-week", "last-week", "--as-of", "2026-11-17"]);
+    assert_eq!(
+        (&found["a"]["name"], &found["b"]["name"]),
+        (&"2026-W47".into(), &"2026-W46".into())
+    );
+    assert_eq!((&found["days_of_each"], &found["b"]["to"]), (&2.into(), &"2026-11-10".into()));
+    assert_eq!(found["changes"]["tasks"]["change"], 0.0);
+    let said = |of: &str, as_of| sandbox.ok("usage-report", &["compare", of, "--as-of", as_of]);
+    let week = said("this-week", "2026-11-17");
+    assert!(week.contains("**2026-W47 against 2026-W46, 2 days of each · 2 and 2 tasks"), "{week}");
+    let note = "- 2026-W47 ends with the newest row, Tue 17 Nov: of both sides the first 2 days are \
+                compared.\n";
+    assert!(week.contains(note), "{week}");
+    // A table for programs has no place for it.
+    let csv = ["compare", "2026-W47", "--as-of", "2026-11-17", "--format", "csv"];
+    let beside = text(&sandbox.run("usage-report", &csv).stderr);
+    assert!(beside.starts_with("warning: 2026-W47 ends with the newest row, "), "{beside}");
+    assert!(said("today", "2026-11-17").contains("- 2026-11-17 is today, which is not over.\n"));
+    // The same week once it is over, and one whose last days have no rows.
+    for (of, as_of) in [("last-week", "2026-11-23"), ("last-week", "2026-11-16")] {
+        assert!(!said(of, as_of).contains("ends with the newest row"), "{as_of}");
+    }
+}
+
+/// Whole numbers are written as such, beyond what a float can hold, too.
+#[test]
+fn sums_in_machine_formats_are_exact() {
+    let most = "9007199254740991";
+    let row =
+        |day: u8| format!("2026-11-{day:02}T10:00:00Z,claude-opus-5-5,{most},{most},true,plan,7,");
+    let rows: Vec<String> = [9, 16, 17, 18].map(row).into();
+    let sandbox = Sandbox::with_rows(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = |format| {
+        let sides =
+            ["compare", "2026-W47", "2026-W46", "--as-of", "2026-11-30", "--format", format];
+        sandbox.ok("usage-report", &sides)
+    };
+    let json = said("json");
+    for line in [
+        "\"tokens\": {\n      \"a\": 54043195528445946,\n      \"b\": 18014398509481982,",
+        "\"tasks\": {\n      \"a\": 3,\n      \"b\": 1,",
+        "\"duration_p50\": {\n      \"a\": 7,\n      \"b\": 7,",
+    ] {
+        assert!(json.contains(line), "{line}: {json}");
+    }
+    assert!(said("csv").contains("\ntotal,all,tokens,54043195528445946,18014398509481982,2,,,\n"));
+    assert!(said("markdown").contains("54,043,195,528,445,946"));
+}
+
+/// A single row of a day to come neither moves the weeks nor leaves a heading without lines.
+#[test]
+fn a_clock_that_was_wrong_moves_no_week() {
+    let days = ["2026-11-09", "2026-11-10", "2026-11-17"];
+    let sandbox = with_days(&days);
+    let side = |sandbox: &Sandbox| {
+        compared(sandbox, &["--as-of", "2026-11-18"])["a"]["name"].as_str().unwrap().to_owned()
+    };
+    let before = side(&sandbox);
+    assert_eq!(before, "2026-11-11..2026-11-17");
+    sandbox.add_rows(&[&row("2027-11-20", 10, 1)]);
+    assert_eq!(side(&sandbox), before);
+    let said = sandbox.ok("usage-report", &["compare", "--as-of", "2026-11-18"]);
+    assert!(!said.contains("## Trend") && said.contains("1 row is of days that have not come yet"));
+    let alone = with_days(&["2027-11-20"]);
+    let said = alone.ok("usage-report", &["compare", "--as-of", "2026-11-18"]);
+    assert!(!said.contains("## Trend"), "{said}");
 }
 
 /// A month in which one model does as well as the other for a fraction of the money.

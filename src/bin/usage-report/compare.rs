@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::render::compare::page::Page;
-use usage_ledger::render::compare::{FORMATS, csv};
+use usage_ledger::render::compare::{FORMATS, csv, sentences};
 use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::compare::measure::MEASURES;
-use usage_ledger::report::compare::quality::Quality;
-use usage_ledger::report::compare::side::Side;
+use usage_ledger::report::compare::quality::{self, Quality};
+use usage_ledger::report::compare::side::{Of, Side};
 use usage_ledger::report::compare::trend::Trends;
 use usage_ledger::report::compare::{self, Comparison};
 use usage_ledger::report::left_out::LeftOut;
@@ -66,9 +66,31 @@ pub(crate) fn asked(cli: Cli, options: CompareOptions) -> Result<Asked> {
 }
 
 fn example(side: &Side) -> String {
+    if let (Of::Range(range), Some((from, _))) = (&side.of, side.name.split_once("..")) {
+        let dots = if range.contains("...") { "..." } else { ".." };
+        return format!("{from}{dots}OTHER");
+    }
     match side.name.split_once(':') {
         Some((kind @ ("model" | "branch" | "task-type"), _)) => format!("{kind}:OTHER"),
         _ => "last-week".to_owned(),
+    }
+}
+
+/// What is wrong with a side, where it is read as `--range` would be: nobody typed that here.
+fn of_side(error: Error) -> Error {
+    match error {
+        Error::Usage { problem, fix } if problem.starts_with("--range: ") => Error::Usage {
+            problem: problem.replacen("--range", "compare", 1),
+            fix: match fix.split_once("; or") {
+                _ if fix.starts_with("--range") => {
+                    "git branch --all lists the branches; one of a remote is branch:origin/NAME"
+                        .to_owned()
+                }
+                Some((first, _)) => first.to_owned(),
+                None => fix,
+            },
+        },
+        error => error,
     }
 }
 
@@ -83,6 +105,10 @@ impl Asked {
             Some(sides) if sides.iter().any(Side::is_of_git) => self.of_git(sides)?,
             sides => self.of_ledger(sides.as_ref())?,
         };
+        if output.format.is_data {
+            let ends = sentences::ends(&compared.0);
+            ends.iter().for_each(|note| voice::say(&format!("warning: {note}")));
+        }
         let code = deliver(self.draw(&compared), path, output.is_raw())?;
         match compared.1.unreadable {
             0 => Ok(code),
@@ -116,7 +142,7 @@ impl Asked {
         let sums = |one: &Side, two: &Side| {
             let mut cli = self.cli.clone();
             cli.revisions.range = one.range(two);
-            let gathered = gathered(&cli, &[])?;
+            let gathered = gathered(&cli, &[]).map_err(of_side)?;
             let (aggregate, mut left_out) =
                 sums(&cli, &gathered, &self.query(Wanted::Both, one.days()))?;
             left_out.add(gathered.left_out);
@@ -139,17 +165,19 @@ impl Asked {
         let (all, mut left_out) =
             sums(&self.cli, &gathered, &self.query(Wanted::Groups, (None, None)))?;
         left_out.add(gathered.left_out.clone());
-        let newest = all.days.iter().map(|(day, _)| day).max();
-        let of_newest = Side::of_newest(newest.unwrap_or(self.today));
-        let sides = sides.unwrap_or(&of_newest);
+        let newest = quality::newest(&all, self.today).unwrap_or(self.today);
+        let mut sides = sides.cloned().unwrap_or_else(|| Side::of_newest(newest));
+        let ends = Side::evened(&mut sides, newest, self.today);
         let days = sides.each_ref().map(Side::days);
         let [(one_from, one_to), (two_from, two_to)] = days;
         let from = one_from.zip(two_from).map(|(one, two)| one.min(two));
         let to = one_to.zip(two_to).map(|(one, two)| one.max(two));
         let (some, _) = sums(&self.cli, &gathered, &self.query(Wanted::Cells, (from, to)))?;
-        let trends = Trends::of(&all, const { &MEASURES });
+        let trends = Trends::of(&all, newest, const { &MEASURES });
         let quality = Quality::of(&all, self.today);
-        Ok((compare::build(sides, [&some.cells, &some.cells], trends, quality), left_out))
+        let mut compared = compare::build(&sides, [&some.cells, &some.cells], trends, quality);
+        compared.ends = ends;
+        Ok((compared, left_out))
     }
 
     /// The comparison in the format that was asked for.

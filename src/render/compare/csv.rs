@@ -1,5 +1,6 @@
 //! Comparison → one CSV table, a line for every measure of every group.
 
+use crate::figures;
 use crate::render::compare::text::rounded;
 use crate::render::csv::guarded;
 use crate::render::json::name;
@@ -40,7 +41,8 @@ fn table(
             let key = shown(key(*dimension, &part.key));
             let tasks = Change {
                 measure: &MEASURES[0],
-                values: part.tasks.map(|tasks| Some(tasks as f64)),
+                values: [None; 2],
+                exact: part.tasks.map(|tasks| Some(tasks.into())),
                 change: None,
                 interval: None,
             };
@@ -57,16 +59,18 @@ fn line(group: &str, key: String, it: &Change) -> [String; 9] {
     let number = |value: Option<f64>| value.map(|it| rounded(it).to_string()).unwrap_or_default();
     let (low, high) = it.interval.unzip();
     let chance = it.may_be_chance().map(|it| it.to_string()).unwrap_or_default();
-    let [one, two] = it.values.map(|value| match it.measure.unit {
-        Unit::Money => value.map(|micros| micros / 1e6),
-        _ => value,
-    });
+    let value = |at: usize| match (it.exact[at], it.measure.unit) {
+        (Some(micros), Unit::Money) => figures::exact_dollars(micros),
+        (Some(whole), _) => whole.to_string(),
+        (None, Unit::Money) => number(it.values[at].map(|micros| micros / 1e6)),
+        (None, _) => number(it.values[at]),
+    };
     [
         group.to_owned(),
         key,
         it.measure.key.to_owned(),
-        number(one),
-        number(two),
+        value(0),
+        value(1),
         number(it.change),
         number(low),
         number(high),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::render::compare::page::Page;
 use crate::render::compare::text::rounded;
-use crate::render::json::{escaped, measures, name};
+use crate::render::json::{escaped, exact, measures, name, usd};
 use crate::render::tables::key_text;
 use crate::report::compare::Part;
 use crate::report::compare::measure::{Change, Unit};
@@ -38,6 +38,7 @@ pub fn render(page: &Page<'_>) -> String {
         "schema": "usage-compare/1",
         "a": side(0),
         "b": side(1),
+        "days_of_each": it.ends.days,
         "shared_rows": it.shared_rows,
         "changes": changes(&it.changes),
     });
@@ -90,9 +91,11 @@ fn part(dimension: Dimension, part: &Part) -> Value {
 /// By measure; money in dollars.
 fn changes(changes: &[Change]) -> Value {
     let value = |it: &Change| {
-        let [one, two] = it.values.map(|value| match it.measure.unit {
-            Unit::Money => value.map(|micros| rounded(micros / 1e6)),
-            _ => value.map(rounded),
+        let [one, two] = [0, 1].map(|at| match (it.exact[at], it.measure.unit) {
+            (Some(micros), Unit::Money) => usd(Some(micros)),
+            (Some(whole), _) => exact(whole),
+            (None, Unit::Money) => json!(it.values[at].map(|micros| rounded(micros / 1e6))),
+            (None, _) => json!(it.values[at].map(rounded)),
         });
         json!({
             "a": one,

@@ -4,7 +4,7 @@ use crate::figures::{self, counted};
 use crate::render::compare::page::Page;
 use crate::render::compare::text;
 use crate::render::sentences::{places, span, title_text};
-use crate::render::tables::noun;
+use crate::render::tables::{WEEKDAYS, day_month, noun};
 use crate::report::compare::Comparison;
 use crate::report::compare::trend::Trend;
 use crate::report::dimension::Dimension;
@@ -17,7 +17,9 @@ const STEADY: f64 = 0.005;
 pub fn headline(it: &Comparison) -> String {
     let [one, two] = it.names.clone().map(|name| title_text(&name));
     let tasks = it.sides.each_ref().map(|side| figures::thousands(side.all.tasks.into()));
-    let mut line = format!("{one} against {two} · {} and {} tasks", tasks[0], tasks[1]);
+    let days = it.ends.days.map(|days| format!(", {} of each", counted(days, "day")));
+    let days = days.unwrap_or_default();
+    let mut line = format!("{one} against {two}{days} · {} and {} tasks", tasks[0], tasks[1]);
     if it.has_costs() {
         let cost = it.sides.each_ref().map(|side| match side.all.cost() {
             Some(micros) => figures::dollars(micros),
@@ -114,9 +116,9 @@ pub fn notes(it: &Comparison) -> Vec<String> {
          grow with the days."
             .to_owned(),
     ];
-    if it.parts.iter().any(|(_, parts)| !parts.is_empty()) {
+    if it.parts.iter().any(|(_, parts)| !parts.is_empty()) || it.trends.weeks.is_some() {
         notes.push(
-            "Of twenty lines by model and by task type one may be chance all the same.".to_owned(),
+            "Of twenty lines, those of the trend too, one may be chance all the same.".to_owned(),
         );
     }
     notes.extend(warnings(it));
@@ -142,9 +144,28 @@ pub fn short_notes(it: &Comparison) -> Vec<String> {
     notes
 }
 
+/// Which sides are not over, and how far they are compared.
+pub fn ends(it: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (name, newest) in &it.ends.unfinished {
+        let weekday = WEEKDAYS[usize::from(newest.weekday())];
+        let end = format!("{} ends with the newest row, {weekday}", title_text(name));
+        let of_both = it
+            .ends
+            .days
+            .map(|days| format!(": of both sides the first {} are compared", counted(days, "day")));
+        let of_both = of_both.unwrap_or_default();
+        notes.push(format!("{end} {}{of_both}.", day_month(*newest)));
+    }
+    if let Some(today) = &it.ends.today {
+        notes.push(format!("{} is today, which is not over.", title_text(today)));
+    }
+    notes
+}
+
 /// What makes sides hard to compare.
 fn warnings(it: &Comparison) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = ends(it);
     if it.is_of_branches {
         notes.push("Rows that both branches have are on neither side.".to_owned());
     }

@@ -11,7 +11,7 @@ use crate::report::dimension::{Dimension, Key};
 pub fn main(it: &Comparison) -> Table {
     let shown = it.changes.iter().filter(|it| !is_of_nothing(it));
     let rows = shown.map(|change| {
-        let [mut one, mut two] = change.values.map(|value| text::value(change.measure, value));
+        let [mut one, mut two] = text::values(change);
         if matches!(change.measure.figure, Figure::Success) {
             [one, two] = [0, 1].map(|at| {
                 let all = &it.sides[at].all;
@@ -50,7 +50,7 @@ pub fn parts(it: &Comparison, dimension: Dimension, parts: &[Part]) -> Option<Ta
             // A name stands once.
             let key = if at == 0 { key.clone() } else { Cell::Empty };
             let name = Cell::Text(change.measure.name.to_owned());
-            let [one, two] = change.values.map(|value| text::value(change.measure, value));
+            let [one, two] = text::values(change);
             rows.push(vec![key, name, one, two, text::change(change), text::interval(change)]);
         }
     }

@@ -4,17 +4,25 @@ use crate::figures;
 use crate::render::tables::Cell;
 use crate::report::compare::measure::{Change, Figure, Measure, Unit};
 
-/// A value.
-pub fn value(measure: &Measure, value: Option<f64>) -> Cell {
+/// The values of both sides.
+pub fn values(it: &Change) -> [Cell; 2] {
+    [0, 1].map(|at| match (it.exact[at], it.measure.unit) {
+        (Some(micros), Unit::Money) => Cell::Money(micros),
+        (Some(ms), Unit::Duration) => Cell::Duration(ms),
+        (Some(n), Unit::Count) => Cell::Count(n),
+        _ => value(it.measure, it.values[at]),
+    })
+}
+
+/// A value that is not whole.
+fn value(measure: &Measure, value: Option<f64>) -> Cell {
     let Some(value) = value else { return Cell::Unknown };
     let whole = whole(value);
     match measure.unit {
         Unit::Money => Cell::Money(whole),
         Unit::Duration => Cell::Duration(whole),
         Unit::Share => Cell::Text(figures::percent_tenths(self::whole(value * 1e6), 1_000_000)),
-        Unit::Count if matches!(measure.figure, Figure::Sum(_)) || value >= 100.0 => {
-            Cell::Count(whole)
-        }
+        Unit::Count if value >= 100.0 => Cell::Count(whole),
         Unit::Count => {
             let tenths = self::whole(value * 10.0);
             Cell::Text(format!("{}.{}", tenths / 10, tenths % 10))

@@ -47,7 +47,7 @@ pub enum Unit {
 #[derive(Clone, Copy, Debug)]
 pub enum Figure {
     /// A sum: two sides of different length differ by that alone, and no interval says how much.
-    Sum(fn(&Sums) -> f64),
+    Sum(fn(&Sums) -> u128),
     /// Tasks that succeeded, of all.
     Success,
     /// A sum of a day by another.
@@ -80,7 +80,7 @@ impl PartialEq for Measure {
     }
 }
 
-const fn sum(key: &'static str, name: &'static str, unit: Unit, of: fn(&Sums) -> f64) -> Measure {
+const fn sum(key: &'static str, name: &'static str, unit: Unit, of: fn(&Sums) -> u128) -> Measure {
     let figure = Figure::Sum(of);
     Measure { key, name, unit, figure, is_split: false, has_trend: false }
 }
@@ -107,8 +107,8 @@ impl Measure {
 
 /// Every measure, in the order in which they are shown.
 pub const MEASURES: [Measure; 14] = [
-    sum("tasks", "Tasks", Unit::Count, |it| it.all.tasks as f64).trending(),
-    sum("days", "Days with rows", Unit::Count, |it| it.days.len() as f64),
+    sum("tasks", "Tasks", Unit::Count, |it| it.all.tasks.into()).trending(),
+    sum("days", "Days with rows", Unit::Count, |it| it.days.len() as u128),
     ratio("tasks_per_day", "Tasks a day", Unit::Count, |it| (it.tasks as f64, 1.0)),
     Measure {
         key: "success_rate",
@@ -118,7 +118,7 @@ pub const MEASURES: [Measure; 14] = [
         is_split: true,
         has_trend: true,
     },
-    sum("tokens", "Tokens", Unit::Count, |it| it.all.total_tokens() as f64),
+    sum("tokens", "Tokens", Unit::Count, |it| it.all.total_tokens()),
     ratio("tokens_per_task", "Tokens a task", Unit::Count, |it| {
         (it.total_tokens() as f64, it.tasks as f64)
     })
@@ -128,7 +128,7 @@ pub const MEASURES: [Measure; 14] = [
         (it.cached_tokens as f64, it.cache_known_tokens as f64)
     })
     .trending(),
-    sum("cost", "Cost *", Unit::Money, |it| it.all.cost_micros as f64).trending(),
+    sum("cost", "Cost *", Unit::Money, |it| it.all.cost_micros).trending(),
     ratio("cost_per_day", "Cost a day *", Unit::Money, |it| (it.cost_micros as f64, 1.0)),
     ratio("cost_per_task", "Cost a task *", Unit::Money, |it| {
         (it.cost_micros as f64, (it.tasks - it.unpriced.tasks) as f64)
@@ -169,6 +169,8 @@ pub struct Change {
     pub measure: &'static Measure,
     /// Of either side; None where nothing is known.
     pub values: [Option<f64>; 2],
+    /// The same where they are whole: sums and percentiles, however large.
+    pub exact: [Option<u128>; 2],
     /// The first less the second: of shares the difference, of others a part of the second.
     pub change: Option<f64>,
     /// Its interval at 95 %.
@@ -194,10 +196,20 @@ impl Measure {
         match self.figure {
             // Without any price nothing is known of cost.
             _ if self.unit == Unit::Money && all.cost().is_none() => None,
-            Figure::Sum(of) => Some(of(sums)),
+            Figure::Sum(_) => self.exact(sums).map(|it| it as f64),
             Figure::Success => (all.tasks > 0).then(|| all.successes as f64 / all.tasks as f64),
             Figure::Ratio(_) => self.ratio(sums).map(|it| it.value),
-            Figure::Percentile(q) => all.durations.percentile(q).map(|it| it as f64),
+            Figure::Percentile(_) => self.exact(sums).map(|it| it as f64),
+        }
+    }
+
+    /// Its value where that is whole.
+    fn exact(&self, sums: &Sums) -> Option<u128> {
+        match self.figure {
+            _ if self.unit == Unit::Money && sums.all.cost().is_none() => None,
+            Figure::Sum(of) => Some(of(sums)),
+            Figure::Percentile(q) => sums.all.durations.percentile(q).map(u128::from),
+            Figure::Success | Figure::Ratio(_) => None,
         }
     }
 
@@ -216,7 +228,8 @@ impl Measure {
             false => (two > 0.0).then(|| one / two - 1.0),
         });
         let interval = change.and_then(|_| self.interval(sides));
-        Change { measure: self, values, change, interval }
+        let exact = sides.map(|it| self.exact(it));
+        Change { measure: self, values, exact, change, interval }
     }
 
     fn interval(&self, sides: [&Sums; 2]) -> Option<(f64, f64)> {

@@ -13,7 +13,7 @@ use crate::pricing;
 use crate::report::aggregate::Cell;
 use crate::report::compare::measure::{Change, MEASURES, Sums};
 use crate::report::compare::quality::Quality;
-use crate::report::compare::side::Side;
+use crate::report::compare::side::{Ends, Side};
 use crate::report::compare::trend::Trends;
 use crate::report::dimension::{Dimension, Key};
 use crate::timestamp::Day;
@@ -54,6 +54,8 @@ pub struct Comparison {
     pub parts: [(Dimension, Vec<Part>); 2],
     /// Where the ledger is going; nothing where git was asked.
     pub trends: Trends,
+    /// How far periods go that are not over.
+    pub ends: Ends,
     /// How far the figures can be trusted.
     pub quality: Quality,
     /// The day of the list prices.
@@ -125,6 +127,7 @@ pub fn build(
         shared_rows,
         parts,
         trends,
+        ends: Ends::default(),
         quality,
         prices_day: pricing::day(),
     }

@@ -24,13 +24,24 @@ pub struct Quality {
     pub all: Measures,
 }
 
+/// Whether a day has not come yet.
+fn is_ahead(day: Day, today: Day) -> bool {
+    day.0 > today.0.saturating_add(AHEAD_DAYS)
+}
+
+/// The newest day with rows: of those that have come, where there are any.
+pub fn newest(aggregate: &Aggregate, today: Day) -> Option<Day> {
+    let days = || aggregate.days.iter().filter(|(_, it)| it.rows > 0).map(|(day, _)| day);
+    days().filter(|day| !is_ahead(*day, today)).max().or_else(|| days().max())
+}
+
 impl Quality {
     /// Of everything that was summed; `today` is the reader's.
     pub fn of(aggregate: &Aggregate, today: Day) -> Quality {
         let mut quality = Quality { all: aggregate.totals(), ..Quality::default() };
         let mut days: Vec<(Day, u64)> = Vec::new();
         for (day, measures) in aggregate.days.iter().filter(|(_, measures)| measures.rows > 0) {
-            match day.0 > today.0.saturating_add(AHEAD_DAYS) {
+            match is_ahead(day, today) {
                 true => quality.future_rows += measures.rows,
                 false => days.push((day, measures.rows)),
             }

@@ -33,11 +33,10 @@ pub struct Trends {
 }
 
 impl Trends {
-    /// Of all rows that were summed. The week of the newest row counts if that is a Sunday's: half a
+    /// Of all rows that were summed up to the newest day. The week of that one counts if that is a Sunday's: half a
     /// week is no week.
-    pub fn of(aggregate: &Aggregate, measures: &'static [Measure]) -> Trends {
-        let days = || aggregate.days.iter().map(|(day, _)| day);
-        let Some((oldest, newest)) = days().min().zip(days().max()) else {
+    pub fn of(aggregate: &Aggregate, newest: Day, measures: &'static [Measure]) -> Trends {
+        let Some(oldest) = aggregate.days.iter().map(|(day, _)| day).min() else {
             return Trends::default();
         };
         let mut last = Period::week(newest);
@@ -64,8 +63,8 @@ impl Trends {
             Trend::of(measure, &values)
         };
         let trending = measures.iter().filter(|measure| measure.has_trend);
-        let trends = trending.filter_map(trend).collect();
-        Trends { weeks: Some((first, last)), trends }
+        let trends: Vec<Trend> = trending.filter_map(trend).collect();
+        Trends { weeks: (!trends.is_empty()).then_some((first, last)), trends }
     }
 }
 
