@@ -480,7 +480,9 @@ impl Error {
             Error::NoLedger { looked_for, .. } => {
                 format!("no {} in this folder or above it", shown(looked_for))
             }
-            Error::NoSuchFile { .. } => "--file names a ledger that exists, or -".to_owned(),
+            Error::NoSuchFile { .. } => {
+                "what --file, --personal or LOG_USAGE_FILE names must be there".to_owned()
+            }
             Error::Unreadable { .. } => "no figure can be trusted that leaves it out".to_owned(),
             Error::Unmergeable { .. } => {
                 "a merge that guesses could lose rows; nothing was written".to_owned()
@@ -557,7 +559,7 @@ impl Error {
                 "mend what the system says, then run the same command again".to_owned()
             }
             Error::Config { .. } => {
-                "correct the line, or put # before it to use the default".to_owned()
+                "correct the line; what is not set has its default".to_owned()
             }
             Error::Consent { .. } => {
                 "correct the line; or log-usage consent revoke, which puts a new one in its place that \

@@ -22,7 +22,10 @@ pub fn plain(message: &str, field: Option<&str>) -> String {
         return format!("{name}\"{}\" is not {}", bare(given), choices(expected));
     }
     if let Some((given, expected)) = split(&message, &["unknown field "]) {
-        return format!("unknown field {}; there are {}", bare(given), listed(expected));
+        let (given, names) = (bare(given), listed(expected));
+        let meant = nearest(given, names.split(", "));
+        let meant = meant.map_or(String::new(), |it| format!(" (did you mean {it}?)"));
+        return format!("unknown field {given}{meant}; there are {names}");
     }
     if let Some(missing) = message.strip_prefix("missing field ") {
         return format!("{} is missing", bare(missing));
@@ -32,6 +35,16 @@ pub fn plain(message: &str, field: Option<&str>) -> String {
     }
     // Our own messages begin with the field.
     message
+}
+
+/// More slips of the fingers make another word.
+const SLIP_EDITS_MAX: usize = 2;
+
+/// The word that was probably meant.
+pub fn nearest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = words.map(|word| (strsim::damerau_levenshtein(given, word), word));
+    let (edits, word) = scored.min_by_key(|(edits, _)| *edits)?;
+    (edits <= SLIP_EDITS_MAX && edits * 3 < word.len()).then_some(word)
 }
 
 /// What is the matter with a line that should be a JSON object.
@@ -139,6 +152,10 @@ mod tests {
             (
                 "unknown field `colour`, expected one of `a`, `b`",
                 "unknown field colour; there are a, b",
+            ),
+            (
+                "unknown field `alerts`, expected one of `events`, `alert`",
+                "unknown field alerts (did you mean alert?); there are events, alert",
             ),
             ("missing field `id`", "id is missing"),
             ("sample: 0 is not above 0, up to 1", "sample: 0 is not above 0, up to 1"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::alert::rule::{Entry, Rule};
+use crate::alert::rule::{self, Entry, Rule};
 use crate::error::{Error, Result};
 use crate::privacy::capture;
 use crate::privacy::consent::Ceiling;
@@ -487,7 +487,7 @@ pub struct Config {
     #[serde(default)]
     pub capture: capture::Settings,
     /// What is watched, as the file has it; [`Config::parse`] makes rules of it.
-    #[serde(default, rename = "alert")]
+    #[serde(default, rename = "alert", deserialize_with = "rule::entries")]
     pub(crate) entries: Vec<Entry>,
     /// What is watched.
     #[serde(skip)]

@@ -151,9 +151,12 @@ impl Amount {
         }
     }
 
-    /// For programs: dollars, milliseconds, a share from 0 to 1, or the number itself.
-    pub fn number(self) -> f64 {
-        self.millionths as f64 / 1e6
+    /// For programs, exactly: dollars, milliseconds, a share from 0 to 1, or the number itself.
+    pub fn number(self) -> String {
+        let size = self.millionths.unsigned_abs();
+        let sign = if self.millionths < 0 { "-" } else { "" };
+        let digits = format!("{sign}{}", figures::exact_dollars(size));
+        digits.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 }
 
@@ -208,6 +211,9 @@ mod tests {
         ] {
             assert_eq!(Amount { unit, millionths }.text(), text);
         }
+        let number = |millionths| Amount { unit: Unit::Count, millionths }.number();
+        assert_eq!(number(54_043_195_528_445_946 * ONE), "54043195528445946");
+        assert_eq!([number(0), number(300 * ONE), number(-1_250_000)], ["0", "300", "-1.25"]);
     }
 
     /// The limit itself is no breach, however it divides.

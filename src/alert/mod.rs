@@ -4,5 +4,6 @@
 pub mod severity;
 pub mod amount;
 pub mod metric;
+pub mod limit;
 pub mod rule;
 pub mod act;

@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 use wildmatch::WildMatch;
 
-use crate::alert::amount::{Amount, ONE, Unit};
+use crate::alert::limit::{Given, Limit, Mistake, given};
 use crate::alert::metric::{By, Metric, Store};
 use crate::alert::severity::Severity;
 
@@ -35,46 +35,42 @@ pub struct Entry {
     source: Option<Spanned<String>>,
     metric: Spanned<String>,
     by: Option<Spanned<String>>,
-    only: Option<String>,
+    only: Option<Spanned<String>>,
     window: Option<Spanned<String>>,
     #[serde(default, deserialize_with = "given")]
     above: Option<Spanned<Given>>,
     #[serde(default, deserialize_with = "given")]
     below: Option<Spanned<Given>>,
-    change: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "given")]
+    change: Option<Spanned<Given>>,
     min_samples: Option<u64>,
     severity: Option<Spanned<String>>,
     cooldown: Option<Spanned<String>>,
 }
 
-/// A limit as written: a number, or a number with its unit in quotes.
-#[derive(Clone, Debug, PartialEq)]
-struct Given(String);
-
-impl<'de> Deserialize<'de> for Given {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Given, D::Error> {
-        struct Anything;
-        impl Visitor<'_> for Anything {
-            type Value = Given;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number such as 50, or one with its unit such as \"$50\"")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Given, E> {
-                Ok(Given(text.to_owned()))
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Given, E> {
-                Ok(Given(number.to_string()))
-            }
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Given, E> {
-                Ok(Given(number.to_string()))
-            }
+/// The tables `[[alert]]` of the settings.
+///
+/// # Errors
+/// What is none of them, by its name in the settings.
+pub fn entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    struct Tables;
+    impl<'de> Visitor<'de> for Tables {
+        type Value = Vec<Entry>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table [[alert]]")
         }
-        deserializer.deserialize_any(Anything)
+        fn visit_seq<A: SeqAccess<'de>>(self, mut tables: A) -> Result<Vec<Entry>, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = tables.next_element()? {
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Vec<Entry>, A::Error> {
+            Err(de::Error::custom("alert: there may be several, so each is headed [[alert]]"))
+        }
     }
-}
-
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Spanned<Given>>, D::Error> {
-    Spanned::<Given>::deserialize(deserializer).map(Some)
+    deserializer.deserialize_any(Tables)
 }
 
 /// The days that are judged together.
@@ -113,66 +109,6 @@ impl Window {
     }
 }
 
-/// What is a breach; the limit itself is none. All in millionths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// More than that.
-    Above(i128),
-    /// Less than that.
-    Below(i128),
-    /// A change from the window before, beyond that to its side: a part of what it was.
-    Change(i128),
-    /// The same in points of a share.
-    Points(i128),
-}
-
-impl Limit {
-    /// In words, behind a value: `above $50.00`, `+30 %`.
-    pub fn words(self, unit: Unit) -> String {
-        let text = |millionths| Amount { unit, millionths }.text();
-        match self {
-            Limit::Above(limit) => format!("above {}", text(limit)),
-            Limit::Below(limit) => format!("below {}", text(limit)),
-            Limit::Change(_) | Limit::Points(_) => self.change_words(),
-        }
-    }
-
-    fn change_words(self) -> String {
-        let (millionths, unit) = match self {
-            Limit::Points(by) => (by, "pt"),
-            Limit::Change(by) | Limit::Above(by) | Limit::Below(by) => (by, "%"),
-        };
-        change_words(millionths, unit)
-    }
-
-    /// How far a value is from the one before, in the words of the limit.
-    pub fn distance_words(self, millionths: i128) -> String {
-        change_words(millionths, if matches!(self, Limit::Points(_)) { "pt" } else { "%" })
-    }
-
-    /// The side on which a breach lies: whether beyond a larger value.
-    pub fn is_upwards(self) -> bool {
-        match self {
-            Limit::Above(_) => true,
-            Limit::Below(_) => false,
-            Limit::Change(by) | Limit::Points(by) => by >= 0,
-        }
-    }
-
-    /// Whether it is of a change.
-    pub fn is_change(self) -> bool {
-        matches!(self, Limit::Change(_) | Limit::Points(_))
-    }
-}
-
-/// Hundredths with a sign: `+30 %`, `-15 pt`, `+2.5 %`.
-fn change_words(millionths: i128, unit: &str) -> String {
-    let sign = if millionths < 0 { "-" } else { "+" };
-    let size =
-        Amount { unit: Unit::Plain, millionths: millionths.saturating_abs() / 1_000 * 100_000 };
-    format!("{sign}{} {unit}", size.text())
-}
-
 /// One rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -197,9 +133,6 @@ pub struct Rule {
     /// Who is told of it is told again after that.
     pub cooldown: Duration,
 }
-
-/// A mistake: where in the text, and what.
-pub type Mistake = (usize, String);
 
 impl Rule {
     /// A limit that was typed, for all rows together.
@@ -254,19 +187,20 @@ impl Rule {
         };
         let metric = Metric::parse(entry.metric.get_ref(), store).map_err(|names| {
             let given = entry.metric.get_ref();
-            let of = store.name();
-            let problem = format!("metric: \"{given}\" is not one of those of {of}: {names}");
-            (entry.metric.span().start, problem)
+            let problem = match Store::ALL.into_iter().find(|it| Metric::parse(given, *it).is_ok())
+            {
+                Some(other) => format!("is of source = \"{}\"", other.name()),
+                None => format!("is not one of those of {}: {names}", store.name()),
+            };
+            (entry.metric.span().start, format!("metric: \"{given}\" {problem}"))
         })?;
         let by = match &entry.by {
             None => By::None,
             Some(text) => one_of("by", text, By::all(store))?,
         };
-        if entry.only.is_some() && by == By::None {
-            return Err((
-                name_at,
-                "only: names series, and there is no by to tell them apart".into(),
-            ));
+        if let Some(only) = entry.only.as_ref().filter(|_| by == By::None) {
+            let problem = "only: names series, and there is no by to tell them apart";
+            return Err((only.span().start, problem.to_owned()));
         }
         let window = match &entry.window {
             None => Window::Days(7),
@@ -284,16 +218,25 @@ impl Rule {
             Some(text) => humantime::parse_duration(text.get_ref())
                 .map_err(|_| refuse("cooldown", text, "an age such as 1h or 7d"))?,
         };
-        let limit = match (&entry.above, &entry.below, &entry.change) {
-            (Some(text), None, None) => Limit::Above(amount("above", text, &metric)?),
-            (None, Some(text), None) => Limit::Below(amount("below", text, &metric)?),
-            (None, None, Some(text)) => change(text, metric.unit())
-                .ok_or_else(|| refuse("change", text, changes(metric.unit())))?,
-            _ => return Err((name_at, "an alert has one of above, below and change".to_owned())),
+        let given = [
+            entry.above.as_ref().map(|it| ("above", it)),
+            entry.below.as_ref().map(|it| ("below", it)),
+            entry.change.as_ref().map(|it| ("change", it)),
+        ];
+        let limit = match given.into_iter().flatten().collect::<Vec<_>>()[..] {
+            [] => {
+                let problem = format!("the alert \"{name}\" has no above, below or change");
+                return Err((name_at, problem));
+            }
+            [(field, text)] => Limit::read(field, text, &metric)?,
+            [(one, _), (other, text), ..] => {
+                let problem = format!("{other}: an alert has one limit, and this one has {one}");
+                return Err((text.span().start, problem));
+            }
         };
         let usual = if metric.is_sum() { 0 } else { SAMPLES_MIN };
         let min_samples = entry.min_samples.unwrap_or(usual);
-        let only = entry.only.as_deref().map(WildMatch::new);
+        let only = entry.only.map(|it| WildMatch::new(it.get_ref()));
         Ok(Rule { name, store, metric, by, only, window, limit, min_samples, severity, cooldown })
     }
 }
@@ -312,45 +255,14 @@ fn one_of<T: Copy>(
     found.ok_or_else(|| refuse(field, given, &format!("one of {}", names())))
 }
 
-fn amount(field: &str, given: &Spanned<Given>, metric: &Metric) -> Result<i128, Mistake> {
-    let Given(text) = given.get_ref();
-    metric.unit().parse(text).map_err(|allowed| {
-        let problem = format!("{field}: \"{text}\" is not {allowed}, as {} needs", metric.name());
-        (given.span().start, problem)
-    })
-}
-
-fn changes(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Share => "a change such as \"-15pt\" or \"+30%\", with its sign",
-        _ => "a change such as \"+30%\" or \"-20%\", with its sign",
-    }
-}
-
-fn change(given: &Spanned<String>, unit: Unit) -> Option<Limit> {
-    let text = given.get_ref().trim();
-    let (sign, rest) = match text.strip_prefix('+') {
-        Some(rest) => (1, rest),
-        None => (-1, text.strip_prefix('-')?),
-    };
-    let number = |text: &str| {
-        Unit::Plain.parse(text.trim_end()).ok().filter(|it| (0..=1_000_000 * ONE).contains(it))
-    };
-    match rest.strip_suffix('%') {
-        Some(percent) => Some(Limit::Change(sign * number(percent)? / 100)),
-        None => {
-            let points = rest.strip_suffix("pt").filter(|_| unit == Unit::Share)?;
-            Some(Limit::Points(sign * number(points)? / 100))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::amount::{ONE, Unit};
 
-    #[derive(Deserialize)]
+    #[derive(Debug, Deserialize)]
     struct Settings {
+        #[serde(deserialize_with = "entries")]
         alert: Vec<Entry>,
     }
 
@@ -384,8 +296,16 @@ mod tests {
     fn a_mistake_is_told_where_it_stands() {
         for (lines, problem) in [
             ("metric = \"toknes\"\nabove = 1", "metric: \"toknes\" is not one of those of ledger"),
-            ("metric = \"cost\"", "an alert has one of above, below and change"),
-            ("metric = \"cost\"\nabove = 1\nbelow = 2", "an alert has one of"),
+            ("metric = \"cost\"", "the alert \"x\" has no above, below or change"),
+            ("metric = \"cost\"\nabove = 1\nbelow = 2", "below: an alert has one limit"),
+            ("metric = \"metric:x\"\nabove = 1", "metric: \"metric:x\" is of source = \"events\""),
+            (
+                "metric = \"success_rate\"\nabove = \"100%\"",
+                "above: \"100%\" can never be exceeded",
+            ),
+            ("metric = \"tasks\"\nbelow = 0", "below: \"0\" can never be undercut"),
+            ("metric = \"cost\"\nchange = \"-100%\"", "change: \"-100%\" can never be"),
+            ("metric = \"error_rate\"\nchange = \"+100pt\"", "change: \"+100pt\" can never be"),
             (
                 "metric = \"cost\"\nabove = \"a lot\"",
                 "above: \"a lot\" is not an amount in dollars",
@@ -412,6 +332,8 @@ mod tests {
             assert!(told.starts_with(problem), "{told}");
             assert!(at > 0);
         }
+        let single = toml::from_str::<Settings>("[alert]\nname = \"x\"\n").unwrap_err();
+        assert_eq!(single.message(), "alert: there may be several, so each is headed [[alert]]");
         let twice = "[[alert]]\nname = \"x\"\nmetric = \"cost\"\nabove = 1\n".repeat(2);
         assert!(read(&twice).unwrap_err().1.contains("another alert, too"));
         assert!(read("[[alert]]\nname = \"a b\"\nmetric = \"cost\"\nabove = 1\n").is_err());

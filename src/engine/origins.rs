@@ -2,6 +2,7 @@
 //! before children. So a merge, a rebase or a squash counts no row twice.
 
 use hashbrown::{HashMap, HashSet};
+use std::path::Path;
 
 use crate::engine::gathered::{Blob, Gathered, blobs, scan};
 use crate::engine::inputs::Input;
@@ -286,16 +287,24 @@ impl Sources<'_> {
     /// # Errors
     /// git fails, or a line of the table cannot be read.
     pub fn prices(&self) -> Result<Prices> {
-        let Some((commit, _)) = self.commit else { return Prices::load(self.place) };
-        let path = self.place.prices();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match self.repository.file(commit, &name)? {
-            None => Ok(Prices::default()),
-            Some(id) => {
-                let (text, named) = self.text(&name, &id, commit)?;
-                Prices::parse(&text, named.as_ref())
-            }
+        if self.commit.is_none() {
+            return Prices::load(self.place);
         }
+        match self.beside(&self.place.prices())? {
+            None => Ok(Prices::default()),
+            Some((text, named)) => Prices::parse(&text, named.as_ref()),
+        }
+    }
+
+    /// The text of a file beside the ledger as the commit has it, and what errors call it.
+    ///
+    /// # Errors
+    /// git fails.
+    pub fn beside(&self, path: &Path) -> Result<Option<(String, String)>> {
+        let Some((commit, _)) = self.commit else { return Ok(None) };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let id = self.repository.file(commit, &name)?;
+        id.map(|id| self.text(&name, &id, commit)).transpose()
     }
 
     /// The text of a file at a commit, and what errors call it.

@@ -189,8 +189,9 @@ fn foot(it: &Glance, columns: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::alert::amount::Ratio;
+    use crate::alert::limit::Limit;
     use crate::alert::metric::Metric;
-    use crate::alert::rule::{Limit, Rule};
+    use crate::alert::rule::Rule;
     use crate::report::aggregate::Aggregate;
     use crate::report::alert::judge::Episode;
     use crate::report::glance::{self, DAYS};
@@ -233,6 +234,7 @@ mod tests {
             samples: 4,
             before: None,
             is_open: true,
+            is_from_start: false,
         };
         let rule = Rule::typed("spent", Metric::Cost, Limit::Above(10_000_000), 0);
         vec![Finding::of_rule(&rule, Some("claude-opus-4"), &episode); alerts]

@@ -12,8 +12,9 @@ use crate::timestamp::Day;
 const CELLS_MIN: usize = 4_096;
 
 /// Where only the newest days are wanted, the cells of so many days with rows are kept. Anomalies are
-/// looked for in less than two quarters of them, and measured by two months more.
-const DAYS_MAX: usize = 300;
+/// looked for in less than two quarters of them and measured by two months more; whether the newest
+/// rows stand alone is told by a year.
+const DAYS_MAX: usize = 400;
 
 /// What is counted of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -509,9 +509,9 @@ fn the_repositorys_settings_count() {
     let before = sandbox.snapshot();
     let output = sandbox.run("log-usage", &SEED);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output.stderr).contains("config.toml:2: unknown field max_sise; there are max_size")
-    );
+    assert!(text(&output.stderr).contains(
+        "config.toml:2: unknown field max_sise (did you mean max_size?); there are max_size"
+    ));
     assert_eq!(sandbox.snapshot(), before);
 }
 

@@ -10,6 +10,7 @@ mod activity;
 mod agents;
 mod alarms;
 mod alerts;
+mod alerts_known;
 mod amend;
 mod archive;
 mod batch;

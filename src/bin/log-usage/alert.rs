@@ -1,7 +1,7 @@
 //! `log-usage alert`: which alerts there are, and what people do about them.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -12,12 +12,13 @@ use usage_ledger::engine::inputs;
 use usage_ledger::error::{Error, Result, excerpt};
 use usage_ledger::git;
 use usage_ledger::ledger;
+use usage_ledger::ledger::events::reading;
 use usage_ledger::notes;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::report::alert::finding::Finding;
 use usage_ledger::report::alert::{Ask, check};
 use usage_ledger::setup;
-use usage_ledger::workspace::{Config, Permission};
+use usage_ledger::workspace::{Config, FOLDER, LEDGER, Permission};
 
 use crate::identity;
 use crate::redact;
@@ -140,17 +141,26 @@ fn alerts(target: &Target, config: Config, has_history: bool) -> Result<Vec<Find
     let acts = ledger::alerts::load(place)?;
     let rules = config.alerts;
     let ask = Ask { rules, acts, has_history, has_anomalies: true, ..Ask::default() };
-    let mut inputs = inputs::of_ledger(place, "", true)?.unwrap_or_default();
+    let inputs = inputs::of_ledger(place, "", true)?;
     let waiting = waiting_for(target)?;
-    if !waiting.is_empty() {
-        inputs.push(inputs::of_waiting(place, &waiting, true)?);
-    }
-    let cache = world::cache_home().map(|home| Cache::of(&home, &place.active()));
     let beside = place.events();
     let events = match beside.active().exists() {
         true => beside,
         false => target.of_events()?.place.events(),
     };
+    if inputs.is_none() && waiting.is_empty() && reading::files(&events)?.is_empty() {
+        return Err(match target.choice {
+            Choice::Repository => {
+                Error::NoLedger { looked_for: Path::new(FOLDER).join(LEDGER), held: None }
+            }
+            _ => Error::NoSuchFile { path: place.active() },
+        });
+    }
+    let mut inputs = inputs.unwrap_or_default();
+    if !waiting.is_empty() {
+        inputs.push(inputs::of_waiting(place, &waiting, true)?);
+    }
+    let cache = world::cache_home().map(|home| Cache::of(&home, &place.active()));
     let (facts, _) = alerts::facts(&inputs, Some(&events), &ask, cache.as_ref(), &|_| ())?;
     Ok(check(&ask, facts).findings)
 }
@@ -181,7 +191,7 @@ fn act(action: Action, which: &Which) -> Result<ExitCode> {
         if name.is_none() && !which.quiet {
             voice::say(&format!(
                 "warning: no rule here finds an alert {alert}: stored all the same, for another \
-                 branch may"
+                 branch may, or a machine that has the events"
             ));
         }
         said.push(format!("{alert}  {}", name.unwrap_or_default()));
@@ -227,19 +237,28 @@ impl Which {
 
 /// The id that was meant, and what the alert is called where it is known.
 fn find(known: &[Finding], given: &str) -> Result<(String, Option<String>)> {
+    let given = &*given.to_ascii_lowercase();
     let is_meant = |it: &&Finding| it.id.as_deref().is_some_and(|id| id.starts_with(given));
     let fix = || "log-usage alert list --all shows them with their ids".to_owned();
-    if given.len() < PREFIX_MIN {
-        let problem = format!("{} is too short to be an alert's id", excerpt(given));
+    let is_id_like = given.bytes().all(|b| b.is_ascii_hexdigit());
+    if given.len() < PREFIX_MIN || !is_id_like {
+        let problem = format!(
+            "{} is not {PREFIX_MIN} to {ID_CHARS} digits (0-9, a-f) of an alert's id",
+            excerpt(given)
+        );
         return Err(Error::Usage { problem, fix: fix() });
     }
+    let name = |it: &Finding| {
+        let series = it.series.as_deref().map(|it| format!(", {}", excerpt(it)));
+        format!("{}{}", it.name, series.unwrap_or_default())
+    };
+    let which = |it: &&Finding| {
+        let id = it.id.as_deref().unwrap_or_default();
+        format!("{id} ({}, since {})", name(it), it.since)
+    };
     let meant: Vec<&Finding> = known.iter().filter(is_meant).collect();
     match meant[..] {
-        [it] => {
-            let series = it.series.as_deref().map(|it| format!(", {}", excerpt(it)));
-            let name = format!("{}{}", it.name, series.unwrap_or_default());
-            Ok((it.id.clone().unwrap_or_default(), Some(name)))
-        }
+        [it] => Ok((it.id.clone().unwrap_or_default(), Some(name(it)))),
         [] if is_id(given) => Ok((given.to_owned(), None)),
         [] => Err(Error::Usage {
             problem: format!("no alert has the id {}", excerpt(given)),
@@ -247,7 +266,7 @@ fn find(known: &[Finding], given: &str) -> Result<(String, Option<String>)> {
         }),
         _ => Err(Error::Usage {
             problem: format!("{} alerts have ids that begin with {given}", meant.len()),
-            fix: format!("give more of its {ID_CHARS} digits; {}", fix()),
+            fix: format!("say which: {}", meant.iter().map(which).collect::<Vec<_>>().join(", ")),
         }),
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use usage_ledger::error::{Error, Result, excerpt, shell_word};
 use usage_ledger::redact;
 use usage_ledger::row::{COUNT_MAX, Refused, TaskType};
+use usage_ledger::wording::nearest;
 use usage_ledger::workspace::{Durability, SIZES, parse_size};
 
 /// The six fields that every row has, as the header names them; notes may follow.
@@ -44,9 +45,6 @@ const OPTIONS: [(&str, bool); 14] = [
 /// Words that people use for `false`; any other is taken for a kind of `true`.
 const FAILURES: [&str; 12] =
     ["0", "no", "n", "f", "fail", "failed", "failure", "false", "flase", "fals", "error", "ko"];
-
-/// How many letters a slip of the fingers may change; more, and another word was meant.
-const SLIP_EDITS_MAX: usize = 2;
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -182,13 +180,6 @@ fn tag_example(given: &str) -> String {
         "source" | "id" | "agent" | "user" | "reason" => format!("{key}=a-word"),
         _ => "id=a-word".to_owned(),
     }
-}
-
-/// The word that was probably meant.
-pub(crate) fn nearest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = words.map(|word| (strsim::damerau_levenshtein(given, word), word));
-    let (edits, word) = scored.min_by_key(|(edits, _)| *edits)?;
-    (edits <= SLIP_EDITS_MAX && edits * 3 < word.len()).then_some(word)
 }
 
 /// Takes the arguments apart. `commands` are the words that would have been commands, to be

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use usage_ledger::error::{Error, Result};
 use usage_ledger::intake::import::homes::Homes;
 use usage_ledger::privacy::consent::Environment;
-use usage_ledger::timestamp::{Instant, Timestamp};
+use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::{FOLDER, Place, find_root};
 
 /// Our own folder in each of the user's.
@@ -91,14 +91,6 @@ pub(crate) fn root() -> Result<PathBuf> {
 /// The clock on the wall, with its offset.
 pub(crate) fn now() -> Timestamp {
     chrono::Local::now().fixed_offset().into()
-}
-
-/// A moment, as the clock on the wall showed it.
-#[allow(dead_code, reason = "the writer asks for no age of rows")]
-pub(crate) fn at_home(moment: Instant) -> Timestamp {
-    use chrono::TimeZone;
-    let local = chrono::Local.timestamp_opt(moment.seconds, moment.nanos).single();
-    local.map_or_else(|| Timestamp::utc(moment), |it| it.fixed_offset().into())
 }
 
 /// The user's folder for what we remember between two runs; None where there is none.

@@ -3,13 +3,18 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use usage_ledger::alert::act::Acts;
 use usage_ledger::alert::amount::Unit;
+use usage_ledger::alert::limit::Limit;
 use usage_ledger::alert::metric::Metric;
-use usage_ledger::alert::rule::{Limit, Rule};
+use usage_ledger::alert::rule::Rule;
 use usage_ledger::alert::severity::Severity;
 use usage_ledger::engine::alerts;
 use usage_ledger::engine::cache::Cache;
+use usage_ledger::engine::origins::Sources;
+use usage_ledger::engine::range;
 use usage_ledger::error::{Error, Result};
+use usage_ledger::git::objects::Repository;
 use usage_ledger::ledger;
 use usage_ledger::ledger::events::reading;
 use usage_ledger::render::alert::page::Page;
@@ -19,13 +24,13 @@ use usage_ledger::report::aggregate::Cell;
 use usage_ledger::report::alert::finding::Finding;
 use usage_ledger::report::alert::{Ask, check};
 use usage_ledger::report::selection::Bound;
-use usage_ledger::timestamp::Day;
+use usage_ledger::timestamp::{Day, Timestamp};
 use usage_ledger::workspace::{Config, Place};
 
 use crate::cli;
 use crate::cli::{CheckOptions, Cli, not_for_spreadsheet};
 use crate::gather::Gathered;
-use crate::notify;
+use crate::notify::Notify;
 use crate::output::{deliver, refuse_ledger, screen};
 use crate::sums::{cache, gathered, progress};
 use crate::voice;
@@ -46,9 +51,9 @@ pub(crate) fn run(cli: &Cli, options: &CheckOptions) -> Result<ExitCode> {
     shown.beside.iter().for_each(|line| voice::say(line));
     let printed = deliver(shown.text, asked.output, asked.is_raw())?;
     let mut code = if shown.code == ExitCode::SUCCESS { printed } else { shown.code };
-    if let Some(command) = asked.notify {
+    if let Some(notify) = &asked.notify {
         let ledger = asked.place.as_ref().map(Place::active).unwrap_or_default();
-        if !notify::notify(command, &ledger, &shown.firing)? {
+        if !notify.tell(&ledger, &shown.firing)? {
             code = ExitCode::from(1);
         }
     }
@@ -67,7 +72,7 @@ struct Asked<'a> {
     /// Where to write to.
     output: Option<&'a Path>,
     /// Whom to tell.
-    notify: Option<&'a str>,
+    notify: Option<Notify<'a>>,
     /// Whether what cannot be read is a failure.
     is_strict: bool,
     /// The ledger, where it is one.
@@ -123,11 +128,22 @@ impl<'a> Asked<'a> {
         let since = options.since.as_ref().or(filters.since.as_ref());
         let until = options.until.as_ref().or(filters.until.as_ref());
         let bounds = cli::bounds(since, until)?;
-        if limits.is_empty() && bounds.0.is_some() {
+        let of_limits = [
+            (bounds.0.is_some(), "--since", "windows", "--max-cost 50 --since 7d"),
+            (
+                options.min_samples.is_some(),
+                "--min-samples",
+                "min_samples",
+                "--max-p95 5m --min-samples 20",
+            ),
+        ];
+        let lone = of_limits.iter().find(|(is_given, ..)| *is_given && limits.is_empty());
+        if let Some((_, option, own, example)) = lone {
             return Err(Error::Usage {
-                problem: "--since is for limits that are typed; rules have windows of their own"
-                    .to_owned(),
-                fix: "usage-report check --max-cost 50 --since 7d".to_owned(),
+                problem: format!(
+                    "{option} is for limits that are typed; rules have {own} of their own"
+                ),
+                fix: format!("usage-report check {example}"),
             });
         }
         // Rows of some commits or of several ledgers are no series of days.
@@ -147,15 +163,20 @@ impl<'a> Asked<'a> {
                 fix: "usage-report check --range main..HEAD --max-cost 5".to_owned(),
             });
         }
+        let is_committed = cli.output.committed;
+        let asked_of = if is_committed { committed_ask_of } else { ask_of };
         let ask = Ask {
             limits,
-            since: bounds.0.map(day_of),
+            since: bounds.0,
             until: bounds.1.map(day_of),
+            today: target.is_some().then(|| world::now().day()),
             has_anomalies: target.is_some() && !options.no_anomalies,
             has_history: options.history,
-            ..target.as_ref().map(ask_of).transpose()?.unwrap_or_default()
+            ..target.as_ref().map(asked_of).transpose()?.unwrap_or_default()
         };
-        let events = target.as_ref().map(events_of).transpose()?;
+        // Events are never committed.
+        let own = target.as_ref().filter(|_| !is_committed);
+        let events = own.map(events_of).transpose()?;
         let output = options.output.as_deref().or(cli.output.output.as_deref());
         Ok(Asked {
             unlooked: target.is_none().then_some(
@@ -167,7 +188,7 @@ impl<'a> Asked<'a> {
             is_for_spreadsheet,
             fail_on: options.fail_on.unwrap_or(Severity::Warning),
             output: output.filter(|path| *path != Path::new("-")),
-            notify: options.notify.as_deref(),
+            notify: options.notify.as_deref().map(Notify::of).transpose()?,
             is_strict: options.strict || cli.output.strict,
             place: target.map(|it| it.place),
             events,
@@ -227,6 +248,19 @@ fn ask_of(target: &Target) -> Result<Ask> {
     Ok(Ask { rules, acts, ..Ask::default() })
 }
 
+/// The same, as the last commit holds them.
+fn committed_ask_of(target: &Target) -> Result<Ask> {
+    let place = &target.place;
+    let repository = Repository::around(place.folder())?;
+    let head = range::resolve(&repository, "HEAD")?;
+    let commit = Some((&*head.to, &*head.name));
+    let sources = Sources { repository: &repository, place, commit, has_all_branches: false };
+    let (config, named) = sources.beside(&place.config())?.unwrap_or_default();
+    let rules = Config::parse(&config, named.as_ref())?.alerts;
+    let acts = sources.beside(&place.alerts())?.map(|(text, _)| Acts::read(&text));
+    Ok(Ask { rules, acts: acts.unwrap_or_default(), ..Ask::default() })
+}
+
 /// Where the events of a ledger are.
 fn events_of(target: &Target) -> Result<Place> {
     let beside = target.place.events();
@@ -236,11 +270,11 @@ fn events_of(target: &Target) -> Result<Place> {
     }
 }
 
-/// The day that a bound falls on, by the clock on the wall where it is a moment.
+/// The day that a bound falls on; of a moment it is that in UTC, the same for every reader.
 fn day_of(bound: Bound) -> Day {
     match bound {
         Bound::Day(day) => day,
-        Bound::Moment(moment) => world::at_home(moment).day(),
+        Bound::Moment(moment) => Timestamp::utc(moment).day(),
     }
 }
 

@@ -121,8 +121,8 @@ pub(crate) enum Command {
     /// Is anything beyond a limit, or unlike the days before?
     ///
     /// Of the rules in .telemetry/config.toml ([[alert]]), of limits that are typed, and of days
-    /// unlike those before; exit code 1 if anything fires. Windows end with the newest row's day:
-    /// the same ledger gives the same check. log-usage alert acknowledges what was found.
+    /// unlike those before; exit code 1 if anything from a warning on fires (--fail-on). Windows end
+    /// with the newest row's day: the same ledger gives the same check. log-usage alert acknowledges what was found.
     Check(Box<CheckOptions>),
 }
 
@@ -192,18 +192,18 @@ pub(crate) struct CheckOptions {
     #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     pub(crate) min_success: Option<String>,
     /// Let rates and durations of fewer tasks say nothing [default: 1]
-    #[arg(long, value_name = "TASKS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TASKS", allow_negative_numbers = true, value_parser = whole)]
     pub(crate) min_samples: Option<u64>,
-    /// Judge typed limits from the day of this date, time or age (7d) on
+    /// Judge typed limits from this date, time or age (7d) on
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
-    /// Check as on the evening of the day of this date, time or age
+    /// Check as on the evening of this date, or of a time's or age's day in UTC
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
     /// Judge typed limits of rows that commit B has and A has not, as A..B
     #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     pub(crate) range: Option<String>,
-    /// Check what the last commit holds, not the work tree
+    /// Check what the last commit holds, by its rules, not the work tree
     #[arg(long)]
     pub(crate) committed: bool,
     /// Exit with 1 from info, warning, error or critical on [default: warning]
@@ -233,6 +233,11 @@ pub(crate) struct CheckOptions {
     /// Exit with 3 if rows cannot be read
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// A number of tasks.
+fn whole(text: &str) -> std::result::Result<u64, String> {
+    text.parse().map_err(|_| "a whole number such as 20".to_owned())
 }
 
 fn severities() -> impl TypedValueParser<Value = Severity> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use usage_ledger::alert::act::id_of;
 use usage_ledger::error::{Error, Result, excerpt};
@@ -21,6 +23,12 @@ const FOLDER: &str = "alerts";
 
 /// What is older than that is forgotten, in seconds: no cooldown is as long as a year.
 const FORGOTTEN_S: i64 = 366 * 86_400;
+
+/// A command that takes longer hangs, and the next alert waits for it.
+const TIME: Duration = Duration::from_secs(60);
+
+/// So long at most it is over before that is seen.
+const NAP_MAX: Duration = Duration::from_millis(50);
 
 /// When somebody was last told of each alert, in seconds since 1970.
 struct Told {
@@ -47,51 +55,84 @@ impl Told {
     }
 }
 
-/// Tells of what fires; whether every command that was run succeeded. `ledger` is whose alerts they are.
-///
-/// # Errors
-/// What was told cannot be remembered: then nobody is told, or they would be told again and again.
-pub(crate) fn notify(command: &str, ledger: &Path, firing: &[Finding]) -> Result<bool> {
-    let folder = world::state_home().ok_or_else(|| Error::Usage {
-        problem: "--notify: neither XDG_STATE_HOME nor HOME is set, so what was told has no place"
-            .to_owned(),
-        fix: "HOME=/var/lib/usage usage-report check --notify CMD".to_owned(),
-    })?;
-    let folder = folder.join(FOLDER);
-    private::make_folder(&folder).map_err(|error| Error::io("make the folder", &folder, &error))?;
-    let name = line_hash(ledger.as_os_str().as_encoded_bytes(), 6);
-    // Two that look at once would tell twice.
-    let _lock = Lock::take(&folder.join(format!("{name}.lock")), lock::WAIT)?;
-    let mut told = Told::load(folder.join(&name))?;
-    let now = world::now().instant().seconds;
-    told.at.retain(|_, at| now.saturating_sub(*at) < FORGOTTEN_S);
-    let mut is_well = true;
-    for it in firing {
-        let key = key(it);
-        let cooldown = i64::try_from(it.cooldown.as_secs()).unwrap_or(i64::MAX);
-        // A clock that was put back must not silence an alert for ever.
-        let is_told = told.at.get(&key).is_some_and(|at| (0..cooldown).contains(&(now - at)));
-        if is_told {
-            continue;
-        }
-        match hand_over(command, json::alert(it).as_bytes()) {
-            Ok(()) => {
-                told.at.insert(key, now);
-                // What was told is remembered, whatever becomes of the next.
-                told.save()?;
-            }
-            Err(why) => {
-                is_well = false;
-                let name = it.id.as_deref().unwrap_or(&it.name);
-                voice::say(&format!(
-                    "warning: --notify: {why}; {} will be told again ({})",
-                    excerpt(name),
-                    excerpt(command)
-                ));
-            }
+/// Whom to tell; nobody else than this command is told by what it was told.
+pub(crate) struct Notify<'a> {
+    command: &'a str,
+}
+
+impl<'a> Notify<'a> {
+    /// The command that was typed.
+    ///
+    /// # Errors
+    /// There is nothing in it: nobody would be told, and that would be remembered.
+    pub(crate) fn of(command: &'a str) -> Result<Notify<'a>> {
+        match command.trim().is_empty() {
+            false => Ok(Notify { command }),
+            true => Err(Error::Usage {
+                problem: "--notify: the command is empty".to_owned(),
+                fix: "usage-report check --notify 'jq -r .text'".to_owned(),
+            }),
         }
     }
-    Ok(is_well)
+
+    /// Tells of what fires; whether every command that was run succeeded. `ledger` is whose alerts they
+    /// are.
+    ///
+    /// # Errors
+    /// What was told cannot be remembered: then nobody is told, or they would be told again and again.
+    pub(crate) fn tell(&self, ledger: &Path, firing: &[Finding]) -> Result<bool> {
+        let folder = world::state_home().ok_or_else(|| Error::Usage {
+            problem:
+                "--notify: neither XDG_STATE_HOME nor HOME is set, so what was told has no place"
+                    .to_owned(),
+            fix: "HOME=/var/lib/usage usage-report check --notify CMD".to_owned(),
+        })?;
+        let folder = folder.join(FOLDER);
+        private::make_folder(&folder)
+            .map_err(|error| Error::io("make the folder", &folder, &error))?;
+        let ledger = ledger.as_os_str().as_encoded_bytes();
+        let name = line_hash(&[ledger, b"\0", self.command.as_bytes()].concat(), 6);
+        // Two that look at once would tell twice.
+        let lock = match Lock::take(&folder.join(format!("{name}.lock")), lock::WAIT) {
+            Err(Error::Locked { .. }) => {
+                let command = excerpt(self.command);
+                voice::say(&format!("warning: --notify: another check is telling now ({command})"));
+                return Ok(false);
+            }
+            lock => lock?,
+        };
+        let mut told = Told::load(folder.join(&name))?;
+        let now = world::now().instant().seconds;
+        told.at.retain(|_, at| now.saturating_sub(*at) < FORGOTTEN_S);
+        let mut is_well = true;
+        for it in firing {
+            let key = key(it);
+            let cooldown = i64::try_from(it.cooldown.as_secs()).unwrap_or(i64::MAX);
+            // A clock that was put back must not silence an alert for ever.
+            let is_told = told.at.get(&key).is_some_and(|at| (0..cooldown).contains(&(now - at)));
+            if is_told {
+                continue;
+            }
+            match hand_over(self.command, json::alert(it), TIME) {
+                Ok(()) => {
+                    told.at.insert(key, now);
+                    // What was told is remembered, whatever becomes of the next.
+                    told.save()?;
+                }
+                Err(why) => {
+                    is_well = false;
+                    let name = it.id.as_deref().unwrap_or(&it.name);
+                    voice::say(&format!(
+                        "warning: --notify: {why}; {} will be told again ({})",
+                        excerpt(name),
+                        excerpt(self.command)
+                    ));
+                }
+            }
+        }
+        drop(lock);
+        Ok(is_well)
+    }
 }
 
 /// What tells alerts apart: an alert that comes and goes is one until the cooldown is over.
@@ -99,33 +140,53 @@ fn key(it: &Finding) -> String {
     id_of(&[it.kind.name(), &it.name, it.store.name(), it.series.as_deref().unwrap_or_default()])
 }
 
-/// Runs the command, whatever it prints going to standard error.
-fn hand_over(command: &str, alert: &[u8]) -> std::result::Result<(), String> {
-    let run = || -> io::Result<std::process::ExitStatus> {
+/// Runs the command for at most that long, whatever it prints going to standard error.
+fn hand_over(command: &str, alert: String, time: Duration) -> std::result::Result<(), String> {
+    let run = || -> io::Result<Option<ExitStatus>> {
         let mut child = Command::new("sh")
             .args(["-c", command])
             .stdin(Stdio::piped())
             .stdout(Stdio::from(io::stderr()))
             .spawn()?;
+        // It need not read all, or anything; then it is not waited for here.
         if let Some(mut stdin) = child.stdin.take() {
-            match stdin.write_all(alert) {
-                // It need not read all, or anything.
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                    drop(stdin);
-                    child.wait()?;
-                    return Err(error);
-                }
-                _ => {}
-            }
+            thread::spawn(move || drop(stdin.write_all(alert.as_bytes())));
         }
-        child.wait()
+        let end = Instant::now() + time;
+        let mut nap = Duration::from_millis(1);
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if Instant::now() >= end {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+            thread::sleep(nap);
+            nap = (nap * 2).min(NAP_MAX);
+        }
     };
     match run() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(match status.code() {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(match status.code() {
             Some(code) => format!("the command ended with {code}"),
             None => "the command was killed".to_owned(),
         }),
+        Ok(None) => Err(format!("the command was ended after {} s", time.as_secs())),
         Err(error) => Err(format!("the command cannot be run ({error})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let told = |command, time| hand_over(command, "{}\n".to_owned(), time);
+        assert_eq!(told("grep -q {}", TIME), Ok(()));
+        let hung = told("exec sleep 1000", Duration::ZERO);
+        assert_eq!(hung, Err("the command was ended after 0 s".to_owned()));
     }
 }

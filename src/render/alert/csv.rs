@@ -82,7 +82,7 @@ fn line(it: &Finding) -> [String; COLUMNS.len()] {
         it.store.name().to_owned(),
         text(it.series.as_ref()),
         it.metric.clone(),
-        it.value.number().to_string(),
+        it.value.number(),
         text(it.limit.map(|it| it.number())),
         it.limit_words.clone(),
         it.samples.to_string(),

@@ -3,8 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::alert::amount::Amount;
 use crate::render::alert::page::Page;
 use crate::render::json::escaped;
+use crate::report::alert::alone::Newest;
 use crate::report::alert::finding::{Finding, State};
 use crate::timestamp::Day;
 
@@ -12,7 +14,8 @@ use crate::timestamp::Day;
 pub fn render(page: &Page<'_>) -> String {
     let it = page.check;
     let day = |day: Option<Day>| json!(day.map(|day| day.to_string()));
-    let unjudged = it.unjudged.iter().map(|it| json!({ "name": it.name, "why": it.why }));
+    let unjudged =
+        it.unjudged.iter().map(|it| json!({ "name": it.name, "series": it.series, "why": it.why }));
     let bad = it.bad_acts.iter().map(|(line, why)| json!({ "line": line, "reason": why }));
     let value = json!({
         "schema": "usage-check/1",
@@ -24,6 +27,8 @@ pub fn render(page: &Page<'_>) -> String {
         "series_watched": it.watched,
         "alerts": it.findings.iter().map(|it| Value::Object(finding(it))).collect::<Vec<_>>(),
         "not_judged": unjudged.collect::<Vec<_>>(),
+        "not_come_yet": it.ahead.as_ref().map(newest),
+        "alone": it.alone.as_ref().map(newest),
         "unpriced_rows": it.unpriced,
         "archived_rows": page.unseen,
         "skipped": {
@@ -34,6 +39,11 @@ pub fn render(page: &Page<'_>) -> String {
         "note": page.unlooked,
     });
     escaped(&serde_json::to_string_pretty(&value).unwrap_or_default()) + "\n"
+}
+
+fn newest(it: &Newest) -> Value {
+    let (from, to) = it.days;
+    json!({ "rows": it.rows, "from": from.to_string(), "to": to.to_string() })
 }
 
 /// One alert as one line of JSON, for a command to which it is handed.
@@ -57,8 +67,8 @@ fn finding(it: &Finding) -> Map<String, Value> {
     put("source", json!(it.store.name()));
     put("series", json!(it.series));
     put("metric", json!(it.metric));
-    put("value", json!(it.value.number()));
-    put("limit", json!(it.limit.map(|it| it.number())));
+    put("value", number(it.value));
+    put("limit", it.limit.map_or(Value::Null, number));
     put("limit_text", json!(it.limit_words));
     put("samples", json!(it.samples));
     put("window_from", json!(it.window.0.to_string()));
@@ -71,4 +81,9 @@ fn finding(it: &Finding) -> Map<String, Value> {
     put("note", json!(it.note));
     put("text", json!(it.evidence));
     object
+}
+
+/// With all its digits, whatever a float could hold.
+fn number(amount: Amount) -> Value {
+    amount.number().parse().map_or(Value::Null, Value::Number)
 }

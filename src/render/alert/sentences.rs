@@ -4,12 +4,20 @@ use crate::alert::severity::Severity;
 use crate::figures::counted;
 use crate::render::alert::page::Page;
 use crate::render::sentences;
+use crate::render::sentences::title_text;
 use crate::report::alert::Check;
+use crate::report::alert::alone::Newest;
 use crate::report::alert::finding::{Finding, State};
+use crate::report::alert::unjudged::Unjudged;
+
+/// So many series are named of each rule that could not judge them.
+const UNJUDGED_MAX: usize = 3;
 
 /// `health: warning · 1 warning fires, 1 acknowledged · 3 rules on 7 series · 28 Sep – 20 Nov 2026`.
 pub fn health(check: &Check) -> String {
     let mut parts = vec![format!("health: {}", check.health.name()), firing(check)];
+    let ahead = check.ahead.map(|it| format!("{} of days to come", counted(it.rows, "row")));
+    parts.extend(ahead);
     let rules = counted(check.rules as u64, "rule");
     let mut looked = format!("{rules} on {} series", check.series);
     if let Some(watched) = check.watched {
@@ -70,9 +78,11 @@ pub fn notes(page: &Page<'_>) -> Vec<String> {
     let check = page.check;
     let mut notes = changing(page);
     if let Some((_, newest)) = check.span {
+        let events = check.newest_event.map(|day| format!(" (of rules on events, {day})"));
         notes.push(format!(
-            "Windows are of whole local days and end with that of the newest row, {newest}: no \
-             clock, so the same ledger gives the same check."
+            "Windows are of whole local days and end with that of the newest row, {newest}{}: no \
+             clock, so the same ledger gives the same check.",
+            events.unwrap_or_default()
         ));
     }
     if check.findings.iter().any(|it| it.id.is_some()) {
@@ -83,6 +93,31 @@ pub fn notes(page: &Page<'_>) -> Vec<String> {
         );
     }
     notes
+}
+
+/// Each rule with why it could not be judged; of its series, three.
+fn unjudged(all: &[Unjudged]) -> String {
+    let mut rules = Vec::new();
+    for own in all.chunk_by(|one, other| one.name == other.name) {
+        let why = |it: &Unjudged| {
+            let series = it.series.as_deref().map(|it| format!("{} ", title_text(it)));
+            format!("{}({})", series.unwrap_or_default(), title_text(&it.why))
+        };
+        let mut series: Vec<String> = own.iter().take(UNJUDGED_MAX).map(why).collect();
+        if let Some(more @ 1..) = own.len().checked_sub(UNJUDGED_MAX) {
+            series.push(format!("and {}", counted(more as u64, "more series")));
+        }
+        let of = if own[0].series.is_some() { "of " } else { "" };
+        rules.push(format!("{} {of}{}", own[0].name, series.join(", ")));
+    }
+    rules.join("; ")
+}
+
+/// `1 row of 2027-01-20`, `2 rows of 2027-01-20 to 2027-01-21`.
+fn rows_of(newest: &Newest) -> String {
+    let (from, to) = newest.days;
+    let days = if from == to { from.to_string() } else { format!("{from} to {to}") };
+    format!("{} of {days}", counted(newest.rows, "row"))
 }
 
 /// Only what changes what is found.
@@ -99,13 +134,23 @@ pub fn changing(page: &Page<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Some(newest) = &check.ahead {
+        notes.push(format!(
+            "Not come yet: {}: a clock was wrong, and windows end there until that is corrected \
+             or removed.",
+            rows_of(newest)
+        ));
+    }
+    if let Some(newest) = &check.alone {
+        notes.push(format!(
+            "Alone: {}, after a pause unlike any before: of a wrong clock, or of work begun anew. \
+             Until more rows tell, what fired on {} fires still.",
+            rows_of(newest),
+            newest.before
+        ));
+    }
     if !check.unjudged.is_empty() {
-        let why = |it: &crate::report::alert::Unjudged| {
-            let why = sentences::title_text(&it.why);
-            format!("{} ({why})", it.name)
-        };
-        let all: Vec<String> = check.unjudged.iter().map(why).collect();
-        notes.push(format!("Not judged: {}.", all.join("; ")));
+        notes.push(format!("Not judged: {}.", unjudged(&check.unjudged)));
     }
     if check.unpriced > 0 {
         let rows = counted(check.unpriced, "row");

@@ -147,8 +147,9 @@ mod tests {
     use std::sync::Arc;
 
     use crate::alert::amount::Ratio as Amount;
+    use crate::alert::limit::Limit;
     use crate::alert::metric::Metric;
-    use crate::alert::rule::{Limit, Rule as Limits};
+    use crate::alert::rule::Rule as Limits;
     use crate::report::advice::attempts::{Attempts, Followed};
     use crate::report::alert::finding::Finding as Alert;
     use crate::report::alert::judge::Episode;
@@ -241,6 +242,7 @@ mod tests {
                 samples: 4,
                 before: None,
                 is_open: true,
+                is_from_start: false,
             };
             let rule = Limits::typed("spent", Metric::Cost, Limit::Above(1), 0);
             Alert::of_rule(&rule, Some("m"), &episode)

@@ -40,6 +40,11 @@ pub fn of_rows(days: &BTreeMap<Day, Measures>, metric: &Metric, from: Day, to: D
             false => sums.merge_sums(day),
         }
     }
+    of_sums(&sums, metric)
+}
+
+/// The figure of rows that are summed up.
+pub fn of_sums(sums: &Measures, metric: &Metric) -> Figure {
     let tasks = sums.tasks;
     // Without a price, what rows cost is not nothing but unknown.
     let cost = || sums.cost().and_then(|micros| ratio(micros, 1_000_000));

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use hashbrown::HashSet;
+
 use crate::alert::act::{Act, Action, Acts, id_of};
 use crate::alert::amount::{Amount, Unit};
+use crate::alert::limit::Limit;
 use crate::alert::metric::Store;
-use crate::alert::rule::{COOLDOWN, Limit, Rule, Window};
+use crate::alert::rule::{COOLDOWN, Rule, Window};
 use crate::alert::severity::Severity;
 use crate::figures;
 use crate::report::alert::judge::{Days, Episode};
@@ -13,6 +16,9 @@ use crate::report::anomaly::finding::{self, Anomaly, Direction};
 use crate::report::series::{SeriesKey, Source};
 use crate::row::TaskType;
 use crate::timestamp::Day;
+
+/// Nobody looks for the beginning of an alert further back.
+const BEGUN_BEFORE_DAYS_MAX: i32 = 2 * 366;
 
 /// What found it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,20 +124,40 @@ fn samples(n: u64, store: Store) -> String {
     figures::counted(n, if store == Store::Ledger { "task" } else { "event" })
 }
 
+/// The same in every clone: of the rule's name, its series and the last day of the first window.
+fn id_of_rule(rule: &Rule, series: Option<&str>, start: Day) -> String {
+    let (store, by, start) = (rule.store.name(), rule.by.name(), start.to_string());
+    id_of(&["rule", &rule.name, store, by, series.unwrap_or_default(), &start])
+}
+
 impl Finding {
     /// What a rule found in one of its series.
     pub fn of_rule(rule: &Rule, series: Option<&str>, episode: &Episode) -> Finding {
-        let start = episode.first.1.to_string();
-        let id = id_of(&[
-            "rule",
-            &rule.name,
-            rule.store.name(),
-            rule.by.name(),
-            series.unwrap_or_default(),
-            &start,
-        ]);
+        let id = id_of_rule(rule, series, episode.first.1);
         let window = called(rule.window, episode.last);
         Finding { id: Some(id), ..Finding::new(Kind::Rule, rule, series, episode, &window) }
+    }
+
+    /// The same, where its first days may have been pruned or archived: then it keeps the id by which
+    /// somebody acted on it, one of those in `acted`.
+    pub fn of_rule_acted(
+        rule: &Rule,
+        series: Option<&str>,
+        episode: &Episode,
+        acted: &HashSet<&str>,
+    ) -> Finding {
+        let finding = Finding::of_rule(rule, series, episode);
+        let is_acted = |id: &String| acted.contains(id.as_str());
+        if !episode.is_from_start || acted.is_empty() || finding.id.as_ref().is_some_and(is_acted) {
+            return finding;
+        }
+        let last = episode.first.1;
+        let earlier = (1..=BEGUN_BEFORE_DAYS_MAX).map(|days| Day(last.0 - days));
+        let mut ids = earlier.map(|day| (id_of_rule(rule, series, day), day));
+        match ids.find(|(id, _)| is_acted(id)) {
+            Some((id, day)) => Finding { id: Some(id), since: finding.since.min(day), ..finding },
+            None => finding,
+        }
     }
 
     /// What a limit that was typed found from one day to the other.

@@ -1,12 +1,13 @@
 //! A rule and one of its series → when it was broken, from the newest window back.
 
 use crate::alert::amount::Ratio;
-use crate::alert::rule::{Limit, Rule, Window};
+use crate::alert::limit::Limit;
+use crate::alert::rule::{Rule, Window};
 use crate::report::alert::figures::Figure;
 use crate::timestamp::Day;
 
 /// A weekend or a holiday, of which too little is known, ends no breach.
-const SILENT_DAYS_MAX: i32 = 7;
+pub const SILENT_DAYS_MAX: i32 = 7;
 
 /// A stray row of another century must not make windows of a million days.
 const WINDOWS_MAX: usize = 4_000;
@@ -34,6 +35,8 @@ pub struct Episode {
     pub before: Option<Ratio>,
     /// Whether it goes on, as far as is known.
     pub is_open: bool,
+    /// Whether it goes back to where records begin: it may have begun before.
+    pub is_from_start: bool,
 }
 
 /// What is known of one series.
@@ -41,13 +44,28 @@ pub struct Episode {
 pub struct Judged {
     /// Its breaches, the newest first.
     pub episodes: Vec<Episode>,
-    /// Whether any window could be judged.
-    pub is_known: bool,
+    /// Why no window could be judged; None where one could.
+    pub unknown: Option<Unknown>,
+}
+
+/// Why a window cannot be judged: the further down, the less is lacking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unknown {
+    /// It is not over, or begins before records do.
+    NotWhole,
+    /// Nothing was measured; of cost, nothing has a price.
+    NoValue,
+    /// So few tasks or events say nothing.
+    TooFew(u64),
+    /// Too little is known of the window before it.
+    NoneBefore,
+    /// The window before it came to nothing, so there is no part of it by which it changed.
+    FromNothing,
 }
 
 enum Verdict {
-    Unknown,
-    Fine,
+    Unknown(Unknown),
+    Fine { samples: u64 },
     Breach { value: Ratio, samples: u64, before: Option<Ratio> },
 }
 
@@ -60,6 +78,7 @@ pub fn judge(rule: &Rule, span: Days, read: &Read<'_>, is_whole: bool) -> Judged
     let mut current: Option<Episode> = None;
     let mut may_be_open = true;
     let mut silent_days = 0;
+    let (mut unknown, mut is_known) = (None, false);
     let mut window = Some(newest(rule.window, span.1));
     for _ in 0..WINDOWS_MAX {
         let Some(days) = window.filter(|(_, to)| *to >= span.0) else { break };
@@ -71,21 +90,27 @@ pub fn judge(rule: &Rule, span: Days, read: &Read<'_>, is_whole: bool) -> Judged
         };
         window = Some(next);
         match verdict(rule, span, days, days.1, read) {
-            Verdict::Unknown => {
+            Verdict::Unknown(why) => {
+                unknown = unknown.max(Some(why));
                 silent_days += days.1.0 - next.1.0;
                 let is_bridged = silent_days <= SILENT_DAYS_MAX.max(days.1.0 - next.1.0);
                 if !is_bridged {
-                    judged.episodes.extend(current.take());
+                    let begin = if rule.limit.is_change() { earlier.0 } else { days.0 };
+                    let is_from_start = begin < span.0 && !is_anew;
+                    judged
+                        .episodes
+                        .extend(current.take().map(|it| Episode { is_from_start, ..it }));
                     may_be_open = false;
                 }
             }
-            Verdict::Fine => {
-                judged.is_known = true;
+            Verdict::Fine { samples } => {
+                // That nothing cost nothing tells nothing of what has no price.
+                is_known |= samples > 0;
                 judged.episodes.extend(current.take());
                 (may_be_open, silent_days) = (false, 0);
             }
             Verdict::Breach { value, samples, before } => {
-                judged.is_known = true;
+                is_known = true;
                 silent_days = 0;
                 let is_open = may_be_open;
                 may_be_open = false;
@@ -100,15 +125,18 @@ pub fn judge(rule: &Rule, span: Days, read: &Read<'_>, is_whole: bool) -> Judged
                     samples,
                     before,
                     is_open,
+                    is_from_start: false,
                 });
                 episode.first = days;
             }
         }
-        if !is_whole && !may_be_open && current.is_none() && judged.is_known {
+        if !is_whole && !may_be_open && current.is_none() && is_known {
             break;
         }
     }
-    judged.episodes.extend(current);
+    let is_from_start = window.is_some_and(|(_, to)| to < span.0) && !is_anew;
+    judged.episodes.extend(current.map(|it| Episode { is_from_start, ..it }));
+    judged.unknown = unknown.filter(|_| !is_known);
     for episode in &mut judged.episodes {
         episode.since = seen(rule, span, episode.first, read);
     }
@@ -136,16 +164,17 @@ fn verdict(rule: &Rule, span: Days, window: Days, evening: Day, read: &Read<'_>)
     let is_against_less = !rule.limit.is_upwards();
     let is_over = is_trailing || evening >= window.1 && span.1 > window.1;
     if is_sum && is_against_less && !is_over {
-        return Verdict::Unknown;
+        return Verdict::Unknown(Unknown::NotWhole);
     }
     let is_before_all = |days: Days| is_sum && days.0 < span.0;
     if is_against_less && is_before_all(window) {
-        return Verdict::Unknown;
+        return Verdict::Unknown(Unknown::NotWhole);
     }
     let now = read(window.0, window.1.min(evening));
-    let Some(value) = now.value.filter(|_| now.samples >= rule.min_samples) else {
-        return Verdict::Unknown;
-    };
+    let Some(value) = now.value else { return Verdict::Unknown(Unknown::NoValue) };
+    if now.samples < rule.min_samples {
+        return Verdict::Unknown(Unknown::TooFew(now.samples));
+    }
     let mut then = None;
     let is_breach = match rule.limit {
         Limit::Above(limit) => value.is_above(limit),
@@ -157,17 +186,18 @@ fn verdict(rule: &Rule, span: Days, window: Days, evening: Day, read: &Read<'_>)
                 .value
                 .filter(|_| earlier.samples >= rule.min_samples && !is_before_all(days));
             then = known;
-            let change = known.and_then(|known| match rule.limit {
+            let Some(known) = known else { return Verdict::Unknown(Unknown::NoneBefore) };
+            let change = match rule.limit {
                 Limit::Points(_) => Some(value.distance_from(known)),
                 _ => value.change_from(known),
-            });
-            let Some(change) = change else { return Verdict::Unknown };
+            };
+            let Some(change) = change else { return Verdict::Unknown(Unknown::FromNothing) };
             if by < 0 { change.is_below(by) } else { change.is_above(by) }
         }
     };
     match is_breach {
         true => Verdict::Breach { value, samples: now.samples, before: then },
-        false => Verdict::Fine,
+        false => Verdict::Fine { samples: now.samples },
     }
 }
 

@@ -2,22 +2,30 @@
 
 pub mod figures;
 pub mod judge;
+pub mod alone;
 pub mod finding;
+pub mod unjudged;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::alert::act::Acts;
+use hashbrown::HashSet;
+
+use crate::alert::act::{Act, Acts};
+use crate::alert::limit::Limit;
 use crate::alert::metric::{By, Metric, Store};
-use crate::alert::rule::{Limit, Rule};
+use crate::alert::rule::Rule;
 use crate::alert::severity::Severity;
 use crate::report::aggregate::Cell;
-use crate::report::alert::figures::{EventWatch, of_events, of_rows};
+use crate::report::alert::alone::Newest;
+use crate::report::alert::figures::{EventWatch, of_events, of_rows, of_sums};
 use crate::report::alert::finding::{Finding, State};
 use crate::report::alert::judge::{Days, Episode, Judged, Read, judge};
+use crate::report::alert::unjudged::Unjudged;
 use crate::report::anomaly;
 use crate::report::anomaly::watch;
 use crate::report::measures::Measures;
+use crate::report::selection::Bound;
 use crate::report::series::{Level, Series};
 use crate::timestamp::Day;
 
@@ -50,8 +58,8 @@ pub struct Ask {
     pub rules: Vec<Rule>,
     /// Limits that were typed.
     pub limits: Vec<Rule>,
-    /// From which day on these are judged.
-    pub since: Option<Day>,
+    /// From when on these are judged.
+    pub since: Option<Bound>,
     /// As it was on the evening of that day.
     pub until: Option<Day>,
     /// Whether days unlike those before are looked for.
@@ -60,6 +68,8 @@ pub struct Ask {
     pub has_history: bool,
     /// What people did.
     pub acts: Acts,
+    /// The reader's day, where rows of later days are to be told; nothing is judged by it.
+    pub today: Option<Day>,
 }
 
 impl Ask {
@@ -81,6 +91,8 @@ pub struct Facts {
     pub cells: Vec<Cell>,
     /// Days with rows from before those of the cells.
     pub earlier: Vec<Day>,
+    /// Rows that typed limits are of, where these begin at a moment within a day; and their days.
+    pub limited: Option<(Measures, Option<Days>)>,
     /// Events, for each rule that looks at them, in order.
     pub events: EventWatch,
 }
@@ -102,15 +114,6 @@ impl Facts {
     }
 }
 
-/// A rule that could judge nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unjudged {
-    /// Its name.
-    pub name: String,
-    /// Why.
-    pub why: String,
-}
-
 /// Everything that a check says.
 #[derive(Clone, Debug)]
 pub struct Check {
@@ -118,7 +121,7 @@ pub struct Check {
     pub health: Health,
     /// What was found, what fires first; what is over only where that was asked for.
     pub findings: Vec<Finding>,
-    /// Rules and limits that could judge nothing.
+    /// Rules, series of theirs and limits that could not be judged.
     pub unjudged: Vec<Unjudged>,
     /// How many rules and limits there are.
     pub rules: usize,
@@ -128,6 +131,12 @@ pub struct Check {
     pub watched: Option<usize>,
     /// The first and last day of rows.
     pub span: Option<Days>,
+    /// The newest day of events, where rules look at them and it is later.
+    pub newest_event: Option<Day>,
+    /// The newest rows, where they stand alone: judged is as without them, too.
+    pub alone: Option<Newest>,
+    /// Rows of days that have not come yet.
+    pub ahead: Option<Newest>,
     /// How many rows have no price, where anything of cost is judged.
     pub unpriced: u64,
     /// Whether what is over is told, too.
@@ -146,9 +155,10 @@ impl Check {
         self.findings.iter().filter(|it| it.state == State::Firing)
     }
 
-    /// Whether anything fires of that severity or a worse one.
+    /// Whether anything fires of that severity or a worse one; a clock that is wrong is a warning.
     pub fn fails_on(&self, severity: Severity) -> bool {
         self.firing().any(|it| it.severity >= severity)
+            || self.ahead.is_some() && severity <= Severity::Warning
     }
 }
 
@@ -158,53 +168,44 @@ pub fn check(ask: &Ask, mut facts: Facts) -> Check {
     let days = || facts.cells.iter().map(|cell| cell.day);
     let first = facts.earlier.iter().copied().chain(days()).min();
     let span = first.zip(days().max());
+    let ahead = ask.today.and_then(|today| alone::ahead(&facts.cells, today));
+    let alone = alone::alone(&facts.cells);
+    let is_of_cost = |it: &Rule| matches!(it.metric, Metric::Cost | Metric::CostPerSuccess);
+    let unpriced = match ask.rules.iter().chain(&ask.limits).any(is_of_cost) {
+        true => facts.cells.iter().map(|cell| cell.measures.unpriced.rows).sum(),
+        false => 0,
+    };
     let mut judging = Judging { ask, facts: &facts, span, levels: BTreeMap::new() };
-    let (mut findings, mut unjudged, mut series) = (Vec::new(), Vec::new(), 0);
-    for limit in &ask.limits {
-        match judging.limit(limit) {
+    let limits = judging.limits();
+    let mut found = judging.all();
+    if let (Some(newest), Some((first, _))) = (alone, span) {
+        facts.cells.retain(|cell| cell.day <= newest.before);
+        let span = Some((first, newest.before));
+        let before = Judging { ask, facts: &facts, span, levels: BTreeMap::new() }.all();
+        found = before.with_newer(found);
+    }
+    let Found { mut findings, unjudged: of_rules, mut series, watched } = found;
+    let mut unjudged = Vec::new();
+    for (limit, judged) in ask.limits.iter().zip(limits) {
+        match judged {
             Ok(found) => {
                 series += 1;
                 findings.extend(found);
             }
-            Err(why) => unjudged.push(Unjudged { name: limit.name.clone(), why }),
+            Err(why) => unjudged.push(Unjudged::all(limit, why)),
         }
     }
-    let mut number = 0;
-    for rule in &ask.rules {
-        let judged = match rule.store {
-            Store::Ledger => judging.of_ledger(rule),
-            Store::Events => judging.of_events(rule, number),
-        };
-        number += usize::from(rule.store == Store::Events);
-        let known = judged.iter().filter(|(_, it)| it.is_known).count();
-        series += known;
-        if known == 0 {
-            unjudged.push(Unjudged { name: rule.name.clone(), why: why_not(rule, judged.len()) });
-        }
-        for (name, judged) in &judged {
-            let episodes = judged.episodes.iter();
-            findings.extend(episodes.map(|it| Finding::of_rule(rule, name.as_deref(), it)));
-        }
-    }
-    let mut watched = None;
-    if ask.has_anomalies {
-        let series = facts.series_looked_at();
-        watched = Some(series.as_ref().map_or(0, |(series, _)| series.len()));
-        let found = series.map(|(series, begin)| anomaly::find(&series, begin));
-        findings.extend(found.iter().flatten().map(Finding::of_anomaly));
-    }
+    unjudged.extend(of_rules);
     let mut findings: Vec<Finding> = findings.into_iter().map(|it| it.told(&ask.acts)).collect();
     findings.retain(|it| ask.has_history || it.state != State::Resolved);
     findings.sort_by_cached_key(|it| {
         let (name, series) = (it.name.clone(), it.series.clone());
         (it.state, Reverse(it.severity), it.kind, name, series, Reverse(it.since))
     });
-    let is_of_cost = |it: &Rule| matches!(it.metric, Metric::Cost | Metric::CostPerSuccess);
-    let unpriced = match ask.rules.iter().chain(&ask.limits).any(is_of_cost) {
-        true => facts.cells.iter().map(|cell| cell.measures.unpriced.rows).sum(),
-        false => 0,
-    };
-    let worst = findings.iter().filter(|it| it.state == State::Firing).map(|it| it.severity).max();
+    let firing = findings.iter().filter(|it| it.state == State::Firing).map(|it| it.severity);
+    let worst = firing.chain(ahead.map(|_| Severity::Warning)).max();
+    let newest_event = facts.events.span.map(|(_, newest)| newest);
+    let is_later = |day: &Day| span.is_none_or(|(_, newest)| *day > newest);
     Check {
         health: match worst {
             None | Some(Severity::Info) => Health::Ok,
@@ -217,6 +218,9 @@ pub fn check(ask: &Ask, mut facts: Facts) -> Check {
         series,
         watched,
         span,
+        newest_event: newest_event.filter(|_| !ask.of_events().is_empty()).filter(is_later),
+        alone,
+        ahead,
         unpriced,
         has_history: ask.has_history,
         bad_acts: ask.acts.bad.clone(),
@@ -225,40 +229,90 @@ pub fn check(ask: &Ask, mut facts: Facts) -> Check {
     }
 }
 
-/// Why a rule with so many series could judge none.
-fn why_not(rule: &Rule, series: usize) -> String {
-    let of = match (rule.store, &rule.only) {
-        (Store::Ledger, None) => "no rows".to_owned(),
-        (Store::Events, None) => "no such events".to_owned(),
-        (_, Some(only)) => format!("no {} is like {only}", rule.by.name()),
-    };
-    match (series, rule.limit.is_change()) {
-        (0, _) => of,
-        (_, true) => format!(
-            "no two windows of {} in a row have at least {} samples and a price where one is needed",
-            rule.window.name(),
-            rule.min_samples
-        ),
-        (_, false) => format!(
-            "no window of {} that is over has a value of at least {} samples",
-            rule.window.name(),
-            rule.min_samples
-        ),
+/// The alerts on which somebody acted when the days of this span were not over: one that fires from
+/// its first day on may be any of these.
+fn acted_since(acts: &Acts, span: Option<Days>) -> HashSet<&str> {
+    let is_within = |act: &&Act| span.is_some_and(|(first, _)| act.at.day() >= first);
+    acts.acts.iter().filter(is_within).map(|act| act.alert.as_str()).collect()
+}
+
+/// What was found on one evening.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    unjudged: Vec<Unjudged>,
+    series: usize,
+    watched: Option<usize>,
+}
+
+impl Found {
+    /// What fires on this evening or on a later one: the few rows that are newer may be of a clock that
+    /// was wrong.
+    fn with_newer(mut self, newer: Found) -> Found {
+        for it in newer.findings {
+            match self.findings.iter_mut().find(|mine| mine.id == it.id) {
+                Some(mine) if it.state == State::Firing => *mine = it,
+                Some(_) => {}
+                None => self.findings.push(it),
+            }
+        }
+        self
     }
 }
 
 /// Series by day, each with its name.
 type Named = Vec<(Option<String>, BTreeMap<Day, Measures>)>;
 
+/// The ledger as it was on one evening.
 struct Judging<'a> {
     ask: &'a Ask,
     facts: &'a Facts,
+    /// The first and last day of rows.
     span: Option<Days>,
     /// The ledger's series by what they tell apart, made once.
     levels: BTreeMap<u8, Named>,
 }
 
 impl Judging<'_> {
+    /// What rules find, and what is unlike the days before.
+    fn all(&mut self) -> Found {
+        let (ask, mut found, mut number) = (self.ask, Found::default(), 0);
+        let acted = [self.span, self.facts.events.span].map(|span| acted_since(&ask.acts, span));
+        for rule in &ask.rules {
+            let (judged, acted) = match rule.store {
+                Store::Ledger => (self.of_ledger(rule), &acted[0]),
+                Store::Events => (self.of_events(rule, number), &acted[1]),
+            };
+            number += usize::from(rule.store == Store::Events);
+            if judged.is_empty() {
+                let has_events = self.facts.events.span.is_some();
+                let why = unjudged::no_series(rule, has_events);
+                found.unjudged.push(Unjudged::all(rule, why));
+            }
+            for (name, judged) in &judged {
+                let series = name.as_deref();
+                match judged.unknown {
+                    Some(why) => found.unjudged.push(Unjudged::of(rule, series, why)),
+                    None => found.series += 1,
+                }
+                let of = |it| Finding::of_rule_acted(rule, series, it, acted);
+                found.findings.extend(judged.episodes.iter().map(of));
+            }
+        }
+        if ask.has_anomalies {
+            let series = self.facts.series_looked_at();
+            found.watched = Some(series.as_ref().map_or(0, |(series, _)| series.len()));
+            let anomalies = series.map(|(series, begin)| anomaly::find(&series, begin));
+            found.findings.extend(anomalies.iter().flatten().map(Finding::of_anomaly));
+        }
+        found
+    }
+
+    /// What limits find that were typed, each.
+    fn limits(&mut self) -> Vec<Result<Option<Finding>, String>> {
+        self.ask.limits.iter().map(|limit| self.limit(limit)).collect()
+    }
+
     fn of_ledger(&mut self, rule: &Rule) -> Vec<(Option<String>, Judged)> {
         let Some(span) = self.span else { return Vec::new() };
         let level = match rule.by {
@@ -300,9 +354,11 @@ impl Judging<'_> {
 
     fn of_events(&self, rule: &Rule, number: usize) -> Vec<(Option<String>, Judged)> {
         let events = &self.facts.events;
-        let Some((series, span)) = events.series.get(number).zip(events.span) else {
+        let Some((series, (first, last))) = events.series.get(number).zip(events.span) else {
             return Vec::new();
         };
+        // Where work goes on without events, these are over.
+        let span = (first, self.span.map_or(last, |(_, newest)| newest.max(last)));
         let judged = series.iter().map(|(name, days)| {
             let read: &Read<'_> = &|from, to| of_events(days, &rule.metric, from, to);
             let name = (rule.by != By::None).then(|| name.to_string());
@@ -313,34 +369,51 @@ impl Judging<'_> {
 
     /// All rows of the days that were typed, together.
     fn limit(&mut self, rule: &Rule) -> Result<Option<Finding>, String> {
-        let Some((first, last)) = self.span else { return Err("no rows".to_owned()) };
-        let from = self.ask.since.unwrap_or(first);
-        let to = self.ask.until.unwrap_or(last).max(from);
-        let days = self.named(Level::All).first().map(|(_, days)| days);
-        let figure = days.map(|days| of_rows(days, &rule.metric, from, to)).unwrap_or_default();
-        let Some(value) = figure.value.filter(|_| figure.samples >= rule.min_samples) else {
-            let tasks = figure.samples;
-            return Err(match tasks {
-                0 => "no tasks of which it is known".to_owned(),
-                1 => "1 task is too few".to_owned(),
-                _ => format!("{tasks} tasks are too few"),
+        let (sums, days) = match self.facts.limited.clone() {
+            Some((sums, days)) => (sums, days),
+            None => self.limited(),
+        };
+        let Some(days) = days.filter(|_| sums.rows > 0) else {
+            return Err(match (self.ask.since, self.span) {
+                (Some(Bound::Day(since)), Some(_)) => format!("no rows since {since}"),
+                (Some(Bound::Moment(_)), Some(_)) => "no rows since then".to_owned(),
+                _ => "no rows".to_owned(),
             });
         };
+        let figure = of_sums(&sums, &rule.metric);
+        let Some(value) = figure.value else { return Err(unjudged::no_value(rule)) };
+        if figure.samples < rule.min_samples {
+            return Err(unjudged::too_few(rule, figure.samples));
+        }
         let is_breach = match rule.limit {
             Limit::Above(limit) => value.is_above(limit),
             Limit::Below(limit) => value.is_below(limit),
             _ => false,
         };
-        let days = (from, to);
         let episode = Episode {
             first: days,
-            since: from,
+            since: days.0,
             last: days,
             value,
             samples: figure.samples,
             before: None,
             is_open: true,
+            is_from_start: false,
         };
         Ok(is_breach.then(|| Finding::of_limit(rule, &episode)))
+    }
+
+    /// The rows of the days that typed limits are of, and these days.
+    fn limited(&mut self) -> (Measures, Option<Days>) {
+        let Some((first, last)) = self.span else { return (Measures::default(), None) };
+        let from = match self.ask.since {
+            Some(Bound::Day(day)) => day,
+            _ => first,
+        };
+        let to = self.ask.until.unwrap_or(last).max(from);
+        let mut sums = Measures::default();
+        let days = self.named(Level::All).iter().flat_map(|(_, days)| days.range(from..=to));
+        days.for_each(|(_, day)| sums.merge(day));
+        (sums, Some((from, to)))
     }
 }
