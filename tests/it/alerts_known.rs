@@ -97,17 +97,17 @@ fn a_series_that_cannot_be_judged_is_named() {
                  [[alert]]\nname = \"cost\"\nmetric = \"cost\"\nby = \"model\"\nabove = 900\n\
                  [[alert]]\nname = \"leap\"\nmetric = \"cost\"\nby = \"model\"\nwindow = \"day\"\nchange = \"+50%\"\n";
     let mut rows = ledger(&[("2026-11-16", 25, 0, "1.000000"), ("2026-11-17", 25, 0, "1.000000")]);
-    for model in ["rare-a", "rare-b", "rare-c", "rare-d"] {
+    for model in ["rare-a", "rare-b", "rare-c", "rare-d", "rare-e"] {
         rows.extend((0..5).map(|n| row("2026-11-17", n, model, "1,2,false,plan,3,")));
     }
     let sandbox = sandbox(rules, &rows);
     let (code, found) = check(&sandbox, &[]);
     let unjudged = found["not_judged"].as_array().unwrap();
-    assert_eq!((code, unjudged.len()), (Some(0), 12));
+    assert_eq!((code, unjudged.len()), (Some(0), 15));
     assert_eq!(unjudged[0]["series"], "rare-a");
     let (_, printed, _) = told(&sandbox, "usage-report", &["check", "--no-anomalies"]);
     let note = "Not judged: rate of rare-a (5 tasks are too few), rare-b (5 tasks are too few), \
-                rare-c (5 tasks are too few), and 1 more series; cost of rare-a (no price), ";
+                rare-c (5 tasks are too few), and 2 more series; cost of rare-a (no price), ";
     assert!(printed.contains(note), "{printed}");
 }
 
@@ -209,6 +209,7 @@ fn what_was_typed_wrong_is_named() {
     for (program, arguments, words) in [
         ("usage-report", "check --min-samples -1", "\"-1\" is not a whole number such as 20"),
         ("usage-report", "check --min-samples 5", "--min-samples is for limits that are typed"),
+        ("log-usage", "alert akc", "did you mean ack?"),
         ("log-usage", "alert ack zzzzz", "zzzzz is not 4 to 12 digits (0-9, a-f) of an alert's id"),
     ] {
         let arguments: Vec<&str> = arguments.split(' ').collect();

@@ -56,17 +56,18 @@ pub(crate) fn parse<P: clap::Parser>(
     arguments: impl IntoIterator<Item = std::ffi::OsString>,
 ) -> Result<P, ExitCode> {
     let command = P::command().styles(Styles::plain()).max_term_width(COLUMNS_MAX);
+    let names: Vec<String> = command.get_subcommands().map(|it| it.get_name().to_owned()).collect();
     let matches = command.try_get_matches_from(arguments);
     matches.and_then(|matches| P::from_arg_matches(&matches)).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             print(error.render().to_string().as_bytes())
         }
-        _ => fail(&usage(program, &error)),
+        _ => fail(&usage(program, &names, &error)),
     })
 }
 
 /// clap's error in our three lines.
-fn usage(program: &str, error: &clap::Error) -> Error {
+fn usage(program: &str, names: &[String], error: &clap::Error) -> Error {
     let text = |kind| error.get(kind).map(words).unwrap_or_default();
     let given = excerpt(
         text(ContextKind::InvalidArg)
@@ -118,7 +119,11 @@ fn usage(program: &str, error: &clap::Error) -> Error {
         ErrorKind::InvalidSubcommand => text(ContextKind::InvalidSubcommand),
         _ => given.clone(),
     };
-    let suggestion = suggestion.filter(|it| is_slip(&typed, it));
+    // clap knows no transposed letters.
+    let name = || {
+        names.iter().find(|it| error.kind() == ErrorKind::InvalidSubcommand && is_slip(&typed, it))
+    };
+    let suggestion = suggestion.filter(|it| is_slip(&typed, it)).or_else(|| name().cloned());
     let allowed = text(ContextKind::ValidValue);
     let fix = match suggestion {
         Some(suggestion) => format!("did you mean {suggestion}?"),

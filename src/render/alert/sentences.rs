@@ -105,7 +105,7 @@ fn unjudged(all: &[Unjudged]) -> String {
         };
         let mut series: Vec<String> = own.iter().take(UNJUDGED_MAX).map(why).collect();
         if let Some(more @ 1..) = own.len().checked_sub(UNJUDGED_MAX) {
-            series.push(format!("and {}", counted(more as u64, "more series")));
+            series.push(format!("and {more} more series"));
         }
         let of = if own[0].series.is_some() { "of " } else { "" };
         rules.push(format!("{} {of}{}", own[0].name, series.join(", ")));
