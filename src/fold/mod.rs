@@ -81,7 +81,7 @@ impl Commit<'_> {
         }
         let mut due = waiting::due(self.tree)?;
         if due.is_empty() {
-            return self.stage_border().map(|()| Folded::default());
+            return self.stage_new().map(|()| Folded::default());
         }
         let rows: Vec<&Waiting> = due.iter().flat_map(|due| &due.rows).collect();
         // Two questions to git, at once.
@@ -285,35 +285,53 @@ impl Commit<'_> {
         Ok(true)
     }
 
-    /// What rows are in, and what stands beside them for git, where git does not know it yet: a change
-    /// of somebody's there is left alone.
+    /// What rows are in, with what is said of rows that are not: a commit that takes segments away
+    /// must tell where they went. And what stands beside them for git, where git does not know it
+    /// yet: a change of somebody's there is left alone.
     fn files(&self, place: &Place) -> Result<Vec<PathBuf>> {
         let all = [place.active(), place.archive(), place.fragments()];
         let mut files: Vec<PathBuf> = all.into_iter().filter(|path| path.exists()).collect();
+        let mut doubtful = Vec::new();
+        for path in [place.pruned(), place.archived()] {
+            match (path.exists(), git::is_in_index(&path)) {
+                (true, true) => files.push(path),
+                (false, false) => {}
+                _ => doubtful.push(path),
+            }
+        }
+        files.extend(self.named("--modified", doubtful)?);
         let beside = [".gitattributes", ".gitignore"].map(|name| place.folder().join(name));
-        files.extend(self.new_ones(beside.into_iter().chain([place.pruned()]))?);
+        files.extend(self.new_ones(beside)?);
         Ok(files)
     }
 
-    /// Where no row waits: stages the border of a ledger that was pruned for the first time, which
-    /// `git commit -a` would leave behind.
-    fn stage_border(&self) -> Result<()> {
-        let new = self.new_ones([self.place(Path::new(FOLDER)).pruned()])?;
+    /// Where no row waits: stages what a prune, an archive or a restore has made, which `git commit
+    /// -a` would leave behind, though it takes away what they deleted.
+    fn stage_new(&self) -> Result<()> {
+        let place = self.place(Path::new(FOLDER));
+        let new = self.new_ones([place.pruned(), place.archived(), place.archive()])?;
         match !new.is_empty() && is_something(self.ask_what_is_staged()?)? {
             true => self.begin_to_stage(&new)?.map_or(Ok(()), has_staged),
             false => Ok(()),
         }
     }
 
-    /// Which of these files are there, and git neither knows them nor was told to ignore them.
+    /// Which of these files are there, or in these folders, and git neither knows them nor was told
+    /// to ignore them.
     fn new_ones(&self, files: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>> {
         let is_new = |path: &PathBuf| path.exists() && !git::is_in_index(path);
-        let new: Vec<PathBuf> = files.into_iter().filter(is_new).collect();
-        if new.is_empty() {
-            return Ok(new);
+        self.named("--others", files.into_iter().filter(is_new).collect())
+    }
+
+    /// Those of these files that git does not know, and was not told to ignore, and those that
+    /// `which` names besides.
+    fn named(&self, which: &str, files: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+        if files.is_empty() {
+            return Ok(files);
         }
-        let mut command = self.git(&["ls-files", "--others", "--exclude-standard", "-z", "--"]);
-        let output = command.args(new).output().map_err(|error| failed(&error))?;
+        let arguments = ["ls-files", "--others", which, "--exclude-standard", "-z", "--"];
+        let mut command = self.git(&arguments);
+        let output = command.args(files).output().map_err(|error| failed(&error))?;
         let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         let path = |name| PathBuf::from(String::from_utf8_lossy(name).into_owned());
         Ok(names.map(path).collect())

@@ -10,6 +10,7 @@ pub mod committed;
 pub mod carried;
 pub mod exclude;
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,25 +33,53 @@ pub fn tracks(file: &Path) -> bool {
     }
 }
 
-/// Whether the index holds the file's path, without asking git: true is sure, false is not.
+/// Whether the index holds the file's path, or that of each file in a folder, without asking git: true
+/// is sure, false is not.
 pub fn is_in_index(file: &Path) -> bool {
     let Some(tree) = file.parent().and_then(WorkTree::around) else { return false };
     let Ok(index) = fs::read(tree.own.join("index")) else { return false };
     let Ok(path) = file.strip_prefix(&tree.top) else { return false };
     let names: Vec<&[u8]> = path.iter().map(OsStr::as_encoded_bytes).collect();
-    holds(&index, &names.join(&b'/'))
+    let path = names.join(&b'/');
+    match fs::read_dir(file) {
+        Err(_) => holds(&index, &path),
+        Ok(entries) => {
+            let known = names_below(&index, &path);
+            entries.flatten().all(|it| known.contains(it.file_name().as_encoded_bytes()))
+        }
+    }
 }
 
-/// Whether an index has an entry of this path: its bytes up to a NUL, and before them a number that
-/// is taken for no piece of a longer path. One of the fourth version leaves out what paths share.
-/// See <https://git-scm.com/docs/index-format>.
+/// What follows a folder's path in an index: the names of its files.
+fn names_below<'a>(index: &'a [u8], folder: &[u8]) -> HashSet<&'a [u8]> {
+    let ends = ends(index, &[folder, b"/"].concat());
+    ends.into_iter().filter_map(|end| index[end..].split(|byte| *byte == 0).next()).collect()
+}
+
+/// Whether an index has an entry of this path: its bytes up to a NUL.
 fn holds(index: &[u8], path: &[u8]) -> bool {
+    !path.is_empty() && ends(index, path).iter().any(|end| index.get(*end) == Some(&0))
+}
+
+/// Where entries of an index that begin so go on: before an entry stands a number that is taken for
+/// no piece of a longer path. One of the fourth version leaves out what paths share.
+/// See <https://git-scm.com/docs/index-format>.
+fn ends(index: &[u8], path: &[u8]) -> Vec<usize> {
     const COMPRESSED: &[u8] = &[0, 0, 0, 4];
-    if path.is_empty() || index.get(4..8).is_none_or(|version| version == COMPRESSED) {
-        return false;
+    if index.get(4..8).is_none_or(|version| version == COMPRESSED) {
+        return Vec::new();
     }
-    memchr::memmem::find_iter(index, path)
-        .any(|at| index.get(at + path.len()) == Some(&0) && at > 0 && index[at - 1] != b'/')
+    let found = memchr::memmem::find_iter(index, path);
+    found.filter(|at| *at > 0 && index[at - 1] != b'/').map(|at| at + path.len()).collect()
+}
+
+/// The names of the files in a folder that git does not know, and was not told to ignore.
+pub fn untracked(folder: &Path) -> Vec<String> {
+    let mut command = command(folder, &["ls-files", "--others", "--exclude-standard", "-z"]);
+    let names = command.stderr(Stdio::null()).output().map(|output| output.stdout);
+    let names = names.unwrap_or_default();
+    let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    names.map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }
 
 /// The rule that hides the file from git, if one does: `source:line:pattern`.
@@ -249,6 +278,9 @@ mod tests {
         ] {
             assert_eq!(holds(&index(version, entry), path), is_held, "{version} {entry}");
         }
+        assert!(names_below(&index(2, "a/.telemetry/b"), b".telemetry").is_empty());
+        let (two, name) = (index(2, ".telemetry/archive/b.csv"), &b"b.csv"[..]);
+        assert_eq!(names_below(&two, b".telemetry/archive"), HashSet::from([name]));
         assert!(!holds(b"", path) && !holds(&index(2, "a"), b""));
     }
 }

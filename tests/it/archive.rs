@@ -33,7 +33,7 @@ const FEBRUARY: &str = ".telemetry/archive/usage-20260201T090000Z-00000002.csv";
 const MARCH: &str = ".telemetry/archive/usage-20260301T092000Z-00000003.csv";
 
 /// Three sealed segments, one for each month, and the active one; all committed.
-fn months() -> Sandbox {
+pub(crate) fn months() -> Sandbox {
     let sandbox = Sandbox::repository();
     sandbox.ok("log-usage", &["init", "--quiet"]);
     for (name, month, tokens) in [(JANUARY, 1, 100), (FEBRUARY, 2, 120), (MARCH, 3, 140)] {
@@ -45,7 +45,7 @@ fn months() -> Sandbox {
 }
 
 /// What the months come to.
-const ROWS: u64 = 80;
+pub(crate) const ROWS: u64 = 80;
 
 /// What reports of every kind say.
 fn reports(sandbox: &Sandbox) -> Vec<String> {
@@ -739,7 +739,7 @@ fn git_never_changes_compressed_bytes() {
 }
 
 /// A clone beside the sandbox, with programs that know nothing of the machine's either.
-fn clone(sandbox: &Sandbox) -> Sandbox {
+pub(crate) fn clone(sandbox: &Sandbox) -> Sandbox {
     let clone = Sandbox::new();
     clone.git(["clone", "--quiet", sandbox.path("").to_str().unwrap(), "."]);
     clone

@@ -60,6 +60,7 @@ mod sockets;
 mod storms;
 mod transcripts;
 mod upkeep;
+mod unseen;
 mod usage_report;
 mod watching;
 mod words;
