@@ -313,7 +313,7 @@ fn sizes(place: &Place, now: Instant) -> Vec<Sign> {
     signs.extend(in_git(place, growth.days));
     let unseen = archived::unseen_in(place).unwrap_or_default();
     if !unseen.is_empty() {
-        let rows: u64 = unseen.iter().map(|it| it.rows).sum();
+        let rows: u64 = unseen.iter().map(|it| it.segment.rows).sum();
         let rows = figures::thousands(rows.into());
         let segments = if unseen.len() == 1 { "segment" } else { "segments" };
         let what = format!("in an archive: {rows} rows in {} {segments}", unseen.len());

@@ -125,6 +125,11 @@ pub enum Error {
         /// The system's own words.
         reason: String,
     },
+    /// A segment went away between being listed and being read, again and again.
+    Gone {
+        /// The segment, or the folder that never rests.
+        path: PathBuf,
+    },
     /// A repository without a work tree has no place for a ledger.
     BareRepository {
         /// The repository.
@@ -342,6 +347,7 @@ impl Error {
             Error::Io { action, path, reason } => {
                 format!("cannot {action} {}: {reason}", shown(path))
             }
+            Error::Gone { path } => format!("{} went away while it was read", shown(path)),
             Error::BareRepository { path } => {
                 format!("this is a bare git repository: {}", shown(path))
             }
@@ -418,6 +424,10 @@ impl Error {
                 "each skipped line is named above; every other line is stored".to_owned()
             }
             Error::Io { .. } => "the system refused; the ledger is as it was".to_owned(),
+            Error::Gone { .. } => {
+                "segments are being moved, and no figure can be trusted that leaves one out"
+                    .to_owned()
+            }
             Error::BareRepository { .. } => {
                 "it has no work tree, and the ledger lives in one; nothing was written".to_owned()
             }
@@ -465,6 +475,11 @@ impl Error {
             }
             Error::Key { .. } => {
                 "whoever has the key can tell whose rows are whose; nothing was done".to_owned()
+            }
+            Error::Config { path, .. } if is_of_absent_rows(path) => {
+                "it says which rows are not there, and no figure can be trusted that guesses; nothing \
+                 was done"
+                    .to_owned()
             }
             Error::Config { .. } => {
                 "a setting that cannot be read could be a limit that you rely on; nothing was done"
@@ -523,6 +538,7 @@ impl Error {
             Error::BatchHeader { expected, .. } => format!("begin with the line {expected}"),
             Error::BatchSkipped { .. } => "correct the named lines and send only them".to_owned(),
             Error::Io { .. } => "mend what the system says, then run the command again".to_owned(),
+            Error::Gone { .. } => "run the command again once they are moved".to_owned(),
             Error::BareRepository { .. } => {
                 "stand in a clone of it, or name a ledger with --file or --personal".to_owned()
             }
@@ -558,6 +574,10 @@ impl Error {
             Error::Unfinished { .. } => {
                 "mend what the system says, then run the same command again".to_owned()
             }
+            Error::Config { path, .. } if is_of_absent_rows(path) => {
+                let word = shell_word(&shown(path));
+                format!("put the line back as it was: git log -p -- {word} shows it")
+            }
             Error::Config { .. } => {
                 "correct the line; what is not set has its default".to_owned()
             }
@@ -573,6 +593,11 @@ impl Error {
                 "log-usage claude-3-opus 1500 3200 true execute 45s \"first row\"".to_owned()
             }
             Error::NoSuchFile { .. } => "check the name, or run log-usage first".to_owned(),
+            Error::Unreadable { file, .. } if file.ends_with(".gz") => {
+                "git checkout brings back what was committed, log-usage restore what is in an archive; \
+                 usage-report verify names all that is wrong"
+                    .to_owned()
+            }
             Error::Unreadable { .. } => "usage-report verify names what is wrong".to_owned(),
             Error::Unmergeable { .. } => {
                 "keep the lines of both sides, conflict markers too: readers count each row once, \
@@ -646,6 +671,12 @@ pub fn shown(path: &Path) -> String {
 
 fn count(n: u64, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Whether a path is that of a list of what is not there, which is no setting.
+fn is_of_absent_rows(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.ends_with(b"archived.csv") || name.ends_with(b"pruned")
 }
 
 /// Whether a path is that of events, which are kept beside a ledger.

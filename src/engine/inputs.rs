@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, Result};
+use crate::ledger::archived::{self, Absent};
 use crate::ledger::border;
 use crate::ledger::disk;
 use crate::ledger::files::{self, LedgerFile, Role};
@@ -101,6 +102,9 @@ impl Input {
 
     /// A reader of the text from `start` to `end`; several may read at once. Compressed text is read
     /// as a whole.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] means that all files are to be listed again.
     pub fn open<'a>(
         &'a self,
         (start, end): (u64, u64),
@@ -109,7 +113,8 @@ impl Input {
         let file = match (self.handle(), &self.source) {
             (Err(error), Source::Closed(path)) if error.kind() == ErrorKind::NotFound => {
                 // It may have been compressed since it was listed.
-                let text = open_later(path, start).map_err(|_| self.fail(&error))?;
+                let gone = |_| Error::Gone { path: path.clone() };
+                let text = open_later(path, start).map_err(gone)?;
                 return Ok(Box::new(text.take(end - start)));
             }
             (handle, _) => handle.map_err(|error| self.fail(&error))?,
@@ -137,8 +142,24 @@ impl Input {
 
     /// That it cannot be read.
     pub fn fail(&self, error: &io::Error) -> Error {
-        Error::io("read", self.label.as_ref(), error)
+        match self.is_compressed && gzip::is_damage(error) {
+            true => Error::Unreadable {
+                file: self.label.clone(),
+                line: 0,
+                reason: format!("it is damaged: {error}"),
+            },
+            false => Error::io("read", self.label.as_ref(), error),
+        }
     }
+}
+
+/// What is to be read of a ledger, as it was at one moment.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    /// Its files, oldest first; none where there is no ledger.
+    pub inputs: Vec<Input>,
+    /// The segments that went to an archive.
+    pub unseen: Vec<Absent>,
 }
 
 /// The text of a file from some byte on, by the name that it has once it is compressed.
@@ -210,8 +231,11 @@ pub fn of_waiting(place: &Place, rows: &[String], needs_prices: bool) -> Result<
 }
 
 /// All files of a ledger, oldest first. `prefix` is put before their labels, where several ledgers
-/// are read at once. None where there is no ledger. Only what `needs_prices` fails by them.
-pub fn of_ledger(place: &Place, prefix: &str, needs_prices: bool) -> Result<Option<Vec<Input>>> {
+/// are read at once. Only what `needs_prices` fails by them.
+///
+/// # Errors
+/// [`Error::Gone`] means that a file went away meanwhile, and that it is to be tried again.
+pub fn of_ledger(place: &Place, prefix: &str, needs_prices: bool) -> Result<Ledger> {
     let active = files::active(place);
     let opened = match open_regular(&active.path) {
         Ok(opened) => Some(opened),
@@ -228,8 +252,13 @@ pub fn of_ledger(place: &Place, prefix: &str, needs_prices: bool) -> Result<Opti
     let prices = Arc::new(if needs_prices { Prices::load(place)? } else { Prices::default() });
     let label = |file: &LedgerFile| format!("{prefix}{}", file.label);
     let mut inputs = Vec::new();
-    for file in files::older(place)? {
-        let meta = file.path.metadata().map_err(|error| Error::io("read", &file.path, &error))?;
+    let (older, listed) = archived::at_once(place)?;
+    let unseen = archived::unseen_beside(&older, listed, border)?;
+    for file in older {
+        let meta = file.path.metadata().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::Gone { path: file.path.clone() },
+            _ => Error::io("read", &file.path, &error),
+        })?;
         // The active segment was sealed after it was opened, or a rotation is half done.
         if opened.as_ref().is_some_and(|(_, active)| is_same(active, &meta)) {
             continue;
@@ -257,7 +286,7 @@ pub fn of_ledger(place: &Place, prefix: &str, needs_prices: bool) -> Result<Opti
             modified: meta.modified().ok(),
         });
     }
-    Ok((!inputs.is_empty()).then_some(inputs))
+    Ok(Ledger { inputs, unseen })
 }
 
 /// Opens a file that is one: a pipe would block, a device never end.

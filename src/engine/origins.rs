@@ -1,6 +1,8 @@
 //! Which commit, author, branch or pull request brought each row: the first that added it, parents
 //! before children. So a merge, a rebase or a squash counts no row twice.
 
+use std::io::Read;
+
 use hashbrown::{HashMap, HashSet};
 use std::path::Path;
 
@@ -11,7 +13,7 @@ use crate::git::branches::{Branch, Branches};
 use crate::git::history::{self, Commit, Piece};
 use crate::git::message;
 use crate::git::objects::{Objects, Repository};
-use crate::ledger::archived::{self, Segment};
+use crate::ledger::archived::{self, Absent, Segment};
 use crate::ledger::border;
 use crate::ledger::distinct::fingerprint;
 use crate::ledger::fields::{begins_header, begins_row};
@@ -245,10 +247,11 @@ impl Sources<'_> {
     ///
     /// # Errors
     /// git fails, or a list cannot be read.
-    pub fn unseen(&self, of_work_tree: Vec<Segment>, border: Option<Day>) -> Result<Vec<Segment>> {
+    pub fn unseen(&self, of_work_tree: Vec<Absent>, border: Option<Day>) -> Result<Vec<Absent>> {
         let mut commits: Vec<String> = self.commit.iter().map(|it| it.0.to_owned()).collect();
         let listed = match self.commit {
-            None => of_work_tree,
+            None if !self.has_all_branches => return Ok(of_work_tree),
+            None => of_work_tree.into_iter().map(|it| it.segment).collect(),
             Some((commit, _)) => {
                 let path = self.place.archived();
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -262,24 +265,29 @@ impl Sources<'_> {
             }
         };
         if listed.is_empty() {
-            return Ok(listed);
+            return Ok(Vec::new());
         }
         if self.has_all_branches {
             let branches = Branches::of(self.repository)?;
             commits.extend(branches.all.into_iter().flat_map(|branch| branch.tips));
             commits.extend(self.head()?);
         }
-        let mut present = Vec::new();
+        let (mut present, mut known) = (Vec::new(), HashSet::new());
         for commit in commits {
-            present.extend(self.repository.sizes(&commit)?.into_iter().filter_map(
-                |(path, bytes)| {
-                    let is_sealed = files::role(self.place, &path) == Some(Role::Sealed);
-                    let name = path.rsplit('/').next()?;
-                    is_sealed.then(|| (name.to_owned(), bytes))
-                },
-            ));
+            let sealed = blobs(self.repository, self.place, &commit)?.into_iter();
+            for blob in sealed.filter(|it| it.role == Role::Sealed) {
+                if known.insert((blob.label.clone(), blob.id.clone())) {
+                    let name = blob.label.rsplit('/').next().unwrap_or_default();
+                    present.push((name.to_owned(), blob.id));
+                }
+            }
         }
-        Ok(archived::unseen(listed, &present, border))
+        let mut objects = Objects::of(self.repository)?;
+        archived::unseen(listed, &present, border, &mut |name, id| {
+            // One that is damaged is told of where it is read.
+            let look = |bytes: &mut dyn Read| Ok(Segment::look(name, bytes).ok());
+            Ok(objects.read(id, look)?.and_then(|it| it.segment))
+        })
     }
 
     /// What rows are priced by: the table of the commit that is read, else the work tree's.

@@ -90,22 +90,6 @@ impl Repository {
         Ok(entries.filter_map(file).collect())
     }
 
-    /// The paths of the files in the folder that this commit has, and how many bytes each has.
-    pub fn sizes(&self, commit: &str) -> Result<Vec<(String, u64)>> {
-        let mut arguments = vec!["ls-tree", "-r", "-l", "-z", "--full-tree", commit];
-        if !self.prefix.is_empty() {
-            arguments.extend(["--", &self.prefix]);
-        }
-        let listed = answer(&self.at, &arguments)?;
-        let entries = listed.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-        let file = |entry: std::borrow::Cow<'_, str>| {
-            let (about, path) = entry.split_once('\t')?;
-            let bytes = about.rsplit(' ').next()?.parse().ok()?;
-            Some((path.strip_prefix(&self.prefix)?.to_owned(), bytes))
-        };
-        Ok(entries.filter_map(file).collect())
-    }
-
     /// The name of the bytes of one file in the folder, where this commit has it.
     pub fn file(&self, commit: &str, path: &str) -> Result<Option<String>> {
         let name = format!("{commit}:{}{path}", self.prefix);

@@ -1,7 +1,8 @@
 //! The list of segments that were moved out of the ledger's folder: it is committed and merged, so
 //! that every clone can say what its reports do not see. An archive's manifest is such a list, too.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
@@ -9,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result, excerpt};
 use crate::ledger::border;
-use crate::ledger::files::{self, Role};
+use crate::ledger::fields::is_marker;
+use crate::ledger::files::{self, LedgerFile, Role};
 use crate::ledger::gzip;
 use crate::ledger::scan::{self, Item};
 use crate::timestamp::{Day, Timestamp};
@@ -85,7 +87,7 @@ impl Segment {
     }
 
     fn key(&self) -> (&str, u64, Timestamp, Timestamp) {
-        (gzip::plain_name(&self.name), self.rows, self.first, self.last)
+        (seal(&self.name), self.rows, self.first, self.last)
     }
 
     fn parse(fields: &csv::StringRecord) -> Option<Segment> {
@@ -110,6 +112,23 @@ impl Segment {
             sha256: sha256.to_owned(),
         })
     }
+}
+
+/// A segment that went to an archive, and that is not known to be there all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// What it was.
+    pub segment: Segment,
+    /// Whether some of its rows may be seen: a file that begins as it does is there, or was pruned.
+    pub is_at_most: bool,
+}
+
+/// What segments that begin with the same row have in common, be they compressed, or sealed by
+/// several branches: their name up to its hash.
+fn seal(name: &str) -> &str {
+    let plain = gzip::plain_name(name);
+    let hash = plain.rfind("Z-").map(|at| at + "Z-01234567".len());
+    hash.and_then(|end| plain.get(..end)).unwrap_or(plain)
 }
 
 /// What goes through is hashed.
@@ -148,14 +167,14 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The segments of a list, each once, in the order of their names; a merge keeps the lines of both
-/// sides. `path` is what the error names.
+/// sides, and perhaps its markers. `path` is what the error names.
 ///
 /// # Errors
 /// A line that cannot be read.
 pub fn parse(text: &str, path: &Path) -> Result<Vec<Segment>> {
     let mut segments = Vec::new();
     for (at, line) in text.trim_start_matches('\u{FEFF}').lines().enumerate() {
-        if line.is_empty() || line == HEADER {
+        if line.trim().is_empty() || line == HEADER || is_marker(line.as_bytes()) {
             continue;
         }
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
@@ -210,45 +229,109 @@ pub fn load(place: &Place) -> Result<Vec<Segment>> {
     }
 }
 
-/// Those of the listed segments whose rows no file has that is there, nor are they pruned. `present`
-/// are the sealed segments that are there, by name and size.
-pub fn unseen(
+/// Those of the listed segments that are not there, nor pruned. `present` are the sealed segments
+/// that are there, by name; `look` reads one of them, where its name alone does not tell.
+///
+/// # Errors
+/// What `look` says.
+pub fn unseen<T>(
     listed: Vec<Segment>,
-    present: &[(String, u64)],
+    present: &[(String, T)],
     border: Option<Day>,
-) -> Vec<Segment> {
-    let is_there = |segment: &Segment| {
-        present.iter().any(|(name, bytes)| match *name == segment.name {
-            true => *bytes == segment.bytes,
-            false => gzip::plain_name(name) == gzip::plain_name(&segment.name),
-        })
-    };
-    let mut unseen: Vec<Segment> = Vec::new();
+    look: &mut dyn FnMut(&str, &T) -> Result<Option<Segment>>,
+) -> Result<Vec<Absent>> {
+    // Each is read once, and most need not be.
+    let mut looked: Vec<Option<Option<Segment>>> = vec![None; present.len()];
+    let mut unseen: Vec<Absent> = Vec::new();
     for segment in listed {
         let is_pruned = border.is_some_and(|border| segment.last.day() < border);
         // One clone may have compressed it before, and another not.
-        let is_known = unseen.iter().any(|other| other.is_same(&segment));
-        if !is_pruned && !is_known && !is_there(&segment) {
-            unseen.push(segment);
+        let is_known = unseen.iter().any(|other| other.segment.is_same(&segment));
+        if is_pruned || is_known {
+            continue;
+        }
+        let (mut is_there, mut has_twin) = (false, false);
+        for ((name, it), looked) in present.iter().zip(&mut looked) {
+            if seal(name) == seal(&segment.name) {
+                let found = match looked {
+                    Some(found) => found,
+                    None => looked.insert(look(name, it)?),
+                };
+                let is_it = |it: &Segment| it.sha256 == segment.sha256 || it.is_same(&segment);
+                is_there |= found.as_ref().is_some_and(is_it);
+                has_twin = true;
+            }
+        }
+        if !is_there {
+            let is_cut = border.is_some_and(|border| segment.first.day() < border);
+            unseen.push(Absent { is_at_most: is_cut || has_twin, segment });
         }
     }
-    unseen
+    Ok(unseen)
+}
+
+/// So often a folder is listed again that is changed meanwhile: each takes less time than to move a
+/// segment.
+const LOOKS_MAX: usize = 50;
+
+/// A ledger's files but the active one, and the segments that went to an archive, both of one moment:
+/// segments come and go while a folder is listed.
+///
+/// # Errors
+/// A list or a folder that cannot be read, or that never rests.
+pub fn at_once(place: &Place) -> Result<(Vec<LedgerFile>, Vec<Segment>)> {
+    // In this order: what is moved away is listed before it goes, what is put back is there before
+    // the list knows.
+    let look =
+        || -> Result<(Vec<OsString>, Vec<Segment>)> { Ok((names(&place.archive()), load(place)?)) };
+    let mut before = look()?;
+    for _ in 0..LOOKS_MAX {
+        let older = files::older(place)?;
+        let after = look()?;
+        if before == after {
+            return Ok((older, after.1));
+        }
+        before = after;
+    }
+    Err(Error::Gone { path: place.archive() })
+}
+
+/// The names in a folder; none where it cannot be read, which is told of elsewhere.
+fn names(folder: &Path) -> Vec<OsString> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Those of the listed segments whose rows these files of the work tree do not hold.
+///
+/// # Errors
+/// A file that went away meanwhile.
+pub fn unseen_beside(
+    older: &[LedgerFile],
+    listed: Vec<Segment>,
+    border: Option<Day>,
+) -> Result<Vec<Absent>> {
+    let sealed = older.iter().filter(|file| file.role == Role::Sealed);
+    let present: Vec<(String, &Path)> =
+        sealed.map(|file| (file.name().to_owned(), file.path.as_path())).collect();
+    unseen(listed, &present, border, &mut |name, path| match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Error::Gone { path: path.to_path_buf() })
+        }
+        // One that is damaged is told of where it is read.
+        file => Ok(file.and_then(|file| Segment::look(name, file)).ok().and_then(|it| it.segment)),
+    })
 }
 
 /// Those of the ledger's segments whose rows reports of the work tree do not see.
 ///
 /// # Errors
 /// A list or a folder that cannot be read.
-pub fn unseen_in(place: &Place) -> Result<Vec<Segment>> {
-    let listed = load(place)?;
-    if listed.is_empty() {
-        return Ok(listed);
-    }
-    let sealed = files::older(place)?.into_iter().filter(|file| file.role == Role::Sealed);
-    let present: Vec<(String, u64)> = sealed
-        .filter_map(|file| Some((file.name().to_owned(), file.path.metadata().ok()?.len())))
-        .collect();
-    Ok(unseen(listed, &present, border::load(place)?))
+pub fn unseen_in(place: &Place) -> Result<Vec<Absent>> {
+    let (older, listed) = at_once(place)?;
+    unseen_beside(&older, listed, border::load(place)?)
 }
 
 #[cfg(test)]
@@ -273,7 +356,8 @@ mod tests {
         let text = text(&all);
         let path = Path::new("archived.csv");
         assert_eq!(parse(&text, path).unwrap(), all);
-        let twice = format!("{text}{}", text.replace('\n', "\r\n"));
+        let twice =
+            format!("<<<<<<< HEAD\n{text}=======\n{}\n>>>>>>> topic\n", text.replace('\n', "\r\n"));
         assert_eq!(parse(&twice, path).unwrap(), all);
         let bad = text.replace("usage-2", "../usage-2");
         match parse(&bad, path) {
@@ -292,19 +376,29 @@ mod tests {
 
     #[test]
     fn what_is_there_in_any_form_is_seen() {
-        let listed = || vec![segment("usage-1.csv"), segment("usage-1.csv.gz")];
-        let names = |present: &[(&str, u64)], border: Option<&str>| {
+        let name = "usage-20260223T211928Z-0123abcd.csv";
+        let packed = format!("{name}.gz");
+        let other = Segment { rows: 13, sha256: sha256(b"y"), ..segment(name) };
+        let names = |present: &[(&str, &Segment)], border: Option<&str>| {
             let present: Vec<_> =
                 present.iter().map(|(name, it)| (name.to_string(), *it)).collect();
-            let unseen = unseen(listed(), &present, border.and_then(Day::parse));
-            unseen.into_iter().map(|it| it.name).collect::<Vec<_>>()
+            let look = &mut |_: &str, it: &&Segment| Ok(Some((*it).clone()));
+            let listed = vec![segment(name), segment(&packed), other.clone()];
+            let unseen = unseen(listed, &present, border.and_then(Day::parse), look).unwrap();
+            unseen.into_iter().map(|it| (it.segment.rows, it.is_at_most)).collect::<Vec<_>>()
         };
-        assert_eq!(names(&[], None), ["usage-1.csv"]);
-        assert_eq!(names(&[("usage-1.csv", 1_234)], None), [""; 0]);
+        let own = segment(name);
+        assert_eq!(names(&[], None), [(12, false), (13, false)]);
         // Another branch's segment that begins with the same row is not it.
-        assert_eq!(names(&[("usage-1.csv", 99)], None), ["usage-1.csv"]);
-        assert_eq!(names(&[], Some("2026-03-01")), ["usage-1.csv"]);
-        assert_eq!(names(&[], Some("2026-03-02")), [""; 0]);
+        assert_eq!(names(&[(name, &own)], None), [(13, true)]);
+        assert_eq!(names(&[(&packed, &segment(&packed))], None), [(13, true)]);
+        let second = "usage-20260223T211928Z-0123abcd-2.csv";
+        let renamed = Segment { name: second.to_owned(), ..other.clone() };
+        assert_eq!(names(&[(name, &own), (second, &renamed)], None), []);
+        assert_eq!(names(&[], Some("2026-03-01")), [(12, true), (13, true)]);
+        assert_eq!(names(&[], Some("2026-03-02")), []);
+        assert_eq!(seal(second), seal(&packed));
+        assert_eq!(seal("usage-1.csv.gz"), "usage-1.csv");
     }
 
     #[test]

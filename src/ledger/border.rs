@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{Error, Result, excerpt};
+use crate::ledger::fields::is_marker;
 use crate::row::Refused;
 use crate::timestamp::Day;
 use crate::workspace::Place;
@@ -32,8 +33,8 @@ pub fn load(place: &Place) -> Result<Option<Day>> {
     }
 }
 
-/// The newest of the dates, one on each line: a merge keeps those of both sides. `path` is what the
-/// error names.
+/// The newest of the dates, one on each line: a merge keeps those of both sides, and perhaps its
+/// markers. `path` is what the error names.
 ///
 /// # Errors
 /// A line that is no date.
@@ -41,7 +42,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Option<Day>> {
     let mut border = None;
     for (at, line) in text.trim_start_matches('\u{FEFF}').lines().enumerate() {
         let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        if line.is_empty() || line.starts_with('#') || is_marker(line.as_bytes()) {
             continue;
         }
         let day = Day::parse(line).ok_or_else(|| Error::Config {
@@ -85,10 +86,11 @@ mod tests {
             ("2026-02-23\n", Some("2026-02-23")),
             ("2026-02-23\r\n2026-03-01\r\n2025-12-31", Some("2026-03-01")),
             ("# why\n\n 2026-02-23 \n", Some("2026-02-23")),
+            ("<<<<<<< ours\n2026-02-23\n=======\n2026-02-24\n>>>>>>> x\n", Some("2026-02-24")),
         ] {
             assert_eq!(parse(text, path).unwrap(), border.and_then(Day::parse), "{text:?}");
         }
-        for (text, line) in [("2026-02-30\n", 1), ("2026-02-23\n<<<<<<< ours\n", 2)] {
+        for (text, line) in [("2026-02-30\n", 1), ("2026-02-23\nmore\n", 2)] {
             match parse(text, path) {
                 Err(Error::Config { line: found, .. }) => assert_eq!(found, Some(line)),
                 other => panic!("{other:?}"),

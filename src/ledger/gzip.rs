@@ -2,7 +2,7 @@
 //! text is compressed to the same bytes in every clone.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -44,6 +44,14 @@ pub fn decoded<'a>(bytes: impl Read + 'a) -> Box<dyn Read + 'a> {
 /// It cannot be opened.
 pub fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     Ok(text(path, File::open(path)?))
+}
+
+/// Whether the bytes themselves are wrong: a compressed file tells.
+pub fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+    )
 }
 
 /// So many of the last bytes of the text of the file at this path.

@@ -36,7 +36,8 @@ pub fn restorable(place: &Place, archive: &Archive, names: &[String]) -> Result<
         |it: &Segment| files::role(place, &format!("archive/{}", it.name)) == Some(Role::Sealed);
     if names.is_empty() {
         let listed = archived::load(place)?;
-        let mut elsewhere = archived::unseen_in(place)?;
+        let absent = archived::unseen_in(place)?.into_iter();
+        let mut elsewhere: Vec<Segment> = absent.map(|it| it.segment).collect();
         elsewhere.retain(|it| {
             !manifest.iter().any(|has| has == it || has.name != it.name && has.is_same(it))
         });

@@ -1,13 +1,14 @@
 //! Is every line of every file as the writer would have written it? Findings, each with its file
 //! and line; nothing is changed.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 
 use hashbrown::HashMap;
 
 use crate::error::printable;
 use crate::ledger::distinct::{is_revision, line_bits};
 use crate::ledger::files::Role;
+use crate::ledger::gzip;
 use crate::ledger::scan::{self, Item};
 use crate::notes::Tags;
 use crate::notes::line::{clean, is_formula};
@@ -95,7 +96,7 @@ impl Verifier {
         });
         let scanned = match scanned {
             // What a compressed file says of itself; the system has other words.
-            Err(error) if is_damage(&error) => {
+            Err(error) if gzip::is_damage(&error) => {
                 page.damage = Some(error.to_string());
                 Ok(scan::Traits::default())
             }
@@ -237,14 +238,6 @@ impl Page {
             self.find(line, format!("{}{more}", style.words()));
         }
     }
-}
-
-/// Whether the bytes themselves are wrong: a compressed file tells.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
-    )
 }
 
 /// What readers take as it is, and the writer would have refused.

@@ -24,7 +24,7 @@ pub fn render(report: &Report) -> String {
     rest.extend(dearest(report));
     rest.extend(sentences::short_unpriced(report).map(|it| format!("No price: {it}.")));
     rest.extend(sentences::left_out_note(report));
-    rest.extend(sentences::unseen_note(report));
+    rest.extend(sentences::unseen_note(&report.unseen));
     rest.extend(sentences::marker_note(report));
     if report.span.is_none() {
         rest[0] = sentences::nothing(report);

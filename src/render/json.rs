@@ -10,7 +10,7 @@ use crate::report::dimension::{Dimension, Key};
 use crate::report::left_out::SkippedLine;
 use crate::report::measures::Measures;
 use crate::report::origins::State;
-use crate::report::{Breakdown, Group, Report};
+use crate::report::{Breakdown, Group, Report, Unseen};
 
 /// The report as one JSON object.
 pub fn render(report: &Report) -> String {
@@ -54,16 +54,24 @@ pub fn render(report: &Report) -> String {
     out.insert("waiting".to_owned(), json!(report.waiting));
     let before = report.border.map(|border| border.to_string());
     out.insert("pruned".to_owned(), json!({ "before": before, "rows": left_out.pruned }));
-    let unseen = &report.unseen;
-    let (from, to) = unseen.span.map(|(from, to)| (from.to_string(), to.to_string())).unzip();
-    let archived =
-        json!({ "segments": unseen.segments, "rows": unseen.rows, "from": from, "to": to });
-    out.insert("archived".to_owned(), archived);
+    out.insert("archived".to_owned(), archived(&report.unseen));
     if let Some(advice) = &report.advice {
         out.insert("advice".to_owned(), Value::Array(advice.iter().map(advice::json).collect()));
     }
     let text = serde_json::to_string_pretty(&Value::Object(out)).unwrap_or_default();
     escaped(&text) + "\n"
+}
+
+/// What was moved out of the ledger.
+pub(super) fn archived(unseen: &Unseen) -> Value {
+    let (from, to) = unseen.span.map(|(from, to)| (from.to_string(), to.to_string())).unzip();
+    json!({
+        "segments": unseen.segments,
+        "rows": unseen.rows,
+        "at_most": unseen.is_at_most,
+        "from": from,
+        "to": to,
+    })
 }
 
 /// JSON whose strings hold nothing that moves a cursor, reorders or hides text, or ends a line of

@@ -21,7 +21,7 @@ pub fn render(report: &Report) -> String {
         let is_lacking = left_out.unreadable > 0 || left_out.pruned > 0;
         let mut notes: Vec<String> =
             sentences::left_out_note(report).filter(|_| is_lacking).into_iter().collect();
-        notes.extend(sentences::unseen_note(report));
+        notes.extend(sentences::unseen_note(&report.unseen));
         if !notes.is_empty() {
             out += &format!("\n**Notes**\n- {}\n", notes.join("\n- "));
         }

@@ -10,7 +10,7 @@ use crate::report::dimension::Dimension;
 use crate::report::left_out::{LeftOut, SkippedLine};
 use crate::report::measures::{Measures, Origin};
 use crate::report::origins::State;
-use crate::report::{Breakdown, Commits, Report};
+use crate::report::{Breakdown, Commits, Report, Unseen};
 use crate::timestamp::Day;
 
 /// How many skipped lines a note names.
@@ -174,7 +174,7 @@ pub fn notes(report: &Report) -> Vec<String> {
     }
     notes.extend(period_note(report));
     notes.extend(left_out_note(report));
-    notes.extend(unseen_note(report));
+    notes.extend(unseen_note(&report.unseen));
     notes.extend(corrected_note(report));
     notes.extend(marker_note(report));
     notes.extend(waiting_note(report));
@@ -349,12 +349,12 @@ pub fn left_out_note(report: &Report) -> Option<String> {
 }
 
 /// What is not in the ledger's folder any more, where anything is.
-pub fn unseen_note(report: &Report) -> Option<String> {
-    let unseen = &report.unseen;
+pub fn unseen_note(unseen: &Unseen) -> Option<String> {
     let (from, to) = unseen.span.filter(|_| unseen.segments > 0)?;
     let days = if from == to { format!("of {from}") } else { format!("from {from} to {to}") };
     Some(format!(
-        "Not seen: {} {days}, in {} that went to an archive; `log-usage restore` puts them back.",
+        "Not seen: {}{} {days}, in {} that went to an archive; `log-usage restore` puts them back.",
+        if unseen.is_at_most { "up to " } else { "" },
         counted(unseen.rows, "row"),
         counted(unseen.segments, "segment"),
     ))

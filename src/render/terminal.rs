@@ -106,7 +106,7 @@ fn notes(report: &Report) -> Vec<String> {
         notes.push(format!("{}: usage-report verify", parts.join(", ")));
     }
     notes.extend(sentences::pruned(report));
-    notes.extend(sentences::unseen_note(report).map(|note| note.replace('`', "")));
+    notes.extend(sentences::unseen_note(&report.unseen).map(|note| note.replace('`', "")));
     notes.extend(sentences::waiting_note(report));
     notes
 }

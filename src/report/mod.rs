@@ -49,15 +49,18 @@ pub struct Unseen {
     pub segments: u64,
     /// How many rows these hold.
     pub rows: u64,
+    /// Whether some of these may be seen all the same, or are pruned.
+    pub is_at_most: bool,
     /// Their first and last day.
     pub span: Option<(Day, Day)>,
 }
 
 impl Unseen {
     /// One segment more.
-    pub fn add(&mut self, rows: u64, (from, to): (Day, Day)) {
+    pub fn add(&mut self, rows: u64, (from, to): (Day, Day), is_at_most: bool) {
         self.segments += 1;
-        self.rows += rows;
+        self.rows = self.rows.saturating_add(rows);
+        self.is_at_most |= is_at_most;
         self.span = Some(self.span.map_or((from, to), |(a, b)| (a.min(from), b.max(to))));
     }
 }

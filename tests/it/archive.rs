@@ -15,7 +15,7 @@ use crate::faults::has_strace;
 use crate::sandbox::{HEADER, Sandbox, text};
 
 /// A row of a day of 2026, told apart from all others by its tokens.
-fn row(month: u32, day: u32, tokens: u32) -> String {
+pub(crate) fn row(month: u32, day: u32, tokens: u32) -> String {
     let minute = tokens % 60;
     format!("2026-{month:02}-{day:02}T09:{minute:02}:00Z,m{},{tokens},1,true,plan,1000,", day % 3)
 }
@@ -24,12 +24,12 @@ fn rows(month: u32, first_tokens: u32) -> Vec<String> {
     (0..20).map(|n| row(month, 1 + n, first_tokens + n)).collect()
 }
 
-fn file(rows: &[String]) -> String {
+pub(crate) fn file(rows: &[String]) -> String {
     rows.iter().fold(format!("{HEADER}\n"), |text, row| text + row + "\n")
 }
 
-const JANUARY: &str = ".telemetry/archive/usage-20260101T094000Z-00000001.csv";
-const FEBRUARY: &str = ".telemetry/archive/usage-20260201T090000Z-00000002.csv";
+pub(crate) const JANUARY: &str = ".telemetry/archive/usage-20260101T094000Z-00000001.csv";
+pub(crate) const FEBRUARY: &str = ".telemetry/archive/usage-20260201T090000Z-00000002.csv";
 const MARCH: &str = ".telemetry/archive/usage-20260301T092000Z-00000003.csv";
 
 /// Three sealed segments, one for each month, and the active one; all committed.
@@ -264,7 +264,7 @@ fn what_is_restored_is_as_it_was() {
         assert!(!sandbox.ok("usage-report", &["--since", "2026-03-10"]).contains("Not seen"));
         let json = sandbox.json(&["--until", "2026-01-10"]);
         let expected = serde_json::json!(
-            { "segments": 1, "rows": 20, "from": "2026-01-01", "to": "2026-01-20" }
+            { "segments": 1, "rows": 20, "at_most": false, "from": "2026-01-01", "to": "2026-01-20" }
         );
         assert_eq!(json["archived"], expected);
         // Nothing was committed yet.

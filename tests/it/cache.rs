@@ -262,7 +262,7 @@ fn what_is_kept_is_for_the_user_alone() {
 
 /// The answer as programs get it.
 fn answer(place: &Place, query: &Query, cache: Option<&Cache>) -> String {
-    let inputs = inputs::of_ledger(place, "", true).unwrap().unwrap();
+    let inputs = inputs::of_ledger(place, "", true).unwrap().inputs;
     let (aggregate, left_out) = engine::sum(&inputs, query, cache, &|_| ()).unwrap();
     let border = inputs.first().and_then(|input| input.border);
     let ask = Ask { by: query.by.clone(), border, ..Ask::default() };

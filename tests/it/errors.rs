@@ -77,7 +77,10 @@ fn the_catalogue_is_whole_and_the_document_is_made_of_it() {
             let read = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
             let shown = |line: &str| match line.strip_prefix("strace ") {
                 // Only a fault that strace makes brings this error about.
-                Some(line) => line[line.find("log-usage").unwrap()..].to_owned(),
+                Some(line) => {
+                    let program = line.find(" log-usage ").or(line.find(" usage-report "));
+                    line[program.unwrap() + 1..].to_owned()
+                }
                 None => line.to_owned(),
             };
             let lines = read("cmd");

@@ -1,8 +1,25 @@
 //! What reports, hooks, `doctor` and `verify` say and do about segments that are compressed or in an
 //! archive: nothing goes out of sight without a word.
 
-use crate::archive::{ROWS, clone, months};
-use crate::sandbox::Sandbox;
+use std::fs;
+use std::thread;
+
+use usage_ledger::engine;
+use usage_ledger::engine::inputs::{self, Ledger};
+use usage_ledger::engine::query::Query;
+use usage_ledger::error::Error;
+use usage_ledger::workspace::Place;
+
+use crate::archive::{FEBRUARY, JANUARY, ROWS, clone, file, months, row};
+use crate::sandbox::{Sandbox, text};
+
+/// Moves everything from before March away.
+fn moved(sandbox: &Sandbox, to: &str) {
+    let to = format!("../{to}");
+    let told =
+        sandbox.ok("log-usage", &["archive", "--to", &to, "--before", "2026-03-01", "--yes"]);
+    assert!(told.starts_with("moved 40 rows in 2 segments"), "{told}");
+}
 
 /// How many rows are seen, and how many it is said are not.
 fn seen(sandbox: &Sandbox) -> (u64, u64) {
@@ -59,4 +76,129 @@ fn what_went_rides_with_the_segments() {
         sandbox.ok("log-usage", &["prune", "--before", "2026-02-10", "--yes"]);
         commit();
     }
+}
+
+/// Two branches may seal segments of one name: what one moved away is not what the other has.
+#[test]
+fn a_segment_of_the_same_name_is_not_the_one_that_went() {
+    let sandbox = months();
+    moved(&sandbox, "vault");
+    let own = fs::read(sandbox.path("../vault").join(JANUARY.rsplit('/').next().unwrap())).unwrap();
+    // As many rows and as many bytes.
+    let twin = file(&(0..20).map(|n| row(1, 1 + n, 500 + n)).collect::<Vec<_>>());
+    assert_eq!(twin.len(), own.len());
+    for (bytes, expected, word) in [
+        (twin, (60, 40), "Not seen: up to 40 rows"),
+        (String::from_utf8(own).unwrap(), (60, 20), "Not seen: 20 rows"),
+    ] {
+        sandbox.write(JANUARY, bytes);
+        sandbox.commit("2026-05-02", "merged");
+        let look = || {
+            assert_eq!(seen(&sandbox), expected);
+            let said = sandbox.ok("usage-report", &[]);
+            assert!(said.contains(word), "{said}");
+            assert_eq!(sandbox.ok("usage-report", &["--committed"]), said);
+            let check = sandbox.run("usage-report", &["check", "--max-tokens", "1G"]);
+            assert!(text(&check.stdout).contains(word), "{}", text(&check.stdout));
+        };
+        look();
+        sandbox.ok("log-usage", &["archive"]);
+        sandbox.commit("2026-05-02", "compressed");
+        look();
+        fs::remove_file(sandbox.path(format!("{JANUARY}.gz"))).unwrap();
+    }
+    // Of one that was pruned in its middle some rows are known to be gone.
+    sandbox.write(".telemetry/pruned", "2026-01-11\n");
+    let json = sandbox.json(&[]);
+    assert_eq!(
+        (&json["archived"]["rows"], &json["archived"]["at_most"]),
+        (&40.into(), &true.into())
+    );
+}
+
+#[test]
+fn a_comparison_says_what_it_does_not_see() {
+    let sandbox = months();
+    moved(&sandbox, "vault");
+    let compare = |arguments: &[&str]| {
+        let output = sandbox.run("usage-report", &[&["compare"], arguments].concat());
+        (text(&output.stdout), text(&output.stderr))
+    };
+    let said = "Not seen: 20 rows from 2026-01-01 to 2026-01-20, in 1 segment";
+    let (page, _) = compare(&["2026-01-01..2026-01-30", "2026-03"]);
+    assert!(page.contains(said) && !page.contains("nothing left out"), "{page}");
+    assert!(compare(&["2026-01-01..2026-01-30", "2026-03", "--format", "table"]).0.contains(said));
+    let (json, said_beside) = compare(&["2026-01-01..2026-01-30", "2026-03", "--format", "json"]);
+    assert!(json.contains("\"rows\": 20,\n    \"at_most\": false"), "{json}");
+    assert_eq!(said_beside, "");
+    let (_, beside) = compare(&["2026-01-01..2026-01-30", "2026-03", "--format", "csv"]);
+    assert!(beside.starts_with(&format!("warning: {said}")), "{beside}");
+    assert!(!compare(&["2026-03", "2026-04"]).0.contains("Not seen"));
+    assert!(compare(&["model:m1", "model:m2"]).0.contains("Not seen: 40 rows"));
+}
+
+/// What git leaves in the lists where it knows no rule for them hides no row.
+#[test]
+fn markers_in_the_lists_do_no_harm() {
+    let sandbox = months();
+    moved(&sandbox, "vault");
+    let list = sandbox.read(".telemetry/archived.csv");
+    let (head, line) = list.trim_end().rsplit_once('\n').unwrap();
+    let conflict = format!("{head}\n<<<<<<< HEAD\n{line}\n=======\n{line}\n>>>>>>> topic\n");
+    sandbox.write(".telemetry/archived.csv", conflict);
+    assert_eq!(seen(&sandbox), (40, 40));
+    let borders = "<<<<<<< HEAD\n2026-01-01\n=======\n2026-03-11\n>>>>>>> topic\n";
+    sandbox.write(".telemetry/pruned", borders);
+    assert_eq!(seen(&sandbox), (30, 0));
+}
+
+#[test]
+fn a_segment_that_goes_while_it_is_read_is_no_smaller_sum() {
+    let sandbox = months();
+    let place = Place::in_repository(&sandbox.path(""));
+    let Ledger { inputs, unseen } = inputs::of_ledger(&place, "", false).unwrap();
+    assert_eq!((inputs.len(), unseen.len()), (4, 0));
+    fs::remove_file(sandbox.path(FEBRUARY)).unwrap();
+    let sums = engine::sum(&inputs, &Query::default(), None, &|_| ());
+    assert!(matches!(sums, Err(Error::Gone { .. })), "{sums:?}");
+}
+
+/// Reports are of one moment, whatever is moved meanwhile.
+#[test]
+fn no_report_is_wrong_while_segments_are_moved() {
+    let sandbox = months();
+    let is_whole = |arguments: &[&str]| {
+        let report = sandbox.json(arguments);
+        let [rows, unseen] =
+            ["/totals/rows", "/archived/rows"].map(|it| report.pointer(it).unwrap());
+        assert_eq!(rows.as_u64().unwrap() + unseen.as_u64().unwrap(), ROWS, "{rows} {unseen}");
+    };
+    thread::scope(|scope| {
+        let mover = scope.spawn(|| {
+            for _ in 0..8 {
+                moved(&sandbox, "vault");
+                sandbox.ok("log-usage", &["restore", "../vault"]);
+            }
+            sandbox.ok("log-usage", &["archive"]);
+        });
+        while !mover.is_finished() {
+            is_whole(&[]);
+            is_whole(&["--no-cache"]);
+        }
+    });
+    is_whole(&[]);
+}
+
+#[test]
+fn a_damaged_segment_is_no_fault_of_the_system() {
+    let sandbox = months();
+    sandbox.ok("log-usage", &["archive"]);
+    sandbox.write(&format!("{JANUARY}.gz"), "no gzip");
+    let output = sandbox.run("usage-report", &["--no-cache"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.contains("00000001.csv.gz: it is damaged: ") && said.contains("restore"),
+        "{said}"
+    );
 }

@@ -141,14 +141,14 @@ fn alerts(target: &Target, config: Config, has_history: bool) -> Result<Vec<Find
     let acts = ledger::alerts::load(place)?;
     let rules = config.alerts;
     let ask = Ask { rules, acts, has_history, has_anomalies: true, ..Ask::default() };
-    let inputs = inputs::of_ledger(place, "", true)?;
+    let mut inputs = inputs::of_ledger(place, "", true)?.inputs;
     let waiting = waiting_for(target)?;
     let beside = place.events();
     let events = match beside.active().exists() {
         true => beside,
         false => target.of_events()?.place.events(),
     };
-    if inputs.is_none() && waiting.is_empty() && reading::files(&events)?.is_empty() {
+    if inputs.is_empty() && waiting.is_empty() && reading::files(&events)?.is_empty() {
         return Err(match target.choice {
             Choice::Repository => {
                 Error::NoLedger { looked_for: Path::new(FOLDER).join(LEDGER), held: None }
@@ -156,7 +156,6 @@ fn alerts(target: &Target, config: Config, has_history: bool) -> Result<Vec<Find
             _ => Error::NoSuchFile { path: place.active() },
         });
     }
-    let mut inputs = inputs.unwrap_or_default();
     if !waiting.is_empty() {
         inputs.push(inputs::of_waiting(place, &waiting, true)?);
     }

@@ -29,7 +29,7 @@ use usage_ledger::workspace::{Config, Place};
 
 use crate::cli;
 use crate::cli::{CheckOptions, Cli, not_for_spreadsheet};
-use crate::gather::Gathered;
+use crate::gather::{Gathered, unseen};
 use crate::notify::Notify;
 use crate::output::{deliver, refuse_ledger, screen};
 use crate::sums::{cache, gathered, progress};
@@ -208,14 +208,14 @@ impl<'a> Asked<'a> {
 
     /// Judges these rows and the events, and shows what was found.
     fn show(&self, gathered: &Gathered, cache: Option<&Cache>) -> Result<Shown> {
-        let Gathered { inputs, left_out: before, unseen, .. } = gathered;
+        let Gathered { inputs, left_out: before, unseen: absent, .. } = gathered;
         let (events, bar) = (self.events.as_ref(), progress(inputs));
         let (facts, mut left_out) =
             alerts::facts(inputs, events, &self.ask, cache, &|bytes| bar.inc(bytes))?;
         bar.finish_and_clear();
         left_out.add(before.clone());
         let check = check(&self.ask, facts);
-        let unseen = unseen.iter().map(|it| it.rows).sum();
+        let unseen = &unseen(absent, |_, _| true);
         let page = Page { check: &check, rows: &left_out, unseen, unlooked: self.unlooked };
         let is_data = self.format.name == "csv";
         let beside = || {

@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use usage_ledger::engine::query::Query;
 use usage_ledger::error::{Error, Result};
+use usage_ledger::ledger::archived::Absent;
 use usage_ledger::render::compare::page::Page;
-use usage_ledger::render::compare::{FORMATS, csv, sentences};
+use usage_ledger::render::compare::{self as drawing, FORMATS, csv};
+use usage_ledger::render::sentences;
+use usage_ledger::report::Unseen;
 use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::compare::measure::MEASURES;
 use usage_ledger::report::compare::quality::{self, Quality};
@@ -17,6 +20,7 @@ use usage_ledger::report::selection::{Bound, Selection};
 use usage_ledger::timestamp::Day;
 
 use crate::cli::{Cli, CompareOptions, Only, Output, today};
+use crate::gather::unseen;
 use crate::output::{deliver, refuse_ledger, screen};
 use crate::sums::{gathered, sums};
 use crate::voice;
@@ -31,8 +35,14 @@ pub(crate) struct Asked {
     today: Day,
 }
 
-/// What it comes to, and what was left out of it.
-type Compared = (Comparison, LeftOut);
+/// What it comes to.
+struct Compared {
+    comparison: Comparison,
+    /// What was left out of it.
+    left_out: LeftOut,
+    /// What was moved out of the ledger, of the days of one side or the other.
+    unseen: Unseen,
+}
 
 /// What these flags mean.
 pub(crate) fn asked(cli: Cli, options: CompareOptions) -> Result<Asked> {
@@ -106,11 +116,16 @@ impl Asked {
             sides => self.of_ledger(sides.as_ref())?,
         };
         if output.format.is_data {
-            let ends = sentences::ends(&compared.0);
+            let ends = drawing::sentences::ends(&compared.comparison);
             ends.iter().for_each(|note| voice::say(&format!("warning: {note}")));
         }
         let code = deliver(self.draw(&compared), path, output.is_raw())?;
-        match compared.1.unreadable {
+        if output.format.is_data
+            && let Some(note) = sentences::unseen_note(&compared.unseen)
+        {
+            voice::say(&format!("warning: {note}"));
+        }
+        match compared.left_out.unreadable {
             0 => Ok(code),
             rows if output.strict => Err(Error::Skipped { rows }),
             rows if output.format.is_data => {
@@ -143,21 +158,27 @@ impl Asked {
             let mut cli = self.cli.clone();
             cli.revisions.range = one.range(two);
             let gathered = gathered(&cli, &[]).map_err(of_side)?;
-            let (aggregate, mut left_out) =
-                sums(&cli, &gathered, &self.query(Wanted::Both, one.days()))?;
+            let query = self.query(Wanted::Both, one.days());
+            let (aggregate, mut left_out) = sums(&cli, &gathered, &query)?;
             left_out.add(gathered.left_out);
-            Ok::<_, Error>((aggregate, left_out))
+            let may_take =
+                |it: &Absent| query.selection.may_take_between(it.segment.first, it.segment.last);
+            let absent: Vec<Absent> = gathered.unseen.into_iter().filter(may_take).collect();
+            Ok::<_, Error>((aggregate, left_out, absent))
         };
         let [one, two] = sides;
-        let ((mut all, mut left_out), (mut other, more)) = (sums(one, two)?, sums(two, one)?);
+        let (mut all, mut left_out, mut absent) = sums(one, two)?;
+        let (mut other, more, also_absent) = sums(two, one)?;
+        absent.extend(also_absent);
+        absent.sort_by(|a, b| a.segment.name.cmp(&b.segment.name));
+        absent.dedup();
         let cells = [&mut all, &mut other].map(|it| std::mem::take(&mut it.cells));
         all.merge(other);
         left_out.add(more);
         let quality = Quality::of(&all, self.today);
-        Ok((
-            compare::build(sides, cells.each_ref().map(Vec::as_slice), Trends::default(), quality),
-            left_out,
-        ))
+        let cells = cells.each_ref().map(Vec::as_slice);
+        let comparison = compare::build(sides, cells, Trends::default(), quality);
+        Ok(Compared { comparison, left_out, unseen: unseen(&absent, |_, _| true) })
     }
 
     fn of_ledger(&self, sides: Option<&[Side; 2]>) -> Result<Compared> {
@@ -175,18 +196,22 @@ impl Asked {
         let (some, _) = sums(&self.cli, &gathered, &self.query(Wanted::Cells, (from, to)))?;
         let trends = Trends::of(&all, newest, const { &MEASURES });
         let quality = Quality::of(&all, self.today);
-        let mut compared = compare::build(&sides, [&some.cells, &some.cells], trends, quality);
-        compared.ends = ends;
-        Ok((compared, left_out))
+        let mut comparison = compare::build(&sides, [&some.cells, &some.cells], trends, quality);
+        comparison.ends = ends;
+        let selections = days.map(|days| self.query(Wanted::Groups, days).selection);
+        let unseen = unseen(&gathered.unseen, |first, last| {
+            selections.iter().any(|it| it.may_take_between(first, last))
+        });
+        Ok(Compared { comparison, left_out, unseen })
     }
 
     /// The comparison in the format that was asked for.
-    fn draw(&self, (comparison, left_out): &Compared) -> String {
+    fn draw(&self, Compared { comparison, left_out, unseen }: &Compared) -> String {
         if self.cli.output.for_spreadsheet {
             return csv::render_for_spreadsheet(comparison);
         }
         let name = self.cli.output.format.name;
         let format = FORMATS.iter().find(|it| it.name == name).unwrap_or(&FORMATS[0]);
-        (format.render)(&Page { comparison, left_out }, screen())
+        (format.render)(&Page { comparison, left_out, unseen }, screen())
     }
 }

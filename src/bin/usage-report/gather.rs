@@ -9,11 +9,12 @@ use usage_ledger::engine::origins::Sources;
 use usage_ledger::engine::range;
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::objects::Repository;
-use usage_ledger::ledger::archived::Segment;
-use usage_ledger::report::Commits;
+use usage_ledger::ledger::archived::Absent;
 use usage_ledger::report::dimension::Dimension;
 use usage_ledger::report::left_out::LeftOut;
 use usage_ledger::report::origins::Origins;
+use usage_ledger::report::{Commits, Unseen};
+use usage_ledger::timestamp::Timestamp;
 
 use crate::cli::Cli;
 use crate::world::Target;
@@ -34,7 +35,18 @@ pub(crate) struct Gathered {
     /// What git knows of the rows, where that is asked for.
     pub(crate) origins: Option<Arc<Origins>>,
     /// Segments that were moved out of the ledger, whose rows are not seen.
-    pub(crate) unseen: Vec<Segment>,
+    pub(crate) unseen: Vec<Absent>,
+}
+
+/// What is not seen, of segments between whose first and last moment something may be asked for.
+pub(crate) fn unseen(absent: &[Absent], may_take: impl Fn(Timestamp, Timestamp) -> bool) -> Unseen {
+    let mut unseen = Unseen::default();
+    for Absent { segment: it, is_at_most } in absent {
+        if may_take(it.first, it.last) {
+            unseen.add(it.rows, (it.first.day(), it.last.day()), *is_at_most);
+        }
+    }
+    unseen
 }
 
 impl Gathered {

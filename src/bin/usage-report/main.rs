@@ -12,6 +12,7 @@ mod voice;
 #[path = "../shared/world.rs"]
 mod world;
 mod cli;
+mod again;
 mod source;
 mod gather;
 mod sums;
@@ -29,10 +30,12 @@ mod watch;
 mod verify;
 mod held;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use usage_ledger::error::Error;
+use usage_ledger::error::{Error, Result};
 
+use crate::again::again;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
@@ -45,7 +48,22 @@ fn main() -> ExitCode {
         cli.revisions.range = options.range.clone().or(cli.revisions.range.take());
         cli.output.committed |= options.committed;
     }
-    let outcome = match cli.command.take() {
+    // What was read of standard input is not there a second time.
+    let outcome = match cli.source.file.iter().any(|file| file == Path::new("-")) {
+        true => run(cli),
+        false => again(|| run(cli.clone())),
+    };
+    outcome.unwrap_or_else(|error| match error {
+        // What could be there is worth a look, and only where there is nothing else to tell.
+        Error::NoLedger { looked_for, .. } => {
+            voice::fail(&Error::NoLedger { looked_for, held: held::held() })
+        }
+        error => voice::fail(&error),
+    })
+}
+
+fn run(mut cli: Cli) -> Result<ExitCode> {
+    match cli.command.take() {
         Some(Command::Verify(options)) => verify::run(&cli, &options),
         Some(Command::Activity(options)) => activity::run(&cli, &options),
         Some(Command::Check(options)) => check::run(&cli, &options),
@@ -58,12 +76,5 @@ fn main() -> ExitCode {
         #[cfg(unix)]
         Some(Command::Watch) => watch::run(&cli),
         None => report::run(&cli, None),
-    };
-    outcome.unwrap_or_else(|error| match error {
-        // What could be there is worth a look, and only where there is nothing else to tell.
-        Error::NoLedger { looked_for, .. } => {
-            voice::fail(&Error::NoLedger { looked_for, held: held::held() })
-        }
-        error => voice::fail(&error),
-    })
+    }
 }

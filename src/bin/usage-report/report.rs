@@ -14,12 +14,12 @@ use usage_ledger::report::advice::facts::Means;
 use usage_ledger::report::advice::upkeep::COMMITTED_BYTES_MAX;
 use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::period::Period;
-use usage_ledger::report::{self, Ask, Report, Unseen};
+use usage_ledger::report::{self, Ask, Report};
 use usage_ledger::workspace::Config;
 
 use crate::check;
 use crate::cli::{Cli, Output};
-use crate::gather::Gathered;
+use crate::gather::{Gathered, unseen};
 use crate::output::{deliver, refuse_ledger, screen};
 use crate::sums::{gathered, sums};
 use crate::voice;
@@ -37,12 +37,7 @@ pub(crate) fn run(cli: &Cli, period: Option<Period>) -> Result<ExitCode> {
     let by = cli.groupings.dimensions();
     let selection = cli.filters.selection()?;
     let gathered = gathered(cli, &by)?;
-    let mut unseen = Unseen::default();
-    gathered
-        .unseen
-        .iter()
-        .filter(|it| selection.may_take_between(it.first, it.last))
-        .for_each(|it| unseen.add(it.rows, (it.first.day(), it.last.day())));
+    let unseen = unseen(&gathered.unseen, |first, last| selection.may_take_between(first, last));
     let query = Query {
         selection,
         by: by.clone(),
@@ -120,6 +115,6 @@ fn drawn(output: &Output, report: &Report) -> String {
 /// A table for programs has no place for notes; what changes its figures is said beside it.
 fn warn(report: &Report) {
     let left_out = sentences::left_out_note(report);
-    let notes = [left_out, sentences::unseen_note(report), sentences::marker_note(report)];
+    let notes = [left_out, sentences::unseen_note(&report.unseen), sentences::marker_note(report)];
     notes.into_iter().flatten().for_each(|note| voice::say(&format!("warning: {note}")));
 }

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use usage_ledger::engine::inputs::{self, Input};
+use usage_ledger::engine::inputs::{self, Input, Ledger};
 use usage_ledger::error::{Error, Result};
 use usage_ledger::git::{self, WorkTree};
-use usage_ledger::ledger::archived::{self, Segment};
+use usage_ledger::ledger::archived::Absent;
 use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
 use usage_ledger::workspace::{FOLDER, LEDGER};
@@ -32,7 +32,7 @@ pub(crate) struct Found {
     /// How many of the rows wait for a commit.
     pub(crate) waiting: u64,
     /// Segments that were moved out of the ledger.
-    pub(crate) unseen: Vec<Segment>,
+    pub(crate) unseen: Vec<Absent>,
 }
 
 impl Source {
@@ -61,14 +61,13 @@ impl Source {
                 }
                 _ => Error::NoSuchFile { path: active.clone() },
             };
-            let mut inputs = match inputs::of_ledger(&target.place, "", needs.prices)? {
-                None if rows.is_empty() || git::tracks(&active) => return Err(missing()),
-                inputs => inputs.unwrap_or_default(),
-            };
+            let Ledger { mut inputs, unseen } = inputs::of_ledger(&target.place, "", needs.prices)?;
+            if inputs.is_empty() && (rows.is_empty() || git::tracks(&active)) {
+                return Err(missing());
+            }
             if !rows.is_empty() {
                 inputs.push(inputs::of_waiting(&target.place, &rows, needs.prices)?);
             }
-            let unseen = archived::unseen_in(&target.place)?;
             let waiting = rows.len() as u64;
             return Ok(Found { inputs, ledger: Some(active), waiting, unseen });
         }
@@ -87,8 +86,11 @@ impl Source {
             };
             let target = Target::find(Some(file), self.personal)?;
             let found = inputs::of_ledger(&target.place, &prefix, needs.prices)?;
-            all.extend(found.ok_or_else(|| Error::NoSuchFile { path: file.clone() })?);
-            unseen.extend(archived::unseen_in(&target.place)?);
+            if found.inputs.is_empty() {
+                return Err(Error::NoSuchFile { path: file.clone() });
+            }
+            all.extend(found.inputs);
+            unseen.extend(found.unseen);
             ledger = Some(target.place.active());
         }
         let ledger = ledger.filter(|_| self.file.len() == 1);

@@ -12,6 +12,7 @@ use usage_ledger::ledger::journal;
 use usage_ledger::report::cells::Wanted;
 use usage_ledger::report::glance;
 
+use crate::again::again;
 use crate::check;
 use crate::cli::Cli;
 use crate::follow::{Followed, follow};
@@ -44,5 +45,5 @@ pub(crate) fn run(cli: &Cli) -> Result<ExitCode> {
         let today = world::now().day();
         Ok(glance::build(&aggregate, newest, firing, today, left_out.unreadable))
     };
-    follow(&Followed { look: &look, folders })
+    follow(&Followed { look: &|| again(look), folders })
 }

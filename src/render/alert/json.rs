@@ -30,7 +30,7 @@ pub fn render(page: &Page<'_>) -> String {
         "not_come_yet": it.ahead.as_ref().map(newest),
         "alone": it.alone.as_ref().map(newest),
         "unpriced_rows": it.unpriced,
-        "archived_rows": page.unseen,
+        "archived_rows": page.unseen.rows,
         "skipped": {
             "rows": page.rows.unreadable,
             "events": it.unreadable_events,

@@ -1,5 +1,6 @@
 //! What a view of a check is given.
 
+use crate::report::Unseen;
 use crate::report::alert::Check;
 use crate::report::left_out::LeftOut;
 
@@ -10,8 +11,8 @@ pub struct Page<'a> {
     pub check: &'a Check,
     /// What was left out of the rows.
     pub rows: &'a LeftOut,
-    /// How many rows are in an archive outside the ledger.
-    pub unseen: u64,
+    /// What is in an archive outside the ledger.
+    pub unseen: &'a Unseen,
     /// What of the settings was not looked at, in words.
     pub unlooked: Option<&'a str>,
 }

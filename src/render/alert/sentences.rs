@@ -156,10 +156,7 @@ pub fn changing(page: &Page<'_>) -> Vec<String> {
         let rows = counted(check.unpriced, "row");
         notes.push(format!("No price: {rows}, in no figure of cost."));
     }
-    if page.unseen > 0 {
-        let rows = counted(page.unseen, "row");
-        notes.push(format!("Not seen: {rows} in an archive outside the ledger."));
-    }
+    notes.extend(sentences::unseen_note(page.unseen));
     if page.rows.unreadable > 0 {
         let rows = counted(page.rows.unreadable, "unreadable row");
         notes.push(format!("Left out: {rows} ({}).", sentences::places(page.rows)));

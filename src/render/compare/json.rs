@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::render::compare::page::Page;
 use crate::render::compare::text::rounded;
-use crate::render::json::{escaped, exact, measures, name, usd};
+use crate::render::json::{archived, escaped, exact, measures, name, usd};
 use crate::render::tables::key_text;
 use crate::report::compare::Part;
 use crate::report::compare::measure::{Change, Unit};
@@ -12,7 +12,7 @@ use crate::report::dimension::{Dimension, Key};
 
 /// The comparison as one JSON object.
 pub fn render(page: &Page<'_>) -> String {
-    let Page { comparison: it, left_out } = page;
+    let Page { comparison: it, left_out, unseen } = page;
     let side = |at: usize| {
         let (side, span) = (&it.sides[at], it.sides[at].span());
         json!({
@@ -40,6 +40,7 @@ pub fn render(page: &Page<'_>) -> String {
         "b": side(1),
         "days_of_each": it.ends.days,
         "shared_rows": it.shared_rows,
+        "archived": archived(unseen),
         "changes": changes(&it.changes),
     });
     if let Value::Object(out) = &mut value {

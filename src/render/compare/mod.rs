@@ -40,7 +40,7 @@ fn markdown(page: &Page<'_>) -> String {
         section.lines.iter().for_each(|line| out += &format!("{line}\n"));
     }
     out += "\n**Notes**\n";
-    sentences::notes(it).iter().for_each(|note| out += &format!("- {note}\n"));
+    sentences::notes(page).iter().for_each(|note| out += &format!("- {note}\n"));
     out
 }
 
@@ -56,7 +56,7 @@ fn table(page: &Page<'_>, screen: Screen) -> String {
         section.table.iter().for_each(|table| draw(&mut out, table));
         section.lines.iter().for_each(|line| out += &format!(" {}\n", line.replace('`', "")));
     }
-    out + &terminal::below(&sentences::short_notes(it), screen)
+    out + &terminal::below(&sentences::short_notes(page), screen)
 }
 
 /// What stands below the main table.

@@ -3,7 +3,7 @@
 use crate::figures::{self, counted};
 use crate::render::compare::page::Page;
 use crate::render::compare::text;
-use crate::render::sentences::{places, span, title_text};
+use crate::render::sentences::{places, span, title_text, unseen_note};
 use crate::render::tables::{WEEKDAYS, day_month, noun};
 use crate::report::compare::Comparison;
 use crate::report::compare::trend::Trend;
@@ -101,6 +101,9 @@ pub fn quality(page: &Page<'_>) -> Vec<String> {
     if !left_out.markers.is_empty() {
         lines.push("A merge conflict was left in; the rows of both sides are counted.".to_owned());
     }
+    if lines.is_empty() && page.unseen.segments > 0 {
+        lines.push("No gap and no wrong clock in what is seen.".to_owned());
+    }
     if lines.is_empty() {
         lines.push("No gap, no wrong clock, nothing left out.".to_owned());
     }
@@ -108,7 +111,8 @@ pub fn quality(page: &Page<'_>) -> Vec<String> {
 }
 
 /// What must be known to read the figures right.
-pub fn notes(it: &Comparison) -> Vec<String> {
+pub fn notes(page: &Page<'_>) -> Vec<String> {
+    let it = page.comparison;
     let mut notes = vec![
         "Change is of the first side against the second. `~` marks one that chance alone explains: \
          its 95 % interval contains 0. Rates by Newcombe; means and shares by Welch's t, a day being \
@@ -121,7 +125,7 @@ pub fn notes(it: &Comparison) -> Vec<String> {
             "Of twenty lines, those of the trend too, one may be chance all the same.".to_owned(),
         );
     }
-    notes.extend(warnings(it));
+    notes.extend(warnings(page));
     if it.trends.weeks.is_some() {
         notes.push(
             "Trend is the median slope between any two weeks (Theil and Sen), `~` by the test of \
@@ -136,9 +140,10 @@ pub fn notes(it: &Comparison) -> Vec<String> {
 }
 
 /// The same for a terminal.
-pub fn short_notes(it: &Comparison) -> Vec<String> {
+pub fn short_notes(page: &Page<'_>) -> Vec<String> {
+    let it = page.comparison;
     let mut notes = vec!["~ chance alone explains it (95 %)".to_owned()];
-    notes.extend(warnings(it));
+    notes.extend(warnings(page).into_iter().map(|note| note.replace('`', "")));
     let prices = it.prices_day.filter(|_| it.has_costs());
     notes.extend(prices.map(|day| format!("* list price, {day}")));
     notes
@@ -164,8 +169,10 @@ pub fn ends(it: &Comparison) -> Vec<String> {
 }
 
 /// What makes sides hard to compare.
-fn warnings(it: &Comparison) -> Vec<String> {
+fn warnings(page: &Page<'_>) -> Vec<String> {
+    let it = page.comparison;
     let mut notes = ends(it);
+    notes.extend(unseen_note(page.unseen));
     if it.is_of_branches {
         notes.push("Rows that both branches have are on neither side.".to_owned());
     }
