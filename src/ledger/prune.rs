@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::git::WorkTree;
+use crate::ledger::archived;
 use crate::ledger::around::Around;
 use crate::ledger::border;
 use crate::ledger::disk;
@@ -33,6 +34,8 @@ pub struct Pruned {
     pub span: Option<(Day, Day)>,
     /// File by file.
     pub files: Vec<Cut>,
+    /// How many rows of segments that went to an archive will not count any more, at most.
+    pub archived: u64,
 }
 
 /// What goes from one file.
@@ -93,7 +96,17 @@ pub fn survey(place: &Place, tree: Option<&WorkTree>, border: Day) -> Result<Pru
     if let Some(waits) = Waits::of(place, tree, border)? {
         pruned.add(waits.sum, waits.cut);
     }
+    pruned.archived = archived(place, border)?;
     Ok(pruned)
+}
+
+/// How many rows are in segments that went to an archive, and may be from before the border.
+fn archived(place: &Place, border: Day) -> Result<u64> {
+    if border::load(place)? >= Some(border) {
+        return Ok(0);
+    }
+    let unseen = archived::unseen_in(place)?.into_iter().map(|it| it.segment);
+    Ok(unseen.filter(|it| it.first.day() < border).map(|it| it.rows).sum())
 }
 
 /// Rows from before the border that wait for a commit.
@@ -159,6 +172,7 @@ pub fn prune(
     }
     let fail = |path: &Path, error: &io::Error| Error::io("prune", path, error);
     let mut pruned = Pruned::default();
+    let archived = archived(place, border)?;
     for file in files::all(place)? {
         let Some(mut piece) = look(&file, border)? else { continue };
         if pruned.files.is_empty() {
@@ -188,6 +202,11 @@ pub fn prune(
         }
         waits.delete(policy)?;
         pruned.add(waits.sum, waits.cut);
+    }
+    pruned.archived = archived;
+    if pruned.files.is_empty() && archived > 0 {
+        // Whoever puts them back brings back no row.
+        begin(place, policy, border)?;
     }
     if lock.is_marked() {
         lock.mark(false).map_err(|error| fail(&place.lock(), &error))?;

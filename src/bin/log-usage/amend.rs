@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Parser};
 use usage_ledger::error::{Error, Result, excerpt, shell_word};
-use usage_ledger::figures;
+use usage_ledger::figures::{self, counted};
 use usage_ledger::intake::draft::{Draft, check};
+use usage_ledger::ledger::archived;
 use usage_ledger::ledger::compose::Entry;
 use usage_ledger::ledger::lock::Lock;
 use usage_ledger::ledger::lookup::{self, ID_PREFIX_MIN, Standing};
@@ -17,7 +18,7 @@ use usage_ledger::redact::Redactor;
 use usage_ledger::redact::withheld::Withheld;
 use usage_ledger::row::{Refused, Row};
 use usage_ledger::timestamp::Timestamp;
-use usage_ledger::workspace::Config;
+use usage_ledger::workspace::{Config, Place};
 
 use crate::redact;
 use crate::row_form::plainly;
@@ -248,7 +249,14 @@ impl Amend {
                     ),
                     false => format!("no row has the id {}", excerpt(id)),
                 },
-                fix: "log-usage amend --list shows the newest rows with their ids".to_owned(),
+                fix: match rows_away(place) {
+                    0 => "log-usage amend --list shows the newest rows with their ids".to_owned(),
+                    rows => format!(
+                        "log-usage amend --list shows the newest rows with their ids; log-usage \
+                         restore puts back {} that went to an archive",
+                        counted(rows, "row")
+                    ),
+                },
             }),
             (count, Some(last)) => {
                 let fix = match last.id == *id {
@@ -316,6 +324,12 @@ fn option(refused: &Refused) -> String {
         field => plainly(field, &refused.given),
     };
     format!("{option} {value}")
+}
+
+/// How many rows are in an archive.
+fn rows_away(place: &Place) -> u64 {
+    let unseen = archived::unseen_in(place).unwrap_or_default();
+    unseen.iter().map(|it| it.segment.rows).sum()
 }
 
 /// Rows with their ids, a line each. Old rows, and those that people wrote by hand, passed no gate.

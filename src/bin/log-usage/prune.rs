@@ -68,7 +68,7 @@ pub(crate) fn run(options: Prune) -> Result<ExitCode> {
     let tree = work_tree(&target);
     let deferring = tree.as_ref().filter(|_| target.choice == Choice::Repository);
     let found = prune::survey(place, deferring, border)?;
-    if found.rows == 0 {
+    if found.rows == 0 && found.archived == 0 {
         let text = format!("nothing to prune: no row is from before {border}\n");
         return Ok(voice::print(text.as_bytes()));
     }
@@ -79,13 +79,13 @@ pub(crate) fn run(options: Prune) -> Result<ExitCode> {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(Error::Usage {
                 problem: format!(
-                    "prune would delete {}, and there is no terminal to ask on",
-                    counted(found.rows, "row")
+                    "prune would {}, and there is no terminal to ask on",
+                    aim(&found, border)
                 ),
                 fix: format!("log-usage prune --before {border} --yes"),
             });
         }
-        if !confirmed(&said("will delete", &found, border), &found)? {
+        if !confirmed(&said("will delete", &found, border), &aim(&found, border))? {
             voice::say("nothing was deleted");
             return Ok(ExitCode::from(1));
         }
@@ -145,9 +145,18 @@ fn latest() -> Day {
     Day((world::now().instant().seconds - WEST_S).div_euclid(DAY_S) as i32)
 }
 
-fn confirmed(text: &str, found: &Pruned) -> Result<bool> {
+/// What is to be done, in a few words.
+fn aim(found: &Pruned, border: Day) -> String {
+    match found.rows {
+        0 => format!("count no row from before {border} any more"),
+        rows => format!("delete {}", counted(rows, "row")),
+    }
+}
+
+fn confirmed(text: &str, aim: &str) -> Result<bool> {
     voice::say(text.trim_end());
-    answered(&format!("Delete {}? [y/N]", counted(found.rows, "row")))
+    let (first, rest) = aim.split_at(1);
+    answered(&format!("{}{rest}? [y/N]", first.to_ascii_uppercase()))
 }
 
 /// Whether somebody says yes.
@@ -167,17 +176,26 @@ fn said(verb: &str, pruned: &Pruned, border: Day) -> String {
         Some((from, to)) => format!(" ({from} to {to})"),
         None => String::new(),
     };
-    let mut text = format!(
-        "{verb} {} from before {border}{span}, {} tokens:\n",
-        counted(pruned.rows, "row"),
-        figures::thousands(pruned.tokens)
-    );
+    let mut text = match pruned.rows {
+        0 => format!("no row here is from before {border}\n"),
+        rows => format!(
+            "{verb} {} from before {border}{span}, {} tokens:\n",
+            counted(rows, "row"),
+            figures::thousands(pruned.tokens)
+        ),
+    };
     for cut in &pruned.files {
         let rest = match (cut.is_whole, cut.kept) {
             (true, _) => "the whole file".to_owned(),
             (false, kept) => format!("{} stay", figures::thousands(kept.into())),
         };
         text += &format!("  {}: {}, {rest}\n", excerpt(&cut.file), counted(cut.rows, "row"));
+    }
+    if pruned.archived > 0 {
+        text += &format!(
+            "  in an archive: up to {}, which count no more, even if they are put back\n",
+            counted(pruned.archived, "row")
+        );
     }
     text
 }

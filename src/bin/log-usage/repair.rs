@@ -8,6 +8,7 @@ use usage_ledger::error::{Error, Result, shell_word, shown};
 use usage_ledger::figures::{self, counted};
 use usage_ledger::git;
 use usage_ledger::ledger::events::repair as events;
+use usage_ledger::ledger::gzip;
 use usage_ledger::ledger::repair;
 use usage_ledger::ledger::segment::Policy;
 use usage_ledger::workspace::Config;
@@ -21,8 +22,8 @@ use crate::write::{around, policy, waiting_for, work_tree};
 /// Every row that can be read is written anew, in order of time and once; conflict markers, repeated
 /// headers, blank lines and CRLF go, and rows that sealed segments hold. Rows that the last commit has
 /// and no file holds any more are put back, unless they were pruned. Lines that cannot be read stay in
-/// the old file alone, and are named. Sealed segments are mended by naming them with --file. Lines of
-/// events that cannot be read are named and moved to events.jsonl.torn.
+/// the old file alone, and are named. Sealed segments are mended by naming them with --file, those
+/// that are compressed once gunzip was run on them. Lines of events that cannot be read are named and moved to events.jsonl.torn.
 #[derive(Parser)]
 #[command(name = "log-usage repair", bin_name = "log-usage repair")]
 pub(crate) struct Repair {
@@ -74,6 +75,15 @@ pub(crate) fn run(options: Repair) -> Result<ExitCode> {
 
 /// Mends the ledger; what is said of it.
 fn rows(target: &Target, policy: &Policy, is_rehearsal: bool) -> Result<String> {
+    let active = target.place.active();
+    if gzip::is_compressed(&active) && active.is_file() {
+        let (packed, plain) = (shown(&active), shown(&active.with_extension("")));
+        let [packed_word, plain_word] = [&packed, &plain].map(|it| shell_word(it));
+        return Err(Error::Usage {
+            problem: format!("{packed} is compressed"),
+            fix: format!("gunzip {packed_word}; log-usage repair --file {plain_word}"),
+        });
+    }
     let is_tracked = || git::tracks(&target.place.active());
     let around = around(work_tree(target), &is_tracked);
     if target.choice != Choice::Named
