@@ -202,3 +202,94 @@ fn a_damaged_segment_is_no_fault_of_the_system() {
         "{said}"
     );
 }
+
+/// What `doctor` and `verify` say, one after the other.
+fn looked_after(sandbox: &Sandbox) -> String {
+    ["log-usage doctor", "usage-report verify"]
+        .map(|it| text(&sandbox.run("sh", &["-c", it]).stdout))
+        .concat()
+}
+
+#[test]
+fn doctor_says_what_is_not_committed() {
+    let sandbox = months();
+    assert!(!looked_after(&sandbox).contains("WRONG"), "{}", looked_after(&sandbox));
+    moved(&sandbox, "vault");
+    sandbox.ok("log-usage", &["alert", "ack", "0123456789ab", "--note", "why"]);
+    sandbox.git(["commit", "--quiet", "-am", "all but what is new"]);
+    let said = looked_after(&sandbox);
+    for words in ["/archived.csv is not committed: other", "/alerts.csv is not committed: nobody"] {
+        assert!(said.contains(words), "{said}");
+    }
+    sandbox.commit("2026-05-02", "new");
+    assert!(!looked_after(&sandbox).contains("WRONG"), "{}", looked_after(&sandbox));
+    sandbox.ok("log-usage", &["archive"]);
+    sandbox.git(["commit", "--quiet", "-am", "all but what is new"]);
+    let said = looked_after(&sandbox);
+    assert!(said.contains("WRONG not committed: 1 sealed segment, which git commit -a"), "{said}");
+    sandbox.ok("log-usage", &["hooks", "install", "--direct"]);
+    assert!(!looked_after(&sandbox).contains("sealed segment, which"));
+    sandbox.write(".telemetry/.gitattributes", "/usage.csv merge=union\n");
+    let said = looked_after(&sandbox);
+    for act in ["archive", "acknowledge alerts"] {
+        assert!(said.contains(&format!("a conflict where two branches {act}")), "{said}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_of_alerts_is_named() {
+    let sandbox = months();
+    let header = "timestamp,alert,action,user,note";
+    sandbox.write(".telemetry/alerts.csv", format!("{header}\nsoon,0123456789ab,ack,,\n"));
+    let said = looked_after(&sandbox);
+    assert!(said.contains("WRONG 1 line cannot be read: "), "{said}");
+    assert!(said.contains("\nalerts.csv:2: cannot be read: timestamp is not RFC 3339\n"), "{said}");
+    assert_eq!(sandbox.run("usage-report", &["verify"]).status.code(), Some(1));
+    let bad = "soon,0123456789ab,ack,,\n".repeat(150);
+    sandbox.write(".telemetry/alerts.csv", format!("{header}\n{bad}"));
+    assert!(looked_after(&sandbox).contains("alerts.csv: and 50 such lines besides\n"));
+}
+
+/// The end of every policy: first they are moved, then they count no more.
+#[test]
+fn rows_in_an_archive_are_pruned_too() {
+    let sandbox = months();
+    moved(&sandbox, "vault");
+    sandbox.write(".telemetry/config.toml", "[retention]\nkeep = \"30d\"\n");
+    let said = looked_after(&sandbox);
+    assert!(said.contains("WRONG rows older than 30d: 40, and 40 in an archive"), "{said}");
+    assert!(said.contains("log-usage prune --older-than 30d deletes"), "{said}");
+    let prune = ["prune", "--before", "2026-02-11"];
+    let output = sandbox.run("log-usage", &prune);
+    assert!(text(&output.stderr).contains("prune would count no row from before 2026-02-11"));
+    let files = sandbox.snapshot();
+    let told = sandbox.ok("log-usage", &[&prune[..], &["--dry-run"]].concat());
+    assert!(told.contains("in an archive: up to 40 rows, which count no more"), "{told}");
+    assert_eq!(sandbox.snapshot(), files);
+    sandbox.ok("log-usage", &[&prune[..], &["--yes"]].concat());
+    assert_eq!(sandbox.read(".telemetry/pruned"), "2026-02-11\n");
+    let json = sandbox.json(&[]);
+    assert_eq!(
+        (&json["archived"]["rows"], &json["archived"]["at_most"]),
+        (&20.into(), &true.into())
+    );
+    let again = sandbox.ok("log-usage", &[&prune[..], &["--yes"]].concat());
+    assert!(again.starts_with("nothing to prune"), "{again}");
+    sandbox.ok("log-usage", &["restore", "../vault"]);
+    assert_eq!(seen(&sandbox), (50, 0));
+}
+
+#[test]
+fn commands_say_that_a_row_may_be_in_an_archive() {
+    let sandbox = months();
+    let amend = ["amend", "0123456789ab", "--success", "false"];
+    let said = |arguments: &[&str]| text(&sandbox.run("log-usage", arguments).stderr);
+    assert!(!said(&amend).contains("archive"));
+    moved(&sandbox, "vault");
+    assert!(said(&amend).contains("log-usage restore puts back 40 rows"), "{}", said(&amend));
+    sandbox.ok("log-usage", &["archive"]);
+    let packed = ".telemetry/archive/usage-20260301T092000Z-00000003.csv.gz";
+    let repair = said(&["repair", "--file", packed]);
+    assert!(repair.contains(&format!("{packed} is compressed\n")), "{repair}");
+    assert!(repair.trim_end().ends_with(packed.trim_end_matches(".gz")), "{repair}");
+}

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use usage_ledger::doctor;
+use usage_ledger::doctor::sign::Sign;
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::figures::counted;
 use usage_ledger::git;
@@ -352,11 +353,11 @@ fn run_doctor(options: Doctor) -> Result<ExitCode> {
                 signs.extend(lack.map(|(why, fix)| doctor::identity(&why, fix)));
             }
             Ok(_) => {}
-            Err(error) => signs.push(doctor::refused(&error)),
+            Err(error) => signs.push(Sign::refused(&error)),
         }
     }
     let of_events = events::refusal(&target.of_events()?.place.events());
-    signs.extend(of_events.as_ref().map(doctor::refused));
+    signs.extend(of_events.as_ref().map(Sign::refused));
     for sign in &signs {
         match &sign.fix {
             None => text += &format!("  ok    {}\n", sign.what),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use usage_ledger::doctor;
+use usage_ledger::doctor::sign::told;
 use usage_ledger::error::{Error, Result, shown};
 use usage_ledger::git;
 use usage_ledger::intake::draft;
@@ -116,7 +116,7 @@ pub(crate) fn user_or_warn(target: &Target, config: &Config, quiet: bool) -> Opt
             None
         }
         Err(error) => {
-            let (what, fix) = doctor::told(&error);
+            let (what, fix) = told(&error);
             voice::say(&format!("warning: no pseudonym was added: {what}\n  fix: {fix}"));
             None
         }
@@ -134,7 +134,7 @@ pub(crate) fn lack(target: &Target, config: &Config) -> Option<(String, String)>
         Ok(None) => {
             lack("you have no key on this machine", "log-usage consent identity rotate, or import")
         }
-        Err(error) => Some(doctor::told(&error)),
+        Err(error) => Some(told(&error)),
     }
 }
 

@@ -3,9 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use usage_ledger::alert::act::Acts;
 use usage_ledger::engine::inputs::{self, Input, Ledger};
-use usage_ledger::error::{Error, Result};
+use usage_ledger::error::{Error, Result, printable};
 use usage_ledger::git::{self, WorkTree};
+use usage_ledger::ledger::alerts;
 use usage_ledger::ledger::archived::Absent;
 use usage_ledger::ledger::verify_events::{self, Verified};
 use usage_ledger::ledger::waiting;
@@ -46,6 +48,19 @@ impl Source {
             Choice::Named => Ok(Verified::default()),
             _ => verify_events::verify(&target.place.events()),
         }
+    }
+
+    /// What people did about the alerts of each ledger, behind what that file is called.
+    pub(crate) fn acts(&self) -> Result<Vec<(String, Acts)>> {
+        let named = self.file.iter().filter(|file| *file != Path::new("-")).map(Some);
+        let targets = named.chain(self.file.is_empty().then_some(None));
+        let acts = targets.map(|file| {
+            let place = Target::find(file.map(PathBuf::as_path), self.personal)?.place;
+            let path = place.alerts();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            Ok((printable(&name), alerts::load(&place)?))
+        });
+        acts.collect()
     }
 
     /// The files of the ledgers that were named, or of that of this repository.

@@ -61,6 +61,14 @@ pub(crate) fn run(cli: &Cli, options: &VerifyOptions) -> Result<ExitCode> {
     let note = verifier.note();
     let (mut findings, rows, files) = verifier.finish();
     findings.extend(events.findings);
+    for (name, acts) in cli.source.acts()? {
+        let named = acts.bad.iter();
+        findings.extend(named.map(|(line, why)| format!("{name}:{line}: cannot be read: {why}")));
+        let more = acts.unreadable - acts.bad.len() as u64;
+        findings.extend(
+            (more > 0).then(|| format!("{name}: and {} besides", counted(more, "such line"))),
+        );
+    }
     let of_events = (events.unreadable > 0)
         .then_some("log-usage repair moves aside what cannot be read of events");
     let files = files + events.files;
