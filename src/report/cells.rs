@@ -24,7 +24,7 @@ pub enum Wanted {
     Groups,
     /// Cells, the sums by day, model and task type together.
     Cells,
-    /// Those of the newest days, of [`DAYS_MAX`] at least: what is looked through for
+    /// Those of the newest days, of 400 at least: what is looked through for
     /// anomalies.
     NewestCells,
     /// Both.
