@@ -161,6 +161,11 @@ def reports(folder, ours, rounds, most):
             databases(ledger, ours, beside)
             if shutil.which("taskset"):
                 beside("itself on one thread", ["taskset", "-c", "0", *report])
+            check = [*report, "check", "--fail-on", "critical"]
+            limit = [*check, "--no-anomalies", "--max-cost", "1000000000"]
+            for name, command in (("check`, anomalies", check), ("check`, a limit", limit)):
+                pair(f"`usage-report {name}, {count:,} rows", "the report itself", command, report, few)
+                print(f"| `usage-report {name}, {count:,} rows | {memory(command):.1f} MB of memory | | | |", flush=True)
     return folder / f"{most}.csv"
 
 
