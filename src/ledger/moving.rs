@@ -245,8 +245,12 @@ pub fn move_out<'a>(
     let listed = archived::load(place)?;
     list(place, policy, listed.into_iter().chain(done.segments.iter().cloned()).collect())?;
     for it in going {
-        let fail = |error: io::Error| Error::io("remove", &it.file.path, &error);
-        disk::remove(&it.file.path).map_err(fail)?;
+        // The list is written, so the ledger is not as it was.
+        disk::remove(&it.file.path).map_err(|error| Error::Archive {
+            path: it.file.path.clone(),
+            problem: format!("is in the archive, but cannot be removed here: {error}"),
+            fix: "mend what the system says, then run the same command again".to_owned(),
+        })?;
     }
     disk::sync_folder(&place.archive(), policy.durability)?;
     Ok(done)
