@@ -81,9 +81,14 @@ impl Segment {
         Ok(Look { segment, newest })
     }
 
-    /// Whether both hold the same rows, be one of them compressed.
+    /// Whether both hold the same rows, be one of them compressed: two branches may seal as many, from
+    /// the same first one on.
     pub fn is_same(&self, other: &Segment) -> bool {
-        self.key() == other.key()
+        let is_packed = |it: &Segment| it.name.ends_with(gzip::ENDING);
+        match is_packed(self) == is_packed(other) {
+            true => self.sha256 == other.sha256,
+            false => self.key() == other.key(),
+        }
     }
 
     fn key(&self) -> (&str, u64, Timestamp, Timestamp) {
@@ -257,8 +262,7 @@ pub fn unseen<T>(
                     Some(found) => found,
                     None => looked.insert(look(name, it)?),
                 };
-                let is_it = |it: &Segment| it.sha256 == segment.sha256 || it.is_same(&segment);
-                is_there |= found.as_ref().is_some_and(is_it);
+                is_there |= found.as_ref().is_some_and(|it| it.is_same(&segment));
                 has_twin = true;
             }
         }
