@@ -111,13 +111,13 @@ impl Pass {
         }
         let mut aggregate: Option<Aggregate> = None;
         let mut seen = Vec::new();
-        for worker in workers {
-            let counted = worker.counter.finish();
+        let finish = |worker: Worker| (worker.counter.finish(), worker.seen);
+        for (counted, its) in threads::each(workers, finish) {
             match &mut aggregate {
                 Some(aggregate) => aggregate.merge(counted),
                 None => aggregate = Some(counted),
             }
-            seen.extend(worker.seen);
+            seen.extend(its);
         }
         let aggregate = aggregate.unwrap_or_else(|| Aggregate::new(&query.by));
         seen.sort_by_key(|(number, ..)| *number);

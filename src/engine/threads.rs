@@ -13,6 +13,22 @@ pub fn count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX)
 }
 
+/// Does something to each, side by side; what comes of it, in order.
+pub fn each<T: Send, U: Send>(items: Vec<T>, work: impl Fn(T) -> U + Sync) -> Vec<U> {
+    let work = &work;
+    match items.len() {
+        0 | 1 => items.into_iter().map(work).collect(),
+        _ => thread::scope(|scope| {
+            let begun: Vec<_> =
+                items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
+            begun
+                .into_iter()
+                .map(|it| it.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        }),
+    }
+}
+
 /// Gives every piece to one of the workers, in order; the workers, with what they have done.
 pub fn share<T: Sync, W: Send>(
     threads: usize,

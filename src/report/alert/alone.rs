@@ -1,8 +1,6 @@
 //! The newest rows, where they stand alone: of a clock that was wrong, or of work begun anew. The
 //! ledger alone does not tell which until more rows come.
 
-use std::collections::BTreeMap;
-
 use crate::report::aggregate::Cell;
 use crate::report::alert::judge::{Days, SILENT_DAYS_MAX};
 use crate::timestamp::Day;
@@ -32,9 +30,18 @@ pub struct Newest {
 
 /// Rows by day.
 fn by_day(cells: &[Cell]) -> Vec<(Day, u64)> {
-    let mut days = BTreeMap::new();
-    cells.iter().for_each(|cell| *days.entry(cell.day).or_default() += cell.measures.rows);
-    days.into_iter().filter(|(_, rows)| *rows > 0).collect()
+    let mut days: Vec<(Day, u64)> = cells
+        .iter()
+        .map(|cell| (cell.day, cell.measures.rows))
+        .filter(|(_, rows)| *rows > 0)
+        .collect();
+    days.sort_unstable();
+    days.dedup_by(|next, first| {
+        let is_same = next.0 == first.0;
+        first.1 += if is_same { next.1 } else { 0 };
+        is_same
+    });
+    days
 }
 
 /// The newest rows, where they are few and a pause is before them that is unlike those of the year

@@ -76,7 +76,7 @@ impl Baseline {
         }
         let weighted = || points.iter().zip(weights);
         let levels = weighted().map(|(point, weight)| (point.at, weight));
-        let centre = middle(levels)?;
+        let centre = weighted_median(levels)?;
         let far = |weekdays: &[f64; 7], (point, weight): (&Point, f64)| {
             (point.at - centre - weekdays[weekday(point)]).abs() * weight
         };
@@ -131,32 +131,30 @@ fn weekday(point: &Point) -> usize {
     usize::from(point.day.weekday())
 }
 
-/// The weighted median of so many values as a window has days.
-fn middle(values: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let (mut own, mut count) = ([(0.0, 0.0); WINDOW_DAYS], 0);
-    for (place, value) in own.iter_mut().zip(values) {
-        *place = value;
-        count += 1;
-    }
-    weighted_median(&mut own[..count])
-}
-
 /// What each weekday adds, as far as more than one of it says so; the days with their weights.
 fn rhythm<'a, I: Iterator<Item = (&'a Point, f64)>>(
     days: &impl Fn() -> I,
     centre: f64,
     scatter: f64,
 ) -> [f64; 7] {
+    let (mut weekdays, mut own) = ([0; WINDOW_DAYS], [(0.0, 0.0); WINDOW_DAYS]);
+    for (number, (point, _)) in weekdays.iter_mut().zip(days()) {
+        *number = weekday(point);
+    }
     std::array::from_fn(|number| {
-        let own = || days().filter(|(point, _)| weekday(point) == number);
-        if own().nth(1).is_none() {
+        let mut count = 0;
+        for ((point, weight), _) in days().zip(weekdays).filter(|(_, it)| *it == number) {
+            own[count] = (point.at - centre, weight);
+            count += 1;
+        }
+        if count < 2 {
             return 0.0;
         }
+        let own = || own[..count].iter().copied();
         let precision: f64 = own().map(|(_, weight)| weight * weight).sum();
         // A median scatters by √(π/2) more than a mean.
         let doubt = RHYTHM_ERRORS * 1.2533 * scatter / precision.sqrt();
-        let middle = middle(own().map(|(point, weight)| (point.at - centre, weight)));
-        let middle = middle.unwrap_or(0.0);
+        let middle = weighted_median(own()).unwrap_or(0.0);
         (middle.abs() - doubt).max(0.0).copysign(middle)
     })
 }

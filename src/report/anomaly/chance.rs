@@ -32,10 +32,31 @@ pub(crate) fn t_of_score(score: f64, freedom: f64) -> f64 {
     (freedom * ((score / shrink).powi(2) / freedom).exp_m1()).sqrt().copysign(score)
 }
 
-/// Where half of the weight lies below and half above; the values come in any order. None where
-/// there is no weight.
-pub(crate) fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
-    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+/// The first [`VALUES_MAX`] values in order, and how many there are. Sorted as they come: these are
+/// days of a window, for which nothing need be allocated.
+fn in_order<T: Copy>(
+    values: impl Iterator<Item = T>,
+    none: T,
+    key: impl Fn(&T) -> f64,
+) -> ([T; VALUES_MAX], usize) {
+    let (mut sorted, mut count) = ([none; VALUES_MAX], 0);
+    for value in values.take(VALUES_MAX) {
+        let mut at = count;
+        while at > 0 && key(&sorted[at - 1]) > key(&value) {
+            sorted[at] = sorted[at - 1];
+            at -= 1;
+        }
+        sorted[at] = value;
+        count += 1;
+    }
+    (sorted, count)
+}
+
+/// Where half of the weight of these values lies below and half above. None where there is no
+/// weight.
+pub(crate) fn weighted_median(values: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    let (values, count) = in_order(values, (0.0, 0.0), |(value, _)| *value);
+    let values = &values[..count];
     let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
     let mut below = 0.0;
     for (at, (value, weight)) in values.iter().enumerate() {
@@ -54,17 +75,7 @@ pub(crate) fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
 
 /// The middle of values that weigh the same, of the first [`VALUES_MAX`].
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    // Sorted as they come: these are days of a window, for which nothing need be allocated.
-    let (mut sorted, mut count) = ([0.0; VALUES_MAX], 0);
-    for value in values.take(VALUES_MAX) {
-        let mut at = count;
-        while at > 0 && sorted[at - 1] > value {
-            sorted[at] = sorted[at - 1];
-            at -= 1;
-        }
-        sorted[at] = value;
-        count += 1;
-    }
+    let (sorted, count) = in_order(values, 0.0, |value| *value);
     let half = count / 2;
     match count % 2 {
         _ if count == 0 => None,
@@ -114,7 +125,7 @@ mod tests {
     fn the_median_is_where_half_of_the_weight_lies() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), Some(2.5));
-        assert_eq!(weighted_median(&mut [(1.0, 1.0), (2.0, 1.0), (9.0, 5.0)]), Some(9.0));
+        assert_eq!(weighted_median([(1.0, 1.0), (2.0, 1.0), (9.0, 5.0)].into_iter()), Some(9.0));
         assert_eq!(median(std::iter::empty()), None);
     }
 

@@ -171,13 +171,13 @@ fn facts(sums: &Measures) -> Facts {
 
 /// The mean logarithm of durations without those at either end, and how many there are.
 fn typical(durations: &Histogram) -> Option<(f64, f64)> {
-    let known = || durations.in_order().filter(|(value, _)| *value > 0);
-    let count: u64 = known().map(|(_, times)| times).sum();
+    let known: Vec<_> = durations.in_order().filter(|(value, _)| *value > 0).collect();
+    let count: u64 = known.iter().map(|(_, times)| times).sum();
     let trimmed = (u128::from(count) * u128::from(TRIMMED_PERCENT) / 100) as u64;
     let (first, last) = (trimmed, count - trimmed);
     // Most come once: of these one logarithm is taken of as many as fit into one product.
     let (mut before, mut sum, mut product) = (0, 0.0, 1.0);
-    for (value, times) in known() {
+    for (value, times) in known {
         let value = value as f64;
         match (before + times).min(last).saturating_sub(before.max(first)) {
             0 => {}
