@@ -304,7 +304,7 @@ fn ten_thousand_events_of_many_processes_are_all_there() {
     assert!(sealed >= 4, "{sealed} sealed files");
     let verified = sandbox.ok("usage-report", &["verify"]);
     let files = sealed + 1;
-    assert_eq!(verified, format!("0 rows and 10000 events in {files} files: nothing found\n"));
+    assert_eq!(verified, format!("0 rows and 10,000 events in {files} files: nothing found\n"));
 }
 
 #[test]
