@@ -10,7 +10,8 @@ use crate::engine::scanned;
 use crate::engine::sealed;
 use crate::error::Result;
 use crate::ledger::events::reading::{self, Line};
-use crate::report::aggregate::{Aggregate, Cell};
+use crate::ledger::files::Role;
+use crate::report::aggregate::{Aggregate, Cell, Limited};
 use crate::report::alert::figures::EventWatch;
 use crate::report::alert::{Ask, Facts};
 use crate::report::cells::Wanted;
@@ -30,25 +31,29 @@ pub fn facts(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Facts, LeftOut)> {
     let wanted = if ask.is_of_newest() { Wanted::NewestCells } else { Wanted::Cells };
-    let query = Query { wanted, ..Query::default() };
+    // Days are told apart, moments within one are not.
+    let since = ask.since.filter(|it| !ask.limits.is_empty() && matches!(it, Bound::Moment(_)));
+    let limited = since.map(|_| {
+        let until = ask.until.map(Bound::Day);
+        Selection { since, until, ..Selection::default() }
+    });
+    // Nor by what is kept of sealed segments, which need not be read again for the rest.
+    let has_sealed = cache.is_some() && inputs.iter().any(|input| input.role != Role::Active);
+    let (beside_sealed, at_once) = if has_sealed { (limited, None) } else { (None, limited) };
+    let query = Query { wanted, limited: at_once, ..Query::default() };
     let inputs: Vec<&Input> = inputs.iter().collect();
     let sum = |query: &Query| match cache {
         Some(cache) => sealed::sum(&inputs, query, cache, progress),
         None => scanned::sum(&inputs, query, progress),
     };
     let sums = sum(&query)?;
-    // Days are told apart, moments within one are not.
-    let limited = match ask.since.filter(|_| !ask.limits.is_empty()) {
-        Some(since @ Bound::Moment(_)) => {
-            let until = ask.until.map(Bound::Day);
-            let selection = Selection { since: Some(since), until, ..Selection::default() };
-            let sums = sum(&Query { selection, ..Query::default() })?.aggregate;
-            let days = || sums.days.iter().map(|(day, _)| day);
-            Some((sums.totals(), days().min().zip(days().max())))
-        }
-        _ => None,
-    };
-    let Aggregate { mut cells, cells_from, days, .. } = sums.aggregate;
+    let Aggregate { mut cells, cells_from, days, mut limited, .. } = sums.aggregate;
+    if let Some(selection) = beside_sealed {
+        let sums = sum(&Query { selection, ..Query::default() })?.aggregate;
+        let days = || sums.days.iter().map(|(day, _)| day);
+        let days = days().min().zip(days().max());
+        limited = Some(Limited { measures: sums.totals(), days });
+    }
     let days = days.iter().map(|(day, _)| day);
     let earlier = days.filter(|day| Some(*day) < cells_from).collect();
     cells.retain(|cell| Some(cell.day) >= cells_from);

@@ -95,6 +95,7 @@ impl Pass {
             counter: Counter::new(query.selection.clone(), &query.by, query.wanted)
                 .with(query.origins.clone())
                 .seeing(query.seen.clone())
+                .limited(query.limited.clone())
                 .repriced(query.is_repriced),
             distinct: Distinct::default(),
             seen: Vec::new(),

@@ -18,6 +18,8 @@ pub struct Query {
     pub keep_duplicates: bool,
     /// Groups, or cells, or both.
     pub wanted: Wanted,
+    /// Of which moments rows are summed up besides.
+    pub limited: Option<Selection>,
     /// Whether all rows are priced at the newest prices, whatever they say themselves.
     pub is_repriced: bool,
     /// What git knows of rows, where they are grouped by that.
@@ -42,6 +44,7 @@ impl Query {
             && self.wanted == Wanted::Groups
             && !self.is_repriced
             && !self.keeps_pruned
+            && self.limited.is_none()
             && self.seen.is_none()
     }
 }

@@ -67,6 +67,7 @@ pub fn sum(
     let can_be_used = !query.keep_duplicates
         && !query.is_repriced
         && query.seen.is_none()
+        && query.limited.is_none()
         && is_made_of_cells(&query.by)
         && !sealed.is_empty();
     let keys = || sealed.iter().map(|input| Key::of(input)).collect::<Option<Vec<Key>>>();

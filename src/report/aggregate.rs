@@ -6,7 +6,7 @@ use crate::report::activity::seen::Seen;
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
 use crate::report::groups::Groups;
-use crate::report::measures::Measures;
+use crate::report::measures::{Measures, Share};
 use crate::row::TaskType;
 use crate::timestamp::Day;
 
@@ -21,6 +21,32 @@ pub struct Cell {
     pub task_type: TaskType,
     /// Its rows.
     pub measures: Measures,
+}
+
+/// Rows of certain moments, together.
+#[derive(Clone, Debug, Default)]
+pub struct Limited {
+    /// Their sums.
+    pub measures: Measures,
+    /// Their first and last day.
+    pub days: Option<(Day, Day)>,
+}
+
+impl Limited {
+    /// Adds a row of a day.
+    pub fn add(&mut self, day: Day, share: &Share) {
+        self.measures.add(share);
+        self.days = Some(self.days.map_or((day, day), |(a, b)| (a.min(day), b.max(day))));
+    }
+
+    /// Adds those of another part.
+    pub fn merge(&mut self, other: &Limited) {
+        self.measures.merge(&other.measures);
+        self.days = match (self.days, other.days) {
+            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
+            (mine, theirs) => mine.or(theirs),
+        };
+    }
 }
 
 /// Everything that was counted.
@@ -39,6 +65,9 @@ pub struct Aggregate {
     pub cells: Vec<Cell>,
     /// From which day on all cells are there; None where all are.
     pub cells_from: Option<Day>,
+    /// Rows of the moments that were asked for besides; it is not kept.
+    #[serde(skip)]
+    pub limited: Option<Limited>,
     /// Who was active, where that is asked for; it is not kept.
     #[serde(skip)]
     pub seen: Option<Seen>,
@@ -61,6 +90,7 @@ impl Aggregate {
             span: None,
             cells: Vec::new(),
             cells_from: None,
+            limited: None,
             seen: None,
         }
     }
@@ -76,6 +106,11 @@ impl Aggregate {
         }
         self.cells.extend(other.cells);
         self.cells_from = self.cells_from.max(other.cells_from);
+        match (&mut self.limited, other.limited) {
+            (Some(mine), Some(theirs)) => mine.merge(&theirs),
+            (mine @ None, theirs) => *mine = theirs,
+            (_, None) => {}
+        }
         match (&mut self.seen, other.seen) {
             (Some(mine), Some(theirs)) => mine.merge(&theirs),
             (mine @ None, theirs) => *mine = theirs,

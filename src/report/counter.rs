@@ -9,7 +9,7 @@ use crate::notes::Tags;
 use crate::pricing::Prices;
 use crate::pricing::quote::Quote;
 use crate::report::activity::seen::Seen;
-use crate::report::aggregate::Aggregate;
+use crate::report::aggregate::{Aggregate, Limited};
 use crate::report::cells::{Cells, Wanted};
 use crate::report::days::Days;
 use crate::report::dimension::{Dimension, Key};
@@ -49,6 +49,8 @@ pub struct Counter {
     wanted: Wanted,
     /// By day, model and task type together, where that is asked for.
     cells: Cells,
+    /// Rows of these moments, where that is asked for.
+    limited: Option<(Selection, Limited)>,
     /// Who was active, where that is asked for.
     seen: Option<Seen>,
     sheets: [Sheet; SHEETS],
@@ -101,6 +103,7 @@ impl Counter {
             is_repriced: false,
             wanted,
             cells: Cells::new(wanted),
+            limited: None,
             seen: None,
             sheets: Default::default(),
         }
@@ -114,6 +117,11 @@ impl Counter {
     /// The same, and who was active at times of this selection.
     pub fn seeing(self, selection: Option<Selection>) -> Counter {
         Counter { seen: selection.map(Seen::new), ..self }
+    }
+
+    /// The same, and rows of these moments together.
+    pub fn limited(self, selection: Option<Selection>) -> Counter {
+        Counter { limited: selection.map(|it| (it, Limited::default())), ..self }
     }
 
     /// The same, where all rows are priced at the newest prices, whatever they say themselves.
@@ -187,6 +195,11 @@ impl Counter {
         }
         if is_full {
             self.carry_over(sheet_number);
+        }
+        if let Some((moments, limited)) = &mut self.limited
+            && moments.takes_time(row.at)
+        {
+            limited.add(day, &share);
         }
         if let Some(seen) = &mut self.seen {
             seen.row(row.at, tags);
@@ -284,6 +297,7 @@ impl Counter {
             span: self.span,
             cells,
             cells_from,
+            limited: self.limited.map(|(_, limited)| limited),
             seen: self.seen,
         }
     }

@@ -143,6 +143,18 @@ fn a_limit_begins_at_a_moment() {
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(found["alerts"][0]["value"].as_u64(), Some(30), "{zone}");
     }
+    // The sums of a sealed segment are kept, and it holds the moment.
+    let (sealed, active) = rows.split_at(55);
+    let name = ".telemetry/archive/usage-20261116T080000Z-01234567.csv";
+    sandbox.write(name, format!("{HEADER}\n{}\n", sealed.join("\n")));
+    sandbox.write(".telemetry/usage.csv", format!("{HEADER}\n{}\n", active.join("\n")));
+    for also in ["", " --no-cache", ""] {
+        let arguments = format!("{also} {arguments}");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let (_, printed, _) = told(&sandbox, "usage-report", &arguments);
+        let found: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(found["alerts"][0]["value"].as_u64(), Some(30), "{also}");
+    }
     let (_, found) = check(&sandbox, &["--max-cost", "1", "--since", "2026-11-16T09:50:00Z"]);
     assert_eq!(found["not_judged"][0]["why"], "no rows since then");
 }

@@ -16,7 +16,7 @@ use crate::alert::limit::Limit;
 use crate::alert::metric::{By, Metric, Store};
 use crate::alert::rule::Rule;
 use crate::alert::severity::Severity;
-use crate::report::aggregate::Cell;
+use crate::report::aggregate::{Cell, Limited};
 use crate::report::alert::alone::Newest;
 use crate::report::alert::figures::{EventWatch, of_events, of_rows, of_sums};
 use crate::report::alert::finding::{Finding, State};
@@ -91,8 +91,8 @@ pub struct Facts {
     pub cells: Vec<Cell>,
     /// Days with rows from before those of the cells.
     pub earlier: Vec<Day>,
-    /// Rows that typed limits are of, where these begin at a moment within a day; and their days.
-    pub limited: Option<(Measures, Option<Days>)>,
+    /// Rows that typed limits are of, where these begin at a moment within a day.
+    pub limited: Option<Limited>,
     /// Events, for each rule that looks at them, in order.
     pub events: EventWatch,
 }
@@ -369,10 +369,8 @@ impl Judging<'_> {
 
     /// All rows of the days that were typed, together.
     fn limit(&mut self, rule: &Rule) -> Result<Option<Finding>, String> {
-        let (sums, days) = match self.facts.limited.clone() {
-            Some((sums, days)) => (sums, days),
-            None => self.limited(),
-        };
+        let limited = self.facts.limited.clone();
+        let Limited { measures: sums, days } = limited.unwrap_or_else(|| self.limited());
         let Some(days) = days.filter(|_| sums.rows > 0) else {
             return Err(match (self.ask.since, self.span) {
                 (Some(Bound::Day(since)), Some(_)) => format!("no rows since {since}"),
@@ -404,8 +402,8 @@ impl Judging<'_> {
     }
 
     /// The rows of the days that typed limits are of, and these days.
-    fn limited(&mut self) -> (Measures, Option<Days>) {
-        let Some((first, last)) = self.span else { return (Measures::default(), None) };
+    fn limited(&mut self) -> Limited {
+        let Some((first, last)) = self.span else { return Limited::default() };
         let from = match self.ask.since {
             Some(Bound::Day(day)) => day,
             _ => first,
@@ -414,6 +412,6 @@ impl Judging<'_> {
         let mut sums = Measures::default();
         let days = self.named(Level::All).iter().flat_map(|(_, days)| days.range(from..=to));
         days.for_each(|(_, day)| sums.merge(day));
-        (sums, Some((from, to)))
+        Limited { measures: sums, days: Some((from, to)) }
     }
 }
