@@ -92,7 +92,7 @@ fn history(place: &Place, is_tracked: bool) -> Vec<Sign> {
         (place.alerts(), "acknowledge alerts", "*alerts.csv", "nobody else knows what was done"),
     ];
     for (path, act, pattern, lack) in lists {
-        if path.exists() && !git::tracks(&path) {
+        if path.exists() && is_tracked && !git::tracks(&path) {
             signs.push(Sign::ill(
                 format!("{} is not committed: {lack}", shown(&path)),
                 format!("git add {}", shell_word(&shown(&path))),
@@ -143,7 +143,9 @@ fn uncommitted_segments(place: &Place) -> Option<Sign> {
         let site = root.and_then(|root| Site::around(root).ok());
         site.is_some_and(|site| matches!(hook::state(&site, "pre-commit"), State::Calls(_)))
     };
-    (segments > 0 && !is_staged()).then(|| {
+    // Between a rotation and the next commit there is more to be committed than they.
+    let is_left_out = || committed::changed(place.folder()).is_empty();
+    (segments > 0 && is_left_out() && !is_staged()).then(|| {
         let segments = counted(segments as u64, "sealed segment");
         Sign::ill(
             format!("not committed: {segments}, which git commit -a leaves out"),

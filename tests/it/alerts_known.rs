@@ -39,6 +39,12 @@ fn a_row_from_the_future_silences_nothing() {
     assert_eq!(check(&sandbox, &["--fail-on", "error"]).0, Some(0));
     let (_, printed, _) = told(&sandbox, "usage-report", &["check", "--no-anomalies"]);
     assert!(printed.starts_with("health: warning · nothing fires · 1 row of days to come · "));
+    // More of them are not told from work, and nothing before them is judged.
+    let ledger_of_one = sandbox.read(".telemetry/usage.csv");
+    let more = ledger(&[("2099-01-21", 1, 0, "1.000000"), ("2099-01-22", 1, 0, "1.000000")]);
+    sandbox.write(".telemetry/usage.csv", format!("{ledger_of_one}{}\n", more.join("\n")));
+    assert_eq!(check(&sandbox, &["--fail-on", "critical"]).0, Some(1));
+    sandbox.write(".telemetry/usage.csv", ledger_of_one);
     assert!(printed.contains("Not come yet: 1 row of 2099-01-20: a clock was wrong"), "{printed}");
     // As it was before, all was well.
     let (code, found) = check(&sandbox, &["--until", "2020-10-31"]);

@@ -155,10 +155,11 @@ impl Check {
         self.findings.iter().filter(|it| it.state == State::Firing)
     }
 
-    /// Whether anything fires of that severity or a worse one; a clock that is wrong is a warning.
+    /// Whether anything fires of that severity or a worse one. A clock that was wrong is a warning, and
+    /// where the days before were not judged as well, what does not fire may be as bad as anything.
     pub fn fails_on(&self, severity: Severity) -> bool {
         self.firing().any(|it| it.severity >= severity)
-            || self.ahead.is_some() && severity <= Severity::Warning
+            || self.ahead.is_some() && (severity <= Severity::Warning || self.ahead != self.alone)
     }
 }
 
