@@ -143,11 +143,7 @@ fn alerts(target: &Target, config: Config, has_history: bool) -> Result<Vec<Find
     let ask = Ask { rules, acts, has_history, has_anomalies: true, ..Ask::default() };
     let mut inputs = inputs::of_ledger(place, "", true)?.inputs;
     let waiting = waiting_for(target)?;
-    let beside = place.events();
-    let events = match beside.active().exists() {
-        true => beside,
-        false => target.of_events()?.place.events(),
-    };
+    let events = target.events()?;
     if inputs.is_empty() && waiting.is_empty() && reading::files(&events)?.is_empty() {
         return Err(match target.choice {
             Choice::Repository => {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use usage_ledger::error::{Error, Result};
 use usage_ledger::intake::import::homes::Homes;
+use usage_ledger::ledger::events::reading;
 use usage_ledger::privacy::consent::Environment;
 use usage_ledger::timestamp::Timestamp;
 use usage_ledger::workspace::{FOLDER, Place, find_root};
@@ -77,6 +78,16 @@ impl Target {
         match self.choice {
             Choice::Named if !self.place.folder().ends_with(FOLDER) => Target::of_repository(),
             _ => Ok(self.clone()),
+        }
+    }
+
+    /// Where the events are that tell of this ledger: those that somebody put beside it, else where
+    /// they are written.
+    pub(crate) fn events(&self) -> Result<Place> {
+        let beside = self.place.events();
+        match reading::files(&beside)?.is_empty() {
+            true => Ok(self.of_events()?.place.events()),
+            false => Ok(beside),
         }
     }
 }

@@ -173,12 +173,7 @@ fn places(cli: &Cli) -> Result<(Vec<Place>, Vec<Place>)> {
     let source = &cli.source;
     let (mut places, mut all_events): (Vec<Place>, Vec<Place>) = Default::default();
     let mut add = |target: Target| -> Result<()> {
-        let beside = target.place.events();
-        // Those that somebody put beside a ledger are what is asked for, too.
-        let events = match reading::files(&beside)?.is_empty() {
-            true => target.of_events()?.place.events(),
-            false => beside,
-        };
+        let events = target.events()?;
         if !all_events.contains(&events) {
             all_events.push(events);
         }

@@ -34,7 +34,7 @@ use crate::notify::Notify;
 use crate::output::{deliver, refuse_ledger, screen};
 use crate::sums::{cache, gathered, progress};
 use crate::voice;
-use crate::world::{self, Choice, Target};
+use crate::world::{self, Target};
 
 /// Whether anything is beyond a limit.
 pub(crate) fn run(cli: &Cli, options: &CheckOptions) -> Result<ExitCode> {
@@ -176,7 +176,7 @@ impl<'a> Asked<'a> {
         };
         // Events are never committed.
         let own = target.as_ref().filter(|_| !is_committed);
-        let events = own.map(events_of).transpose()?;
+        let events = own.map(Target::events).transpose()?;
         let output = options.output.as_deref().or(cli.output.output.as_deref());
         Ok(Asked {
             unlooked: target.is_none().then_some(
@@ -238,7 +238,7 @@ impl<'a> Asked<'a> {
 /// What fires in a ledger of these cells, the worst first: what `check` would say.
 pub(crate) fn firing(target: &Target, cells: Vec<Cell>) -> Result<Vec<Finding>> {
     let ask = Ask { has_anomalies: true, ..ask_of(target)? };
-    let facts = alerts::beside(cells, Some(&events_of(target)?), &ask)?;
+    let facts = alerts::beside(cells, Some(&target.events()?), &ask)?;
     Ok(check(&ask, facts).firing().cloned().collect())
 }
 
@@ -259,15 +259,6 @@ fn committed_ask_of(target: &Target) -> Result<Ask> {
     let rules = Config::parse(&config, named.as_ref())?.alerts;
     let acts = sources.beside(&place.alerts())?.map(|(text, _)| Acts::read(&text));
     Ok(Ask { rules, acts: acts.unwrap_or_default(), ..Ask::default() })
-}
-
-/// Where the events of a ledger are.
-fn events_of(target: &Target) -> Result<Place> {
-    let beside = target.place.events();
-    match reading::files(&beside)?.is_empty() && target.choice == Choice::Named {
-        true => Ok(target.of_events()?.place.events()),
-        false => Ok(beside),
-    }
 }
 
 /// The day that a bound falls on; of a moment it is that in UTC, the same for every reader.
